@@ -1,0 +1,1 @@
+"""Receives, verifies, keeps, judges and shows measurements."""

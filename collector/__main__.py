@@ -1,0 +1,161 @@
+"""`speedproof-collector`: the command line. Results go to stdout, messages to stderr; 0 worked, 1 failed, 2 misused."""
+
+import argparse
+import base64
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from collector import say
+from collector.arguments import build_parser
+from collector.command import open_desk
+from collector.config import Config, parse
+from collector.criteria import load_criteria
+from collector.errors import BadRequest
+from collector.judge.casefile import judge_text
+from collector.judge.errors import JudgeError
+from collector.reading import read_measurements
+from collector.rebuild import rebuild
+from collector.up import run_up
+from shared.errors import SpeedproofError
+
+WORKED, FAILED, MISUSED = 0, 1, 2
+Result = dict[str, Any]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command."""
+    options = build_parser().parse_args(argv)
+    try:
+        run: Callable[[argparse.Namespace], None] = COMMANDS[options.command]
+        run(options)
+    except (BadRequest, JudgeError) as error:
+        say.message(f"speedproof-collector: {error}")
+        return MISUSED
+    except SpeedproofError as error:
+        say.message(f"speedproof-collector: {error}")
+        return FAILED
+    except BrokenPipeError:
+        return FAILED
+    except OSError as error:
+        say.message(f"speedproof-collector: {error.filename or ''}: {error.strerror or error}".replace(": : ", ": "))
+        return FAILED
+    except KeyboardInterrupt:
+        return FAILED
+    return WORKED
+
+
+def _config(options: argparse.Namespace) -> Config:
+    """The configuration of a data folder: its `collector.toml`, if there is one, then the options."""
+    data = options.data or Path(os.environ.get("SPEEDPROOF_DATA", Path.home() / ".local/share/speedproof/collector"))
+    file = data / "collector.toml"
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    names = ("host", "port", "peer_port", "peer_host", "criteria", "slot_s", "guard_s", "code_minutes")
+    return parse(text, data, {name: getattr(options, name, None) for name in names})
+
+
+def _up(options: argparse.Namespace) -> None:
+    def ready(told: dict[str, object]) -> None:
+        say.result(told) if options.json else say.up(told)
+
+    run_up(_config(options), ready)
+
+
+def _subscriber_add(options: argparse.Namespace) -> None:
+    told = {
+        "id": options.id,
+        "time_zone": options.time_zone,
+        "criterion": options.criterion,
+        "area_class": options.area_class,
+        "contract": {way: dict(speeds) for way, speeds in (("down", options.down), ("up", options.up)) if speeds},
+    }
+    with open_desk(_config(options)) as desk:
+        _print(options, desk.run("subscriber_add", told), say.subscriber)
+
+
+def _code(options: argparse.Namespace) -> None:
+    with open_desk(_config(options)) as desk:
+        _print(options, desk.run("code", {"subscriber": options.subscriber}), say.code)
+
+
+def _import(options: argparse.Namespace) -> None:
+    total: Result = {"subscriber": options.subscriber, "files": 0, "lines": 0, "kept": 0, "signed": False}
+    with open_desk(_config(options)) as desk:
+        for number, file in enumerate(options.files, start=1):
+            for part in read_measurements(options.format, file, options.load, options.time_zone):
+                result = desk.run("import", part | {"subscriber": options.subscriber})
+                total["lines"] += result["lines"]
+                total["kept"] += result["kept"]
+            total["files"] = number
+            say.progress("import", number, len(options.files), file.name)
+    _print(options, total, say.imported)
+
+
+def _judge(options: argparse.Namespace) -> None:
+    if options.input is not None:
+        criteria = load_criteria(options.criteria)
+        if options.criterion is None:
+            raise BadRequest("judge --input needs --criterion")
+        text = sys.stdin.buffer.read() if str(options.input) == "-" else _read(options.input)
+        results = judge_text(options.criterion, text, criteria)
+        say.result(results) if options.json else say.findings(results)
+        return
+    if options.subscriber is None:
+        raise BadRequest("judge needs a subscriber, or --input FILE")
+    told = {"subscriber": options.subscriber, "criterion": options.criterion}
+    with open_desk(_config(options)) as desk:
+        _print(options, desk.run("judge", told), say.verdicts)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise BadRequest(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _case_show(options: argparse.Namespace) -> None:
+    with open_desk(_config(options)) as desk:
+        _print(options, desk.run("case_show", {"subscriber": options.subscriber}), say.case)
+
+
+def _evidence(options: argparse.Namespace) -> None:
+    with open_desk(_config(options)) as desk:
+        result = desk.run("evidence", {"subscriber": options.subscriber})
+    partial = options.out.with_name(options.out.name + ".new")
+    partial.write_bytes(base64.b64decode(result["zip_b64"]))
+    partial.replace(options.out)
+    told = {"subscriber": options.subscriber, "file": str(options.out), "bytes": result["bytes"]}
+    _print(options, told, say.evidence)
+
+
+def _rebuild(options: argparse.Namespace) -> None:
+    done = rebuild(_config(options), lambda no, last: say.progress("rebuild", no, last, "entries"))
+    told: Result = {
+        "entries": done.entries,
+        "same_as_before": None if done.before is None else done.before == done.after,
+        "tables": {name: {"rows": rows, "sha256": digest} for name, (rows, digest) in done.after.items()},
+    }
+    _print(options, told, say.rebuilt)
+
+
+def _print(options: argparse.Namespace, told: Result, words: Callable[[Result], None]) -> None:
+    say.result(told) if options.json else words(told)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "up": _up,
+    "subscriber add": _subscriber_add,
+    "code": _code,
+    "import measurements": _import,
+    "judge": _judge,
+    "case show": _case_show,
+    "evidence": _evidence,
+    "rebuild": _rebuild,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""Reading a request's body: raw bytes, with a limit that holds while they arrive and while they are inflated.
+
+A batch may come gzipped. Inflating stops one byte above the limit, so that a small body which would become a huge one
+costs no more than an honest one.
+"""
+
+import zlib
+
+from starlette.requests import ClientDisconnect, Request
+
+from collector.errors import BadRequest
+from shared.errors import BadFormat, BadMediaType, TooLarge
+
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+async def read_body(request: Request, media_type: str, limit: int) -> bytes:
+    """The body as sent, inflated if it says gzip; raises TooLarge, BadMediaType or BadFormat (steps 1 and 2)."""
+    told = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if told != media_type:
+        raise BadMediaType(1, f"the media type is {told or 'missing'}, not {media_type}")
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("identity", "gzip"):
+        raise BadMediaType(1, f"the content coding is {coding}, not gzip or none")
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > limit:
+        raise TooLarge(1, f"{length} bytes are announced, at most {limit} are taken")
+    raw = await _receive(request, limit)
+    return raw if coding == "identity" else _inflate(raw, limit)
+
+
+async def _receive(request: Request, limit: int) -> bytes:
+    parts, size = [], 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise TooLarge(1, f"more than {limit} bytes")
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise BadRequest("the sender left before the body was whole") from error
+    return b"".join(parts)
+
+
+def _inflate(raw: bytes, limit: int) -> bytes:
+    inflater = zlib.decompressobj(_GZIP)
+    try:
+        data = inflater.decompress(raw, limit + 1)
+    except zlib.error as error:
+        raise BadFormat(2, f"not gzip: {error}") from error
+    if len(data) > limit:
+        raise TooLarge(1, f"inflates to more than {limit} bytes")
+    if not inflater.eof or inflater.unused_data:
+        raise BadFormat(2, "the gzip stream is cut short or followed by something else")
+    return data

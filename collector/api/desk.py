@@ -1,0 +1,66 @@
+"""The routes of the support desk: its pages, and the commands of the command line while a collector is running."""
+
+import asyncio
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from collector import desk
+from collector.api.body import read_body
+from collector.api.given import COOKIE, DeskCommand, DeskReader, GivenPortal, GivenServices
+from collector.errors import BadRequest
+from collector.web.page import CONTENT_SECURITY_POLICY, render_list, render_page
+
+_LIMIT = 64 * 1024 * 1024
+PAGE_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+router = APIRouter()
+
+
+@router.post("/v1/desk/{command}")
+async def post_command(command: str, request: Request, services: GivenServices, portal: GivenPortal, _: DeskCommand) -> Response:
+    """Run one command of the command line; its arguments and its result are JSON objects."""
+    body = await read_body(request, "application/json", _LIMIT)
+    try:
+        told: Any = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the arguments are not JSON: {error}") from error
+    if not isinstance(told, dict):
+        raise BadRequest("the arguments are not a JSON object")
+    result = await asyncio.to_thread(desk.run, command, services, portal, told)
+    return Response(json.dumps(result), media_type="application/json")
+
+
+@router.get("/subscriber/{subscriber}", response_model=None)
+async def get_subscriber(subscriber: str, request: Request, services: GivenServices, token: DeskReader) -> Response:
+    """The page of one subscriber."""
+    if "key" in request.query_params:
+        return _without_key(request, token)
+    case, rows = await asyncio.to_thread(desk.page_of, services, subscriber)
+    return _html(render_page(case, rows))
+
+
+@router.get("/", response_model=None)
+async def get_subscribers(request: Request, services: GivenServices, token: DeskReader) -> Response:
+    """The page that lists all subscribers."""
+    if "key" in request.query_params:
+        return _without_key(request, token)
+    return _html(render_list(await asyncio.to_thread(desk.all_lines, services)))
+
+
+def _without_key(request: Request, token: str) -> Response:
+    """Move the token from the address, where it would be copied along, into a cookie."""
+    answer = RedirectResponse(request.url.path, status_code=303)
+    answer.set_cookie(COOKIE, token, httponly=True, samesite="lax", secure=request.url.scheme == "https")
+    return answer
+
+
+def _html(page: str) -> HTMLResponse:
+    return HTMLResponse(page, headers=PAGE_HEADERS)

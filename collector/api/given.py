@@ -1,0 +1,59 @@
+"""What a route may ask for: every dependency of the HTTP surface, in one place."""
+
+import hmac
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from collector.complain import Complaints
+from collector.enrol import Portal
+from collector.errors import NotAllowed
+from collector.ingest import Ingest
+from collector.services import Services
+
+COOKIE = "speedproof_desk"
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _ingest(request: Request) -> Ingest:
+    ingest: Ingest = request.app.state.ingest
+    return ingest
+
+
+def _portal(request: Request) -> Portal:
+    portal: Portal = request.app.state.portal
+    return portal
+
+
+def _complaints(request: Request) -> Complaints:
+    complaints: Complaints = request.app.state.complaints
+    return complaints
+
+
+def _desk_reader(request: Request) -> str:
+    """The desk's token, as cookie or (once, in a link) as the query's `key`; else NotAllowed."""
+    return _token(request, request.cookies.get(COOKIE, ""), request.query_params.get("key", ""))
+
+
+def _desk_command(request: Request) -> str:
+    """The desk's token as bearer token; else NotAllowed. No cookie: a page elsewhere must not be able to command."""
+    return _token(request, request.headers.get("authorization", "").removeprefix("Bearer "))
+
+
+def _token(request: Request, *given: str) -> str:
+    token: str = request.app.state.desk_token
+    if not any(hmac.compare_digest(one.encode(), token.encode()) for one in given):
+        raise NotAllowed("this is for the support desk; open it with the link that `speedproof-collector up` prints")
+    return token
+
+
+GivenServices = Annotated[Services, Depends(_services)]
+GivenIngest = Annotated[Ingest, Depends(_ingest)]
+GivenPortal = Annotated[Portal, Depends(_portal)]
+GivenComplaints = Annotated[Complaints, Depends(_complaints)]
+DeskReader = Annotated[str, Depends(_desk_reader)]
+DeskCommand = Annotated[str, Depends(_desk_command)]

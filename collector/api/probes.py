@@ -1,0 +1,77 @@
+"""The routes probes use. Whoever calls proves himself by what he signed; there is no session."""
+
+import asyncio
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from collector.api.body import read_body
+from collector.api.given import GivenComplaints, GivenIngest, GivenPortal, GivenServices
+from collector.registry import Device
+from collector.services import Services
+from shared import batch, strictjson
+from shared.dsse import MAX_ENVELOPE_BYTES, b64
+from shared.errors import BadFormat, Malformed
+
+RECEIPT_MEDIA_TYPE = "application/vnd.speedproof.receipt+json"
+router = APIRouter(prefix="/v1")
+
+
+@router.post("/batches")
+async def post_batch(request: Request, ingest: GivenIngest) -> Response:
+    """Keep a signed batch: 201 with its receipt; 200 with the first receipt if it was kept before."""
+    body = await read_body(request, batch.MEDIA_TYPE, batch.MAX_BODY_BYTES)
+    answer = await ingest.take(body)
+    told = b'{"receipt":%b}' % answer.receipt  # room for a log proof beside it
+    return Response(told, status_code=201 if answer.is_new else 200, media_type=RECEIPT_MEDIA_TYPE)
+
+
+@router.post("/enrolments")
+async def post_enrolment(request: Request, portal: GivenPortal, services: GivenServices) -> Response:
+    """Enrol a device's key with a one-time code: `{"code", "request"}`, the request being a DSSE envelope."""
+    body = await read_body(request, "application/json", MAX_ENVELOPE_BYTES)
+    try:
+        told = strictjson.decode(body)
+        code, asked = told["code"], told["request"]
+        if not isinstance(code, str) or not isinstance(asked, dict):
+            raise Malformed("code is text and request an envelope")
+    except (Malformed, KeyError) as error:
+        raise BadFormat(2, f"an enrolment is {{code, request}} in strict JSON: {error}") from error
+    device = await asyncio.to_thread(portal.enrol, code, strictjson.encode(asked))
+    return Response(_enrolled(services, device), status_code=201, media_type="application/json")
+
+
+def _enrolled(services: Services, device: Device) -> bytes:
+    """What a device needs to know from now on."""
+    return strictjson.encode(
+        {
+            "collector": b64(services.collector_key.public.spki),
+            "enrolment": strictjson.decode(device.enrolment),
+            "peer": dict(services.peer or {}),
+            "portal": b64(services.portal_key.public.spki),
+            "slots": {"guard_s": device.plan.guard_s, "slot_s": device.plan.slot_s},
+            "subscriber": device.subscriber,
+        }
+    )
+
+
+@router.post("/complaints")
+async def post_complaint(request: Request, complaints: GivenComplaints) -> Response:
+    """Keep a signed complaint: 201, or 200 if it was kept before."""
+    body = await read_body(request, "application/json", MAX_ENVELOPE_BYTES)
+    entry, is_new = await complaints.take(body.rstrip(b"\n"))
+    told = strictjson.encode({"entry": entry.no, "received_us": entry.at_us})
+    return Response(told, status_code=201 if is_new else 200, media_type="application/json")
+
+
+@router.get("/collector")
+async def get_collector(services: GivenServices) -> Response:
+    """Who this collector is: its keys (SPKI, base64) and its peer."""
+    told = strictjson.encode(
+        {
+            "collector": b64(services.collector_key.public.spki),
+            "peer": dict(services.peer or {}),
+            "portal": b64(services.portal_key.public.spki),
+        }
+    )
+    return Response(told, media_type="application/json")

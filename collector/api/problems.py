@@ -1,0 +1,61 @@
+"""Errors to HTTP: one table, RFC 9457 bodies. Every error this side can raise on purpose has its row."""
+
+from http import HTTPStatus
+
+from collector import errors as ours
+from shared import errors as theirs
+from shared.errors import Refused, SpeedproofError
+from shared.keys import WrongSignature
+
+MEDIA_TYPE = "application/problem+json"
+STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
+    theirs.TooLarge: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
+    theirs.BadMediaType: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "bad_media_type"),
+    theirs.BadFormat: (HTTPStatus.BAD_REQUEST, "bad_format"),
+    theirs.UnknownKey: (HTTPStatus.FORBIDDEN, "unknown_key"),
+    theirs.RevokedKey: (HTTPStatus.FORBIDDEN, "revoked_key"),
+    theirs.FrozenKey: (HTTPStatus.FORBIDDEN, "frozen_key"),
+    theirs.BadSignature: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_signature"),
+    theirs.BadStatement: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_statement"),
+    theirs.BadDigest: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_digest"),
+    theirs.BadBeacon: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_beacon"),
+    theirs.ChainFork: (HTTPStatus.CONFLICT, "chain_fork"),
+    theirs.ChainGap: (HTTPStatus.CONFLICT, "chain_gap"),
+    theirs.NoKey: (HTTPStatus.INTERNAL_SERVER_ERROR, "no_key"),
+    theirs.Malformed: (HTTPStatus.BAD_REQUEST, "bad_format"),
+    WrongSignature: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_signature"),
+    ours.NotFound: (HTTPStatus.NOT_FOUND, "not_found"),
+    ours.Conflict: (HTTPStatus.CONFLICT, "conflict"),
+    ours.BadRequest: (HTTPStatus.BAD_REQUEST, "bad_request"),
+    ours.CodeRefused: (HTTPStatus.FORBIDDEN, "code_refused"),
+    ours.NotAllowed: (HTTPStatus.UNAUTHORIZED, "not_allowed"),
+    ours.StorageFull: (HTTPStatus.SERVICE_UNAVAILABLE, "storage_full"),
+    ours.LedgerDamaged: (HTTPStatus.INTERNAL_SERVER_ERROR, "ledger_damaged"),
+    ours.IndexLags: (HTTPStatus.SERVICE_UNAVAILABLE, "index_lags"),
+    ours.AlreadyRunning: (HTTPStatus.INTERNAL_SERVER_ERROR, "already_running"),
+}
+RETRY_AFTER_S = 30
+
+
+def status_of(error: SpeedproofError) -> tuple[HTTPStatus, str]:
+    """The status and the published name of an error."""
+    for kind in type(error).__mro__:
+        if kind in STATUS:
+            return STATUS[kind]
+    return HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected"
+
+
+def problem(error: SpeedproofError) -> tuple[int, dict[str, str], dict[str, object]]:
+    """Status, headers and body of the answer to an error."""
+    status, name = status_of(error)
+    body: dict[str, object] = {"type": "about:blank", "title": status.phrase, "status": status.value, "error": name}
+    if isinstance(error, Refused):
+        body |= {"detail": error.detail, "step": error.step}
+        if error.expected:
+            body |= {"expect_batch": error.expected.batch, "expect_seq": error.expected.seq, "head": error.expected.head}
+    else:
+        body["detail"] = str(error)
+    headers = {"Content-Type": MEDIA_TYPE}
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    return status.value, headers, body

@@ -1,0 +1,49 @@
+"""The collector's HTTP application: wiring, and one table from errors to answers."""
+
+import json
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+
+from collector.api import desk as desk_routes
+from collector.api import probes as probe_routes
+from collector.api.problems import problem
+from collector.complain import Complaints
+from collector.enrol import Portal
+from collector.ingest import Ingest
+from collector.services import Services
+from collector.web.page import render_error
+from shared.errors import SpeedproofError
+
+
+def create_app(services: Services, desk_token: str) -> FastAPI:
+    """The application over these services. `desk_token` opens the desk's pages and commands."""
+    app = FastAPI(title="speedproof collector", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.services = services
+    app.state.desk_token = desk_token
+    app.state.ingest = Ingest(services)
+    app.state.portal = Portal(services)
+    app.state.complaints = Complaints(services)
+    app.include_router(probe_routes.router)
+    app.include_router(desk_routes.router)
+    app.add_api_route("/health", _health, methods=["GET"])
+    app.add_exception_handler(SpeedproofError, _refuse)
+    return app
+
+
+async def _health(request: Request) -> Response:
+    """Says only what it looked at: the ledger's newest entry and how far the index is."""
+    services: Services = request.app.state.services
+    told = {"ledger_no": services.ledger.last_no, "index_no": services.store.loaded_no()}
+    return Response(json.dumps(told), media_type="application/json")
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Answer an error from the table: a page to a browser, problem+json to everybody else."""
+    if not isinstance(error, SpeedproofError):
+        raise error
+    status, headers, body = problem(error)
+    if "text/html" in request.headers.get("accept", ""):
+        page = render_error(status, str(body["title"]), str(body["detail"]))
+        return HTMLResponse(page, status_code=status, headers=desk_routes.PAGE_HEADERS)
+    return Response(json.dumps(body), status_code=status, headers=headers)

@@ -1,0 +1,105 @@
+"""The words of `speedproof-collector`: names and JSON are a contract, later versions add to them."""
+
+import argparse
+import re
+from pathlib import Path
+
+from collector.config import DEFAULT_PORT
+from collector.importers.imported import FORMATS
+from collector.importers.ucc import Load
+from collector.lines import AREAS, DEFAULT_CRITERION, SPEEDS
+
+_UNITS = {"k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
+
+
+def speed(text: str) -> tuple[str, int]:
+    """`advertised=40M` as a contract value: a name, and a speed with its unit in bit/s (k, M or G)."""
+    name, _, amount = text.partition("=")
+    found = re.fullmatch(r"(\d{1,6})(?:\.(\d{1,6}))?([kMG])", amount)
+    if f"{name}_bps" not in SPEEDS or not found:
+        names = ", ".join(one.removesuffix("_bps") for one in SPEEDS)
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=SPEED like advertised=40M; names: {names}; units: k, M, G bit/s")
+    whole, part, unit = found.groups()
+    value = int(whole) * _UNITS[unit] + int((part or "0").ljust(6, "0")) * _UNITS[unit] // 1_000_000
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: a promised speed is above zero")
+    return f"{name}_bps", value
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="speedproof-collector",
+        description="Receives, verifies, keeps, judges and shows what probes measured.",
+        epilog="Every command takes --help. Results go to stdout (one JSON object with --json), messages to stderr.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    folder = argparse.ArgumentParser(add_help=False)
+    folder.add_argument("--data", type=Path, help="the data folder (or SPEEDPROOF_DATA; default ~/.local/share/speedproof/collector)")
+    folder.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    folder.add_argument("--criteria", type=Path, metavar="DIR", help="a folder of further criterion files (*.toml)")
+
+    up = commands.add_parser("up", parents=[folder], help="run collector, peer and web page on this machine")
+    up.add_argument("--host", help="address to listen on (default 127.0.0.1: this machine only)")
+    up.add_argument("--port", type=int, help=f"port of the collector (default {DEFAULT_PORT}; 0: any free one)")
+    up.add_argument("--peer-port", type=int, help=f"port of the peer, TCP and UDP (default {DEFAULT_PORT + 1}; 0: any)")
+    up.add_argument("--peer-host", help="the name probes reach the peer by (default: as they reach the collector)")
+    up.add_argument("--slot-s", type=int, help="length of a schedule slot in seconds (default 900)")
+    up.add_argument("--guard-s", type=int, help="end of a slot kept free of starts, in seconds (default 60)")
+
+    _subscriber(commands, folder)
+    code = commands.add_parser("code", parents=[folder], help="give out a one-time enrolment code")
+    code.add_argument("subscriber", help="the subscriber's id")
+    code.add_argument("--code-minutes", type=int, help="how long the code is good for (default 15)")
+    _import(commands, folder)
+    _judge(commands, folder)
+
+    case = commands.add_parser("case", help="a subscriber's case").add_subparsers(dest="case", required=True, metavar="COMMAND")
+    show = case.add_parser("show", parents=[folder], help="contract, complaints, counts, verdicts")
+    show.add_argument("subscriber", help="the subscriber's id")
+    show.set_defaults(command="case show")
+
+    evidence = commands.add_parser("evidence", parents=[folder], help="write the evidence file of a subscriber's case")
+    evidence.add_argument("subscriber", help="the subscriber's id")
+    evidence.add_argument("--out", type=Path, required=True, metavar="FILE.zip", help="where to write it")
+    commands.add_parser("rebuild", parents=[folder], help="make the index anew from the ledger (with no collector running)")
+    return parser
+
+
+_Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse gives it no public name
+
+
+def _subscriber(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:
+    group = commands.add_parser("subscriber", help="subscribers' lines")
+    add = group.add_subparsers(dest="subscriber_command", required=True, metavar="COMMAND").add_parser(
+        "add", parents=[folder], help="add a line with what its contract promises"
+    )
+    add.add_argument("id", help="the subscriber's id: letters, digits, dots, dashes, underscores")
+    add.add_argument("--time-zone", required=True, help="IANA zone of the line, such as Europe/Prague")
+    add.add_argument("--down", action="append", type=speed, metavar="NAME=SPEED", help="promised download speed, such as advertised=40M")
+    add.add_argument("--up", action="append", type=speed, metavar="NAME=SPEED", help="promised upload speed, such as advertised=10M")
+    add.add_argument("--criterion", default=DEFAULT_CRITERION, help=f"the rule to judge by (default {DEFAULT_CRITERION})")
+    add.add_argument("--area-class", choices=AREAS, help="area class, for rules that depend on it")
+    add.set_defaults(command="subscriber add")
+
+
+def _import(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:
+    group = commands.add_parser("import", help="measurements that others took, kept as unsigned")
+    what = group.add_subparsers(dest="import_command", required=True, metavar="WHAT")
+    one = what.add_parser("measurements", parents=[folder], help="import log files")
+    one.add_argument("--format", required=True, choices=FORMATS, help="ucc: G-NetTrack logs of University College Cork")
+    one.add_argument("--subscriber", required=True, help="the subscriber's id")
+    one.add_argument(
+        "--load", choices=[load.value for load in Load],
+        help="whether the phone was loading as fast as it could (default: what the data set's folders say)",
+    )  # fmt: skip
+    one.add_argument("--time-zone", help="zone of the log's times (default: Europe/Dublin, where the set was recorded)")
+    one.add_argument("files", nargs="+", type=Path, metavar="FILE", help="CSV, or CSV gzipped")
+    one.set_defaults(command="import measurements")
+
+
+def _judge(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:
+    judge = commands.add_parser("judge", parents=[folder], help="judge a subscriber's line, or one case from a file")
+    judge.add_argument("subscriber", nargs="?", help="the subscriber's id")
+    judge.add_argument("--criterion", help="the rule to judge by (default: the subscriber's own)")
+    judge.add_argument("--input", type=Path, metavar="CASE.json", help="a case file, or - for standard input; nothing is stored")

@@ -1,0 +1,68 @@
+"""Everything about one line, put together for the desk: what was promised, said, measured, missing, and judged."""
+
+from dataclasses import replace
+
+from collector.errors import NotFound
+from collector.findings import judge_line
+from collector.registry import Subscriber
+from collector.services import Services
+from collector.view import CaseView, Counts, DeviceRow, RecordRow
+
+
+def subscriber_of(services: Services, name: str) -> Subscriber:
+    """A subscriber by id; raises NotFound."""
+    found = services.registry.subscribers.get(name)
+    if found is None:
+        raise NotFound(f"there is no subscriber {name!r}")
+    return found
+
+
+def case_of(services: Services, name: str, criterion: str | None = None) -> tuple[CaseView, list[RecordRow]]:
+    """A subscriber's case by his own criterion (or another), and his measurements; as fresh as the ledger."""
+    services.indexer.caught_up(services.registry.applied_no)
+    return case_in_index(services, name, criterion)
+
+
+def case_in_index(
+    services: Services, name: str, criterion: str | None = None
+) -> tuple[CaseView, list[RecordRow]]:
+    """A subscriber's case as far as the index has come."""
+    subscriber = subscriber_of(services, name)
+    store = services.store
+    rows = store.timeline(name)
+    complaints = store.complaints(name)
+    chosen = services.criteria.get(criterion or subscriber.criterion)
+    if chosen is None:
+        raise NotFound(f"unknown criterion {criterion or subscriber.criterion!r}")
+    opened_us = complaints[0].received_us if complaints else None  # by our clock: the device's could be set back
+    devices, counts = _devices(services, name)
+    return (
+        CaseView(
+            subscriber=name,
+            time_zone=subscriber.time_zone,
+            contract={direction: dict(speeds) for direction, speeds in subscriber.contract.items()},
+            as_of_us=services.clock.wall_us(),
+            complaints=tuple(complaints),
+            devices=devices,
+            alarms=tuple(store.alarms(name)),
+            counts=counts,
+            verdicts=tuple(judge_line(chosen, subscriber, rows, store.radio(name), opened_us)),
+        ),
+        rows,
+    )
+
+
+def _devices(services: Services, name: str) -> tuple[tuple[DeviceRow, ...], dict[str, Counts]]:
+    """The line's devices, and the counts with the slots and losses of all of them."""
+    counts = {"signed": Counts()} | services.store.counts(name)
+    scheduled = missing = lost = 0
+    rows = []
+    now_us = services.clock.wall_us()
+    for row, plan in services.store.devices(name):
+        slots = plan.ended_between(row.enrolled_us, now_us)
+        scheduled += len(slots)
+        missing += len(slots) - len(services.store.filled_slots(row.dev) & set(slots))
+        lost += row.lost
+        rows.append(replace(row, frozen=services.registry.devices[row.dev].frozen))
+    counts["signed"] = replace(counts["signed"], scheduled_slots=scheduled, missing_slots=missing, lost=lost)
+    return tuple(rows), counts

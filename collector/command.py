@@ -1,0 +1,97 @@
+"""Reaching the desk's commands from a command line: over HTTP while a collector runs, in this process otherwise."""
+
+import contextlib
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from collector import desk
+from collector.config import Config
+from collector.enrol import Portal
+from collector.errors import AlreadyRunning, CollectorError
+from collector.services import Services
+from collector.up import DESK_FILE
+
+_WAIT_S = 15
+_TIMEOUT_S = 600
+
+
+class CommandFailed(CollectorError):
+    """The running collector refused a command; the text is its answer."""
+
+
+class Desk(Protocol):
+    """Whatever runs the desk's commands."""
+
+    def run(self, command: str, told: dict[str, Any]) -> dict[str, Any]:
+        """Run one command; raises a CollectorError."""
+
+
+class LocalDesk:
+    """Commands in this process: no collector runs over the folder."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._portal = Portal(services)
+
+    def run(self, command: str, told: dict[str, Any]) -> dict[str, Any]:
+        """Run one command here."""
+        return desk.run(command, self._services, self._portal, told)
+
+
+class RemoteDesk:
+    """Commands to the collector that runs over the folder."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = url
+        self._token = token
+
+    def run(self, command: str, told: dict[str, Any]) -> dict[str, Any]:
+        """Run one command over there."""
+        request = urllib.request.Request(  # noqa: S310 - the address is from a file only we can write
+            f"{self._url}/v1/desk/{command}",
+            json.dumps(told).encode(),
+            {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=_TIMEOUT_S) as answer:
+                result: dict[str, Any] = json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise CommandFailed(_detail(error.read(), error.code)) from error
+        except (OSError, ValueError) as error:
+            raise CommandFailed(f"the running collector at {self._url} does not answer: {error}") from error
+        return result
+
+
+def _detail(answer: bytes, status: int) -> str:
+    try:
+        return str(json.loads(answer)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"the running collector answered {status}"
+
+
+@contextlib.contextmanager
+def open_desk(config: Config) -> Iterator[Desk]:
+    """The desk of a data folder, wherever it is; raises AlreadyRunning if another process holds it and does not answer."""
+    try:
+        services = Services.over_folder(config)
+    except AlreadyRunning:
+        yield _running(config)
+        return
+    with contextlib.closing(services):
+        yield LocalDesk(services)
+
+
+def _running(config: Config) -> RemoteDesk:
+    """The collector that holds the folder, as soon as it has said where it listens."""
+    deadline = time.monotonic() + _WAIT_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            told = json.loads((config.data / DESK_FILE).read_text())
+            return RemoteDesk(told["url"], told["token"])
+        time.sleep(0.1)
+    raise AlreadyRunning(f"another process holds {config.data}, and it is no running collector; wait for it or end it")

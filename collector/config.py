@@ -1,0 +1,59 @@
+"""The collector's configuration: parsed once, frozen, unknown keys refused because a misspelt limit is a missing limit."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from collector.errors import BadRequest
+from shared.slots import SlotPlan
+
+DEFAULT_PORT = 8440
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Where the collector listens and keeps things. Ports: 0 picks a free one."""
+
+    data: Path
+    host: str = LOOPBACK
+    port: int = DEFAULT_PORT
+    peer_port: int = DEFAULT_PORT + 1
+    peer_host: str | None = None  # the name probes reach the peer by; None: the one they reach the collector by
+    criteria: Path | None = None  # a folder of further criterion files
+    slots: SlotPlan = field(default_factory=SlotPlan)
+    code_minutes: int = 15
+
+
+def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
+    """Configuration from the text of a TOML file and from options, which win. Raises BadRequest naming the key."""
+    try:
+        told: dict[str, object] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadRequest(f"the configuration is not TOML: {error}") from error
+    told |= {name: value for name, value in options.items() if value is not None}
+    slot_s, guard_s = told.pop("slot_s", SlotPlan().slot_s), told.pop("guard_s", None)
+    known = {item.name for item in fields(Config)} - {"data", "slots"}
+    for name in told:
+        if name not in known:
+            raise BadRequest(f"unknown setting {name!r}; known are {', '.join(sorted(known | {'slot_s', 'guard_s'}))}")
+    for name in ("port", "peer_port"):
+        if name in told:
+            told[name] = _whole(name, told[name], 0, 65535)
+    if "code_minutes" in told:
+        told["code_minutes"] = _whole("code_minutes", told["code_minutes"], 1, 24 * 60)
+    for name in ("host", "peer_host"):
+        if name in told and not isinstance(told[name], str):
+            raise BadRequest(f"{name} is not text")
+    if "criteria" in told:
+        told["criteria"] = Path(str(told["criteria"]))
+    length = _whole("slot_s", slot_s, 2, 86400)
+    guard = _whole("guard_s", guard_s, 0, length - 1) if guard_s is not None else min(60, length // 2)
+    return Config(data=data, slots=SlotPlan(length, guard), **told)  # type: ignore[arg-type]
+
+
+def _whole(name: str, value: object, least: int, most: int) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise BadRequest(f"{name} is a whole number from {least} to {most}, not {value!r}")
+    return value

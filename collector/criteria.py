@@ -1,0 +1,39 @@
+"""The criteria a collector judges by: those shipped, and those of a folder its operator names."""
+
+import hashlib
+from collections.abc import Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from collector.errors import BadRequest
+from collector.judge.criterion import Criterion, builtin, load_folder
+from collector.judge.errors import CriterionError
+
+
+def load_criteria(folder: Path | None) -> Mapping[str, Criterion]:
+    """All criteria by id; raises BadRequest naming the file and the place that cannot be understood."""
+    if folder is None:
+        return builtin()
+    try:
+        texts = {path.name: path.read_bytes() for path in sorted(folder.glob("*.toml"))}
+    except OSError as error:
+        raise BadRequest(f"the folder of criteria cannot be read: {error}") from error
+    if not texts:
+        raise BadRequest(f"there is no criterion (*.toml) in {folder}")
+    try:
+        return load_folder(texts)
+    except CriterionError as error:
+        raise BadRequest(f"criterion {error}") from error
+
+
+def criterion_file(folder: Path | None, criterion: Criterion) -> bytes:
+    """The bytes of the file this criterion was read from; raises BadRequest if it is no longer that file."""
+    files: list[Traversable] = [*(resources.files("collector.judge") / "criteria").iterdir()]
+    files += folder.glob("*.toml") if folder else ()
+    for file in files:
+        if file.name.endswith(".toml"):
+            data = file.read_bytes()
+            if hashlib.sha256(data).hexdigest() == criterion.sha256:
+                return data
+    raise BadRequest(f"the file of criterion {criterion.id} was changed while the collector was running")

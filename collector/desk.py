@@ -1,0 +1,104 @@
+"""The desk's commands: one function each, JSON object in, JSON object out, whether called in this process or over HTTP."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from collector.case import case_of, subscriber_of
+from collector.enrol import Portal
+from collector.errors import BadRequest, NotFound
+from collector.evidence.bundle import make_evidence
+from collector.imports import keep_import
+from collector.lines import add_subscriber
+from collector.services import Services
+from collector.view import CaseView, RecordRow
+from collector.web.page import SubscriberLine
+from shared.enrolment import show_code
+
+Told = Mapping[str, Any]
+Result = dict[str, Any]
+
+
+def run(command: str, services: Services, portal: Portal, told: Told) -> Result:
+    """Run a command by name; raises NotFound for an unknown one and whatever the command raises."""
+    found = COMMANDS.get(command)
+    if found is None:
+        raise NotFound(f"there is no command {command!r}")
+    return found(services, portal, told)
+
+
+def page_of(services: Services, subscriber: str) -> tuple[CaseView, list[RecordRow]]:
+    """What the page of a subscriber shows."""
+    return case_of(services, subscriber)
+
+
+def all_lines(services: Services) -> list[SubscriberLine]:
+    """Every subscriber with the verdict over his signed measurements, in the order of their ids."""
+    cases = [case_of(services, name)[0] for name in sorted(services.registry.subscribers)]
+    return [
+        SubscriberLine(case.subscriber, verdict=case.verdicts[0].verdict, counts=case.counts["signed"]) for case in cases
+    ]
+
+
+def _text(told: Told, name: str) -> str:
+    value = told.get(name)
+    if not isinstance(value, str) or not value:
+        raise BadRequest(f"{name} is missing or not text")
+    return value
+
+
+def _subscriber_add(services: Services, _: Portal, told: Told) -> Result:
+    subscriber, is_new = add_subscriber(services, told)
+    return {
+        "subscriber": subscriber.id,
+        "time_zone": subscriber.time_zone,
+        "criterion": subscriber.criterion,
+        "contract": {direction: dict(speeds) for direction, speeds in subscriber.contract.items()},
+        "added": is_new,
+    }
+
+
+def _code(services: Services, portal: Portal, told: Told) -> Result:
+    code, expires_us = portal.give_code(_text(told, "subscriber"))
+    return {"subscriber": told["subscriber"], "code": show_code(code), "expires_us": expires_us, "minutes": services.config.code_minutes}
+
+
+def _import(services: Services, _: Portal, told: Told) -> Result:
+    subscriber = subscriber_of(services, _text(told, "subscriber"))
+    try:
+        body = base64.b64decode(_text(told, "lines_b64"), validate=True)
+    except binascii.Error as error:
+        raise BadRequest("lines_b64 is not base64") from error
+    return keep_import(services, subscriber, _text(told, "format"), _text(told, "file"), _text(told, "sha256"), body)
+
+
+def _judge(services: Services, _: Portal, told: Told) -> Result:
+    criterion = told.get("criterion")
+    case, _rows = case_of(services, _text(told, "subscriber"), criterion if isinstance(criterion, str) else None)
+    return {
+        "subscriber": case.subscriber,
+        "as_of_us": case.as_of_us,
+        "verdict": case.verdicts[0].verdict,
+        "verdicts": [asdict(verdict) for verdict in case.verdicts],
+    }
+
+
+def _case_show(services: Services, _: Portal, told: Told) -> Result:
+    return asdict(case_of(services, _text(told, "subscriber"))[0])
+
+
+def _evidence(services: Services, _: Portal, told: Told) -> Result:
+    data = make_evidence(services, _text(told, "subscriber"))
+    return {"zip_b64": base64.b64encode(data).decode(), "bytes": len(data)}
+
+
+COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
+    "subscriber_add": _subscriber_add,
+    "code": _code,
+    "import": _import,
+    "judge": _judge,
+    "case_show": _case_show,
+    "evidence": _evidence,
+}

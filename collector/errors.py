@@ -1,0 +1,55 @@
+"""What the collector can raise, besides the refusals of `shared.errors`.
+
+CollectorError
+├── NotFound             no such subscriber, device or page
+├── Conflict             it is there already and says something else
+├── BadRequest           the words of a request cannot be understood
+├── CodeRefused          an enrolment code that is wrong, used, expired or tried too often
+├── NotAllowed           the desk's token is missing or wrong
+├── StorageFull          nothing was kept; free some space and send again
+├── LedgerDamaged        the ledger does not read back as it was written
+├── IndexLags            the index has not caught up with the ledger yet
+└── AlreadyRunning       another process owns this data folder
+"""
+
+from shared.errors import SpeedproofError
+
+
+class CollectorError(SpeedproofError):
+    """Whatever the collector raises on purpose."""
+
+
+class NotFound(CollectorError):
+    """No such subscriber, device or page."""
+
+
+class Conflict(CollectorError):
+    """It is there already and says something else."""
+
+
+class BadRequest(CollectorError):
+    """The words of a request cannot be understood."""
+
+
+class CodeRefused(CollectorError):
+    """An enrolment code that is wrong, used, expired or tried too often."""
+
+
+class NotAllowed(CollectorError):
+    """The desk's token is missing or wrong."""
+
+
+class StorageFull(CollectorError):
+    """Nothing was kept: the disk is full or cannot be written."""
+
+
+class LedgerDamaged(CollectorError):
+    """The ledger does not read back as it was written."""
+
+
+class IndexLags(CollectorError):
+    """The index has not caught up with the ledger in the time a reader waits."""
+
+
+class AlreadyRunning(CollectorError):
+    """Another process owns this data folder."""

@@ -1,0 +1,1 @@
+"""The evidence file: made here, checked here, offline."""

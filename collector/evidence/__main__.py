@@ -1,0 +1,61 @@
+"""`speedproof-verify FILE.zip`: 0 it holds, 1 a step fails (named), 2 it is not an evidence file."""
+
+import argparse
+import json
+import re
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from collector.evidence.archive import MAX_TOTAL_BYTES, NotEvidence, read_archive
+from collector.evidence.check import check_evidence
+from shared.errors import Malformed
+from shared.keys import PublicKey
+
+HOLDS, FAILS, NOT_EVIDENCE = 0, 1, 2
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Check one file and say how each step went."""
+    parser = argparse.ArgumentParser(
+        prog="speedproof-verify",
+        description="Check a speedproof evidence file offline. Exit code 0: holds; 1: a step fails; 2: not evidence.",
+    )
+    parser.add_argument("file", type=Path, help="the evidence file (.zip)")
+    parser.add_argument(
+        "--collector-key",
+        metavar="KEY",
+        help="the collector's key as you were told it elsewhere: 64 hex digits, or a PEM file",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+    options = parser.parse_args(argv)
+    try:
+        told_key = _told_key(options.collector_key)
+        if options.file.stat().st_size > MAX_TOTAL_BYTES:
+            raise NotEvidence("larger than evidence ever is")
+        steps = check_evidence(read_archive(options.file.read_bytes()), told_key)
+    except (NotEvidence, OSError) as error:
+        _say(options.json, {"holds": False, "evidence": False, "error": str(error)}, [f"not evidence: {error}"])
+        return NOT_EVIDENCE
+    holds = all(step.holds for step in steps)
+    lines = [f"{'ok  ' if step.holds else 'FAIL'} {step.no:2d} {step.name}: {step.detail}" for step in steps]
+    lines.append("The evidence holds." if holds else f"The evidence does not hold: step {steps[-1].no}, {steps[-1].name}.")
+    _say(options.json, {"holds": holds, "evidence": True, "steps": [asdict(step) for step in steps]}, lines)
+    return HOLDS if holds else FAILS
+
+
+def _told_key(told: str | None) -> str | None:
+    if told is None or re.fullmatch(r"[0-9a-f]{64}", told):
+        return told
+    try:
+        return PublicKey.from_pem(Path(told).read_bytes()).key_id
+    except (OSError, Malformed) as error:
+        raise NotEvidence(f"--collector-key is neither 64 hex digits nor a PEM file: {error}") from error
+
+
+def _say(as_json: bool, told: dict[str, object], lines: list[str]) -> None:  # noqa: FBT001 - a choice of the user's
+    sys.stdout.write(json.dumps(told) + "\n" if as_json else "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""Making the evidence file: a case's verdict and everything it rests on, as a zip anyone can check offline.
+
+What is in it, and what the checker makes of it, is written in `shared/FORMAT.md`, section 9. Bytes are taken from the
+ledger as they were received; nothing signed is written anew. Equal cases at equal moments give equal bytes.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.resources import files
+
+from collector.case import case_in_index
+from collector.criteria import criterion_file
+from collector.ledger.frame import Entry, EntryKind
+from collector.ledger.segments import read_at
+from collector.services import Services
+from collector.view import CaseView
+from shared import dsse, statement, strictjson
+from shared.statement import Kind, Statement
+from shared.strictjson import JsonObject
+
+FORMAT = "speedproof-evidence/1"
+_MOMENT = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal evidence is equal bytes
+
+
+def make_evidence(services: Services, subscriber: str) -> bytes:
+    """The zip of one subscriber's case; raises NotFound."""
+    services.indexer.caught_up(services.registry.applied_no)
+    with services.indexer.held():  # a batch between the two would be counted in neither or in one of them only
+        case, _ = case_in_index(services, subscriber)
+        places = services.store.places(subscriber)
+    members: dict[str, bytes] = {
+        "README.txt": (files("collector.evidence") / "README.txt").read_bytes(),
+        "case.json": json.dumps(asdict(case), indent=1, sort_keys=True).encode() + b"\n",
+        "keys/collector.pem": services.collector_key.public.to_pem(),
+        "keys/portal.pem": services.portal_key.public.to_pem(),
+    }
+    for verdict in case.verdicts:
+        criterion = services.criteria[verdict.criterion]
+        members[f"criteria/{criterion.id}.toml"] = criterion_file(services.config.criteria, criterion)
+    salts: JsonObject = {}
+    for place in places:
+        entry = read_at(services.ledger.folder, place.segment, place.offset)
+        members |= _members(entry)
+        if entry.kind is EntryKind.ENROLMENT:
+            salts[_dev(entry)] = statement.text(entry.meta, "salt")
+    manifest = _manifest(case, members, salts)
+    members["manifest.json"] = manifest
+    members["manifest.dsse.json"] = _signed(services, case, manifest)
+    return _zip(members)
+
+
+def _dev(entry: Entry) -> str:
+    """The device an entry is about."""
+    if entry.kind is EntryKind.ENROLMENT:
+        payload = dsse.read_envelope(entry.body[:-1]).payload
+        return statement.read_statement(payload, Kind.ENROL).subject_sha256
+    return statement.sha256_hex(entry.meta, "dev")
+
+
+def _members(entry: Entry) -> dict[str, bytes]:
+    """The members of the zip that one ledger entry becomes."""
+    match entry.kind:
+        case EntryKind.ENROLMENT:
+            return {f"enrolments/{_dev(entry)}.json": entry.body}
+        case EntryKind.BATCH:
+            name = f"{_dev(entry)}/{statement.integer(entry.meta, 'batch'):08d}"
+            receipt = entry.meta["receipt"]
+            return {f"batches/{name}.ndjson": entry.body, f"receipts/{name}.json": strictjson.encode(receipt) + b"\n"}
+        case EntryKind.COMPLAINT:
+            return {f"complaints/{entry.no:08d}.json": entry.body}
+        case EntryKind.REFUSED:
+            return {f"refused/{entry.no:08d}.ndjson": entry.body}
+        case EntryKind.IMPORT:
+            return {f"imports/{entry.no:08d}.ndjson": entry.body}
+        case _:
+            return {}
+
+
+def _manifest(case: CaseView, members: Mapping[str, bytes], salts: JsonObject) -> bytes:
+    listed: JsonObject = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    return strictjson.encode(
+        {
+            "as_of_us": case.as_of_us,
+            "files": listed,
+            "format": FORMAT,
+            "salts": salts,
+            "subscriber": case.subscriber,
+        }
+    ) + b"\n"
+
+
+def _signed(services: Services, case: CaseView, manifest: bytes) -> bytes:
+    verdicts: list[strictjson.Json] = [
+        {
+            "criterion": verdict.criterion,
+            "criterion_sha256": verdict.criterion_sha256,
+            "provenance": verdict.provenance,
+            "verdict": verdict.verdict,
+            "version": verdict.version,
+        }
+        for verdict in case.verdicts
+    ]
+    predicate: JsonObject = {"as_of_us": case.as_of_us, "subscriber": case.subscriber, "verdicts": verdicts}
+    told = Statement(Kind.VERDICT, "manifest.json", hashlib.sha256(manifest).hexdigest(), predicate)
+    return dsse.seal(told.encode(), services.collector_key) + b"\n"
+
+
+def _zip(members: Mapping[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(members):
+            info = zipfile.ZipInfo(name, _MOMENT)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, members[name])
+    return out.getvalue()

@@ -1,0 +1,1 @@
+"""Measurements that others took: read strictly, kept as unsigned."""

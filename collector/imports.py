@@ -1,0 +1,34 @@
+"""Keeping an import: once, unsigned, and shown as such."""
+
+from collector.errors import BadRequest
+from collector.importers.imported import FORMATS, MOST_LINES
+from collector.ledger.frame import Draft, EntryKind
+from collector.registry import Subscriber
+from collector.services import Services
+from shared import strictjson
+from shared.dsse import HEX64
+from shared.errors import Malformed
+from shared.record import read_record
+
+
+def keep_import(
+    services: Services, subscriber: Subscriber, kind: str, file: str, sha256: str, body: bytes
+) -> dict[str, object]:
+    """Keep one body of record lines of a file; the same body for the same subscriber is kept once."""
+    lines = body[:-1].split(b"\n")
+    if kind not in FORMATS or not HEX64.fullmatch(sha256):
+        raise BadRequest(f"an import names its format ({', '.join(FORMATS)}) and its file's SHA-256 in hex")
+    if not body.endswith(b"\n") or len(lines) > MOST_LINES:
+        raise BadRequest(f"an import holds 1 to {MOST_LINES} lines, each ending in a line feed")
+    try:
+        for line in lines:
+            read_record(line)
+    except Malformed as error:
+        raise BadRequest(f"a line is not a record: {error}") from error
+    meta: strictjson.JsonObject = {"file": file[:200], "format": kind, "sha256": sha256, "subscriber": subscriber.id}
+    draft = Draft(EntryKind.IMPORT, meta, body)
+    with services.changing:
+        known = services.registry.has_import(subscriber.id, body)
+        if not known:
+            services.registry.apply(services.ledger.append(draft).result())
+    return {"subscriber": subscriber.id, "file": file, "lines": len(lines), "kept": 0 if known else len(lines)}

@@ -1,0 +1,93 @@
+"""The index follows the ledger: one thread loads what was committed, readers wait until it has caught up."""
+
+import contextlib
+import logging
+import threading
+
+import duckdb
+
+from collector.errors import IndexLags
+from collector.ledger.tail import Tail
+from collector.ledger.writer import Ledger
+from collector.store.port import Store
+from shared.errors import SpeedproofError
+
+_RETRY_S = 1.0
+log = logging.getLogger(__name__)
+
+
+class Indexer:
+    """Loads ledger entries into a store, in order, exactly once, for ever trying again."""
+
+    def __init__(self, ledger: Ledger, store: Store) -> None:
+        """Follow `ledger` from where `store` stands; nothing runs before `start` or `catch_up`."""
+        self._ledger = ledger
+        self._store = store
+        self._tail = Tail(ledger.folder, store.loaded_no())
+        self._loaded_no = store.loaded_no()
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._loading = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Load in the background from now on."""
+        self._thread = threading.Thread(target=self._run, name="index", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that the ledger has grown."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def catch_up(self) -> None:
+        """Load everything there is, now, in this thread."""
+        while self._loaded_no < self._ledger.last_no:
+            self._load()
+
+    def caught_up(self, no: int, timeout_s: float = 10.0) -> None:
+        """Return once entry `no` is in the index; raises IndexLags after `timeout_s`."""
+        if self._thread is None:
+            self.catch_up()
+            return
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._loaded_no >= no, timeout_s):
+                raise IndexLags(f"the index holds entries up to {self._loaded_no}, {no} was asked for; try again")
+
+    def held(self) -> threading.Lock:
+        """Entered, keeps the index as it is, so that several questions are answered by one state; the ledger grows on."""
+        return self._loading
+
+    def close(self) -> None:
+        """Stop loading; what is left is loaded at the next start."""
+        self._stopping = True
+        self.wake()
+        if self._thread:
+            self._thread.join()
+
+    def _load(self) -> None:
+        entries = self._tail.read(self._ledger.last_no)
+        with self._loading:
+            self._store.load(entries)
+        with self._changed:
+            self._loaded_no += len(entries)
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping or self._loaded_no < self._ledger.last_no, 60)
+            try:
+                while not self._stopping and self._loaded_no < self._ledger.last_no:
+                    self._load()
+            except (SpeedproofError, duckdb.Error, OSError):
+                log.exception("the index could not be brought up to date; the ledger is not affected")
+                with self._changed:
+                    self._changed.wait_for(lambda: self._stopping, _RETRY_S)
+                self._start_over()
+
+    def _start_over(self) -> None:
+        """Find the place in the ledger again; a store that cannot even be asked stays for the next try."""
+        with contextlib.suppress(SpeedproofError, duckdb.Error, OSError):
+            self._loaded_no = self._store.loaded_no()
+            self._tail = Tail(self._ledger.folder, self._loaded_no)

@@ -1,0 +1,1 @@
+"""Pure judging: criteria as data, findings as values."""

@@ -1,0 +1,145 @@
+"""Which measurements of a live line are judged: chosen by moments alone, before any result is looked at.
+
+A rule made for one campaign, run over every window that could be cut from a long series, would meet
+something almost surely. So the window is the first complete campaign that starts at or after the complaint,
+and the number of starts tried is shown. Complete means that the completeness conditions hold over what the
+rule counts; validity of the set and results play no part.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from collector.judge.completeness import Count, Days
+from collector.judge.criterion import Criterion
+from collector.judge.sample import Case, Sample
+from collector.judge.tally import Placed, Tally, place, sort_out
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The case cut down to what is judged, whether it is complete, and how many starts were tried."""
+
+    case: Case
+    complete: bool
+    starts_tried: int
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """The samples of the window, with those that will be left out."""
+        return self.case.samples
+
+    @property
+    def from_us(self) -> int | None:
+        """The first start, None in an empty window."""
+        return min((one.at_us for one in self.samples), default=None)
+
+    @property
+    def to_us(self) -> int | None:
+        """The last start, None in an empty window."""
+        return max((one.at_us for one in self.samples), default=None)
+
+
+def campaign(criterion: Criterion, case: Case, opened_at_us: int) -> Window:
+    """The first complete campaign that starts at or after the complaint; without one, all since then."""
+    since = _only(case, lambda one: one.at_us >= opened_at_us)
+    found, tried = _first_complete(criterion, since, last_first=False)
+    return found or Window(since, complete=False, starts_tried=tried)
+
+
+def before(criterion: Criterion, case: Case, opened_at_us: int) -> Window | None:
+    """The last complete campaign that ended before the complaint, None if there is none."""
+    until = _only(case, lambda one: one.at_us < opened_at_us)
+    found, _ = _first_complete(criterion, until, last_first=True)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """What a rule would count from one start, and which samples lie in that stretch of time."""
+
+    tally: Tally
+    spans: Callable[[Sample], bool]
+
+
+def _first_complete(criterion: Criterion, case: Case, *, last_first: bool) -> tuple[Window | None, int]:
+    whole = sort_out(criterion.leave_outs, case)
+    tried = 0
+    for one in _candidates(criterion, case, whole, last_first=last_first):
+        tried += 1
+        if all(condition.answer(one.tally).holds for condition in criterion.completeness):
+            chosen = {placed.sample for placed in one.tally.counted}
+            others = {placed.sample for placed in whole.counted} - chosen
+            return Window(_cut(case, one, others), complete=True, starts_tried=tried), tried
+    return None, tried
+
+
+def _candidates(criterion: Criterion, case: Case, whole: Tally, *, last_first: bool) -> Iterator[_Candidate]:
+    """Every place where a campaign of this rule could start, by the kind of its count.
+
+    An exact count: each run of so many counted samples. Else a window of days: its dates, from each date
+    with a counted sample. Else: all there is.
+    """
+    exact, days = _exact_count(criterion), _window_days(criterion)
+    if exact is not None:
+        for first in _from_either_end(range(len(whole.counted) - exact + 1), last_first=last_first):
+            yield _run(whole, whole.counted[first : first + exact])
+    elif days is not None:
+        dates = sorted({one.day.toordinal() for one in whole.counted})
+        for date in _from_either_end(dates, last_first=last_first):
+            yield _dates(whole, case, date, date + days)
+    else:
+        yield _Candidate(whole, lambda _: True)
+
+
+def _run(whole: Tally, counted: tuple[Placed, ...]) -> _Candidate:
+    """A run of counted samples, and what was not started between its ends."""
+    from_us, to_us = counted[0].sample.at_us, counted[-1].sample.at_us
+    low = bisect_left(whole.not_started, from_us, key=_at_us)
+    high = bisect_right(whole.not_started, to_us, key=_at_us)
+    tally = replace(whole, counted=counted, not_started=whole.not_started[low:high])
+    return _Candidate(tally, lambda sample: from_us <= sample.at_us <= to_us)
+
+
+def _dates(whole: Tally, case: Case, first: int, end: int) -> _Candidate:
+    """All of the dates from the first up to, not including, the end (proleptic Gregorian ordinals)."""
+
+    def of(placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
+        return placed[bisect_left(placed, first, key=_day) : bisect_left(placed, end, key=_day)]
+
+    tally = replace(whole, counted=of(whole.counted), not_started=of(whole.not_started))
+    return _Candidate(tally, lambda sample: first <= _day(place(sample, case)) < end)
+
+
+def _cut(case: Case, candidate: _Candidate, others: AbstractSet[Sample]) -> Case:
+    """The candidate's stretch of the case, without what counts but is not in it (same instant as an end)."""
+    return _only(case, lambda sample: candidate.spans(sample) and sample not in others)
+
+
+def _from_either_end(starts: Sequence[int], *, last_first: bool) -> Sequence[int]:
+    return starts[::-1] if last_first else starts
+
+
+def _at_us(placed: Placed) -> int:
+    return placed.sample.at_us
+
+
+def _day(placed: Placed) -> int:
+    return placed.day.toordinal()
+
+
+def _exact_count(criterion: Criterion) -> int | None:
+    counts = [one.primitive for one in criterion.completeness if isinstance(one.primitive, Count)]
+    return next((one.counted.n for one in counts if one.counted.op == "==" and one.counted.n), None)
+
+
+def _window_days(criterion: Criterion) -> int | None:
+    windows = [one.primitive.window_days for one in criterion.completeness if isinstance(one.primitive, Days)]
+    return next((one.n for one in windows if one is not None and one.op == "<="), None)
+
+
+def _only(case: Case, keep: Callable[[Sample], bool]) -> Case:
+    """The case with those samples of its own direction."""
+    kept = (one for one in case.samples if one.direction is case.direction and keep(one))
+    return replace(case, samples=tuple(kept))

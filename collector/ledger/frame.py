@@ -1,0 +1,109 @@
+"""One ledger entry as bytes: a header line, then the body as it was received.
+
+    header  SP, then strict JSON: {"at_us", "bytes", "kind", "meta", "no", "sha256"} LF
+    body    `bytes` bytes, ending in LF, whose SHA-256 is `sha256`
+
+Numbers `no` count up from 1 without a gap over all segments. The header carries in `meta` what the collector itself
+has to say of the entry (the receipt it gave, the subscriber it belongs to); the body is nobody's to change. A segment
+is therefore NDJSON as a whole. The space is what no line in the strict profile begins with: whoever sends a body cannot
+hide a frame in it, so a frame found while looking for a torn end is one of ours. Bodies of batches are batch bodies, see `shared/FORMAT.md`.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared import statement, strictjson
+from shared.errors import Malformed
+from shared.strictjson import JsonObject
+
+MAX_HEADER_BYTES = 64 * 1024
+MAX_BODY_BYTES = 8 * 1024 * 1024
+
+
+class EntryKind(StrEnum):
+    """What an entry's body is."""
+
+    SUBSCRIBER = "subscriber"
+    CODE = "code"
+    ENROLMENT = "enrolment"
+    BATCH = "batch"
+    REFUSED = "refused"
+    COMPLAINT = "complaint"
+    IMPORT = "import"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry before it has its number and its time."""
+
+    kind: EntryKind
+    meta: JsonObject
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry as kept: its number, when it was kept (unix µs), and where its frame begins."""
+
+    no: int
+    kind: EntryKind
+    at_us: int
+    meta: JsonObject
+    body: bytes
+    segment: str = ""
+    offset: int = 0
+
+
+def write_frame(draft: Draft, no: int, at_us: int) -> bytes:
+    """The bytes of one entry."""
+    if not draft.body.endswith(b"\n") or len(draft.body) > MAX_BODY_BYTES:
+        raise Malformed(f"a ledger body ends in a line feed and has at most {MAX_BODY_BYTES} bytes")
+    header: JsonObject = {
+        "at_us": at_us,
+        "bytes": len(draft.body),
+        "kind": draft.kind.value,
+        "meta": draft.meta,
+        "no": no,
+        "sha256": hashlib.sha256(draft.body).hexdigest(),
+    }
+    line = b" " + strictjson.encode(header) + b"\n"
+    if len(line) > MAX_HEADER_BYTES:
+        raise Malformed(f"a ledger header has at most {MAX_HEADER_BYTES} bytes")
+    return line + draft.body
+
+
+def read_frame(data: bytes, start: int, segment: str = "") -> tuple[Entry, int]:
+    """The entry whose frame begins at `start`, and where the next one begins; raises Malformed."""
+    end_of_header = data.find(b"\n", start, start + MAX_HEADER_BYTES)
+    if end_of_header < 0:
+        raise Malformed("no header line")
+    header = _header(data[start:end_of_header])
+    length = statement.integer(header, "bytes", 1)
+    if length > MAX_BODY_BYTES:
+        raise Malformed("a body longer than any is")
+    body = data[end_of_header + 1 : end_of_header + 1 + length]
+    if len(body) != length:
+        raise Malformed("the body is cut short")
+    if hashlib.sha256(body).hexdigest() != statement.sha256_hex(header, "sha256"):
+        raise Malformed("the body is not the one that was written")
+    meta = header.get("meta")
+    if not isinstance(meta, dict):
+        raise Malformed("a header without meta")
+    try:
+        kind = EntryKind(statement.text(header, "kind"))
+    except ValueError as error:
+        raise Malformed(f"an entry of a kind this version does not know: {error}") from error
+    no, at_us = statement.integer(header, "no", 1), statement.integer(header, "at_us")
+    return Entry(no, kind, at_us, meta, body, segment, start), end_of_header + 1 + length
+
+
+def header_no(line: bytes) -> int:
+    """The number in a header line (with its LF); raises Malformed."""
+    return statement.integer(_header(line.rstrip(b"\n")), "no", 1)
+
+
+def _header(line: bytes) -> JsonObject:
+    if not line.startswith(b" "):
+        raise Malformed("not a header line")
+    return strictjson.decode(line[1:])

@@ -1,0 +1,149 @@
+"""The ledger's files: `000001.ndjson`, `000002.ndjson`, … in one folder, each at most about 64 MiB.
+
+Only the last one grows. After a crash its end may be torn: a frame that was being written and never acknowledged. On
+opening, such an end is cut off. Anything else that does not read back is damage: it is named and never mended in silence.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.errors import LedgerDamaged
+from collector.ledger.frame import MAX_BODY_BYTES, MAX_HEADER_BYTES, Entry, header_no, read_frame
+from shared.errors import Malformed
+from shared.strictjson import MAX_INTEGER
+
+SEGMENT_BYTES = 64 * 1024 * 1024
+_HEADER_BEGINS = b'\n {"at_us":'
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the next frame goes: segment number, offset, and the number its entry will have."""
+
+    segment: int
+    offset: int
+    no: int
+
+
+def segment_name(number: int) -> str:
+    """The file name of a segment."""
+    return f"{number:06d}.ndjson"
+
+
+def segments(folder: Path) -> list[Path]:
+    """The segments there are, in order; raises LedgerDamaged if one is missing in between."""
+    found = sorted(folder.glob("[0-9]*.ndjson"))
+    for number, path in enumerate(found, start=1):
+        if path.name != segment_name(number):
+            raise LedgerDamaged(f"segment {segment_name(number)} is missing in {folder}: there is {path.name} instead")
+    return found
+
+
+def read_entries(folder: Path, after_no: int = 0) -> Iterator[Entry]:
+    """All entries with a number above `after_no`, in order; raises LedgerDamaged at the first that does not read back.
+
+    A frame still being written at the very end is not damage: reading stops before it.
+    """
+    paths = segments(folder)
+    expected: int | None = None if after_no else 1
+    for path in _from_entry(paths, after_no):
+        data = path.read_bytes()
+        offset = 0
+        while offset < len(data):
+            try:
+                entry, following = read_frame(data, offset, path.name)
+            except Malformed as error:
+                if path == paths[-1] and _is_torn(data, offset):
+                    return
+                raise LedgerDamaged(f"{path.name} at byte {offset}: {error}") from error
+            if expected is not None and entry.no != expected:
+                raise LedgerDamaged(f"{path.name} at byte {offset}: entry {entry.no} instead of {expected}")
+            expected = entry.no + 1
+            if entry.no > after_no:
+                yield entry
+            offset = following
+
+
+def _from_entry(paths: list[Path], after_no: int) -> list[Path]:
+    """Leave out segments that end before the entry wanted, by a look at the first frame of the next one."""
+    start = 0
+    for number, path in enumerate(paths):
+        if after_no and _first_no(path) > after_no:
+            break
+        start = number
+    return paths[start:] if after_no else paths
+
+
+def _first_no(path: Path) -> int:
+    """The number of a segment's first entry; beyond all numbers if it has none that reads back."""
+    try:
+        with path.open("rb") as file:
+            return header_no(file.readline(MAX_HEADER_BYTES))
+    except Malformed:
+        return MAX_INTEGER
+
+
+def _is_torn(data: bytes, offset: int) -> bool:
+    """Whether the bytes from `offset` can be one unfinished write: no whole frame stands anywhere after them."""
+    position = data.find(_HEADER_BEGINS, offset)
+    while position >= 0:
+        try:
+            read_frame(data, position + 1)
+        except Malformed:
+            position = data.find(_HEADER_BEGINS, position + 1)
+        else:
+            return False
+    return True
+
+
+def mend(folder: Path) -> tuple[Place, int]:
+    """Cut a torn end off the last segment; the place where writing goes on, and how many bytes were cut.
+
+    Raises LedgerDamaged where a cut would lose an entry that may have been acknowledged.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = segments(folder)
+    if not paths:
+        return Place(1, 0, 1), 0
+    last_no = _last_no(paths[:-1])
+    data = paths[-1].read_bytes()
+    offset = 0
+    while offset < len(data):
+        try:
+            entry, offset_after = read_frame(data, offset)
+        except Malformed as error:
+            if not _is_torn(data, offset):
+                raise LedgerDamaged(f"{paths[-1].name} at byte {offset}: {error}") from error
+            break
+        last_no, offset = entry.no, offset_after
+    if offset < len(data):
+        with paths[-1].open("r+b") as file:
+            file.truncate(offset)
+    return Place(len(paths), offset, last_no + 1), len(data) - offset
+
+
+def _last_no(paths: list[Path]) -> int:
+    """The number of the last entry in the last of these sealed segments, 0 if there is none."""
+    if not paths:
+        return 0
+    data, offset, no = paths[-1].read_bytes(), 0, 0
+    while offset < len(data):
+        try:
+            entry, offset = read_frame(data, offset)
+        except Malformed as error:
+            raise LedgerDamaged(f"{paths[-1].name} at byte {offset}: {error}") from error
+        no = entry.no
+    return no
+
+
+def read_at(folder: Path, segment: str, offset: int) -> Entry:
+    """One entry at a known place; raises LedgerDamaged."""
+    try:
+        with (folder / segment).open("rb") as file:
+            file.seek(offset)
+            data = file.read(MAX_BODY_BYTES + MAX_HEADER_BYTES + 2)
+        entry, _ = read_frame(data, 0, segment)
+    except (OSError, Malformed) as error:
+        raise LedgerDamaged(f"{segment} at byte {offset}: {error}") from error
+    return entry

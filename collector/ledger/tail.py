@@ -1,0 +1,64 @@
+"""Following the ledger as it grows: what an index needs, without reading a segment twice."""
+
+from pathlib import Path
+
+from collector.errors import LedgerDamaged
+from collector.ledger.frame import Entry, read_frame
+from collector.ledger.segments import read_entries, segment_name
+from shared.errors import Malformed
+
+_CHUNK_BYTES = 16 * 1024 * 1024
+
+
+class Tail:
+    """Reads entries after a number, in order, each once."""
+
+    def __init__(self, folder: Path, after_no: int) -> None:
+        """Find the place after entry `after_no`; raises LedgerDamaged on the way there."""
+        self._folder = folder
+        self._segment, self._offset, self._no = 1, 0, 0
+        for entry in read_entries(folder, max(0, after_no - 1)):
+            if entry.no > after_no:
+                break
+            self._segment, self._offset, self._no = int(entry.segment[:6]), entry.offset, entry.no - 1
+            self._read_one()
+        if self._no != after_no:
+            raise LedgerDamaged(f"the index knows entry {after_no}, the ledger ends before it")
+
+    def _read_one(self) -> None:
+        with (self._folder / segment_name(self._segment)).open("rb") as file:
+            file.seek(self._offset)
+            _, length = read_frame(file.read(_CHUNK_BYTES), 0)
+        self._offset += length
+        self._no += 1
+
+    def read(self, up_to_no: int, most: int = 512) -> list[Entry]:
+        """The next entries, at most `most` and none after `up_to_no` (the newest that is on disk)."""
+        entries: list[Entry] = []
+        while self._no < up_to_no and len(entries) < most:
+            name = segment_name(self._segment)
+            with (self._folder / name).open("rb") as file:
+                file.seek(self._offset)
+                data = file.read(_CHUNK_BYTES)
+            if not data:
+                self._segment, self._offset = self._segment + 1, 0
+                continue
+            entries += self._parse(data, name, up_to_no, most - len(entries))
+        return entries
+
+    def _parse(self, data: bytes, name: str, up_to_no: int, most: int) -> list[Entry]:
+        found: list[Entry] = []
+        position = 0
+        while position < len(data) and self._no < up_to_no and len(found) < most:
+            try:
+                entry, following = read_frame(data, position, name)
+            except Malformed as error:
+                if found:  # the chunk ended inside a frame
+                    break
+                raise LedgerDamaged(f"{name} at byte {self._offset}: {error}") from error
+            if entry.no != self._no + 1:
+                raise LedgerDamaged(f"{name} at byte {self._offset}: entry {entry.no} instead of {self._no + 1}")
+            found.append(Entry(entry.no, entry.kind, entry.at_us, entry.meta, entry.body, name, self._offset))
+            self._offset += following - position
+            self._no, position = entry.no, following
+        return found

@@ -1,0 +1,1 @@
+"""The measurement peer: a program of its own with its own key."""

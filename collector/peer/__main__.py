@@ -1,0 +1,134 @@
+"""`python -m collector.peer`: the measurement peer as a program.
+
+Prints one line of JSON on stdout when it is ready, and then one line on stderr for each transfer that ended.
+Ends with code 0 on SIGTERM or SIGINT, and with code 2 and a sentence when it cannot start.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import random
+import signal
+import stat
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from collector.peer.account import Transfer, log_line
+from collector.peer.app import PeerConfig, create_peer
+from collector.peer.clock import SystemClock
+from collector.peer.errors import CannotStart
+from collector.peer.keyfile import load_or_create
+from collector.peer.logs import JsonLine
+from collector.peer.serve import bind_pair, serving
+
+_CANNOT_START = 2
+_MAX_PORT = 65_535
+
+
+def _at_most(most: int, least: int, text: str) -> int:
+    value = int(text)
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"must be from {least} to {most}")
+    return value
+
+
+def _port(text: str) -> int:
+    return _at_most(_MAX_PORT, 0, text)
+
+
+def _clients(text: str) -> int:
+    return _at_most(100_000, 1, text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m collector.peer", description="The measurement peer.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to serve on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=_port, default=8441, help="TCP and UDP; 0: any free one (default: %(default)s)"
+    )
+    parser.add_argument("--key", type=Path, required=True, metavar="PEM", help="private key, made if absent")
+    parser.add_argument("--name", default="peer", help="what the peer calls itself (default: %(default)s)")
+    parser.add_argument(
+        "--max-clients", type=_clients, default=64, help="transfers at once (default: %(default)s)"
+    )
+    parser.add_argument("--no-faults", action="store_true", help="do not serve deliberate faults")
+    parser.add_argument("--stop-with-stdin", action="store_true", help="end when the pipe on stdin closes")
+    return parser
+
+
+def _journal(transfer: Transfer) -> None:
+    # A log that nobody can take any more must not end a transfer.
+    with suppress(OSError):
+        sys.stderr.write(log_line(transfer))
+        sys.stderr.flush()
+
+
+async def _serve(args: argparse.Namespace) -> None:
+    if args.stop_with_stdin and not _is_pipe(sys.stdin.fileno()):
+        raise CannotStart("--stop-with-stdin needs a pipe on standard input")
+    key = load_or_create(args.key).public
+    pair = bind_pair(args.host, args.port)
+    config = PeerConfig(
+        name=args.name,
+        key=key,
+        clock=SystemClock(),
+        chance=random.SystemRandom(),
+        journal=_journal,
+        max_clients=args.max_clients,
+        faults=not args.no_faults,
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if args.stop_with_stdin:
+        loop.add_reader(sys.stdin.fileno(), _stop_at_end, sys.stdin.fileno(), stop)
+    async with serving(create_peer(config), pair):
+        ready = {
+            "ready": True,
+            "host": args.host,
+            "port": pair.port,
+            "name": args.name,
+            "key_id": key.key_id,
+        }
+        sys.stdout.write(json.dumps(ready, separators=(",", ":")) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def _is_pipe(descriptor: int) -> bool:
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def _stop_at_end(descriptor: int, stop: asyncio.Event) -> None:
+    """Stop when the other end of the pipe is closed; what comes through it is not looked at."""
+    try:
+        ended = not os.read(descriptor, 4096)
+    except OSError:
+        ended = True
+    if ended:
+        asyncio.get_running_loop().remove_reader(descriptor)
+        stop.set()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the peer until it is told to stop; returns the exit code."""
+    args = _parser().parse_args(arguments)
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLine())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    try:
+        asyncio.run(_serve(args))
+    except CannotStart as error:
+        sys.stderr.write(f"peer: {error}\n")
+        return _CANNOT_START
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

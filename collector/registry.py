@@ -1,0 +1,182 @@
+"""What the collector must know before it answers: lines, devices, chains, open codes. A fold over the ledger.
+
+Everything here is small and can be had again by applying the ledger's entries in order; nothing else may change it.
+`key_of` is step 3 of the verification (FORMAT.md): unknown, revoked, frozen.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from collector.errors import LedgerDamaged
+from collector.ledger.frame import Entry, EntryKind
+from shared import statement
+from shared.batch import pae_sha256_of
+from shared.chain import START, Head
+from shared.dsse import b64_exact, read_envelope
+from shared.errors import FrozenKey, Malformed, Refused, UnknownKey
+from shared.keys import PublicKey
+from shared.slots import SlotPlan
+from shared.statement import Kind
+from shared.strictjson import JsonObject, decode
+
+CODE_TRIES = 5
+_SCRYPT = {"n": 2**13, "r": 8, "p": 1, "dklen": 32}
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """One line of one customer: its zone, what its contract promises (bit/s by direction), the rule it is judged by."""
+
+    id: str
+    time_zone: str
+    criterion: str
+    contract: Mapping[str, Mapping[str, int]]
+    area_class: str | None
+    added_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """An enrolled key and where its chain stands."""
+
+    key: PublicKey
+    subscriber: str
+    plan: SlotPlan
+    enrolled_us: int
+    handle: str
+    enrolment: bytes
+    head: Head = START
+    frozen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCode:
+    """An enrolment code as kept: never the code itself. `handle`, its first four symbols, finds it again."""
+
+    handle: str
+    salt: bytes
+    digest: bytes
+    subscriber: str
+    expires_us: int
+
+    def is_for(self, code: str) -> bool:
+        """Whether this is the code; slow on purpose."""
+        return code_digest(code, self.salt) == self.digest
+
+
+def code_digest(code: str, salt: bytes) -> bytes:
+    """How a code is kept (scrypt, about 30 ms)."""
+    return hashlib.scrypt(code.encode(), salt=salt, **_SCRYPT)
+
+
+@dataclass(slots=True)
+class Registry:
+    """The state after the entries applied so far."""
+
+    subscribers: dict[str, Subscriber] = field(default_factory=dict)
+    devices: dict[str, Device] = field(default_factory=dict)
+    codes: dict[str, OpenCode] = field(default_factory=dict)
+    complaints: dict[str, Entry] = field(default_factory=dict)
+    refused: set[tuple[str, int, str]] = field(default_factory=set)
+    imports: set[tuple[str, str]] = field(default_factory=set)
+    applied_no: int = 0
+
+    def key_of(self, key_id: str) -> PublicKey:
+        """The key a batch may be signed with; raises UnknownKey or FrozenKey (step 3)."""
+        device = self.devices.get(key_id)
+        if device is None:
+            raise UnknownKey(3, f"no device with key {key_id[:16]}… is enrolled here")
+        if device.frozen:
+            raise FrozenKey(3, "this key signed two different batches of one number; enrol the device anew")
+        return device.key
+
+    def has_import(self, subscriber: str, body: bytes) -> bool:
+        """Whether this very body was imported for this subscriber before."""
+        return (subscriber, hashlib.sha256(body).hexdigest()) in self.imports
+
+    def apply(self, entry: Entry) -> None:
+        """Take in one entry; raises LedgerDamaged if it says what cannot be."""
+        try:
+            self._apply(entry)
+        except (Malformed, Refused, KeyError, TypeError) as error:
+            raise LedgerDamaged(f"entry {entry.no} ({entry.kind}): {error}") from error
+        self.applied_no = max(self.applied_no, entry.no)
+
+    def _apply(self, entry: Entry) -> None:
+        match entry.kind:
+            case EntryKind.SUBSCRIBER:
+                subscriber = read_subscriber(decode(entry.body[:-1]), entry.at_us)
+                self.subscribers[subscriber.id] = subscriber
+            case EntryKind.CODE:
+                code = _read_code(entry.meta)
+                self.codes[code.handle] = code
+            case EntryKind.ENROLMENT:
+                self._enrol(entry)
+            case EntryKind.BATCH:
+                dev = statement.sha256_hex(entry.meta, "dev")
+                head = Head(
+                    statement.integer(entry.meta, "batch") + 1,
+                    statement.integer(entry.meta, "last_seq") + 1,
+                    statement.sha256_hex(entry.meta, "head"),
+                )
+                self.devices[dev] = replace(self.devices[dev], head=head)
+            case EntryKind.REFUSED:
+                dev = statement.sha256_hex(entry.meta, "dev")
+                self.refused.add((dev, statement.integer(entry.meta, "batch"), pae_sha256_of(entry.body)))
+                if entry.meta.get("freeze"):
+                    self.devices[dev] = replace(self.devices[dev], frozen=True)
+            case EntryKind.COMPLAINT:
+                self.complaints[read_envelope(entry.body[:-1]).pae_sha256] = entry
+            case EntryKind.IMPORT:
+                self.imports.add((statement.text(entry.meta, "subscriber"), hashlib.sha256(entry.body).hexdigest()))
+
+    def _enrol(self, entry: Entry) -> None:
+        told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)
+        request = told.predicate["request"]
+        if not isinstance(request, dict):
+            raise Malformed("an enrolment without its request")
+        asked = statement.read_statement(b64_exact(request["p"]), Kind.ENROL_REQUEST)
+        key = PublicKey.from_spki(b64_exact(asked.predicate["spki"]))
+        plan = SlotPlan(statement.integer(entry.meta, "slot_s", 1), statement.integer(entry.meta, "guard_s"))
+        handle = statement.text(entry.meta, "handle")
+        self.devices[key.key_id] = Device(
+            key,
+            statement.text(entry.meta, "subscriber"),
+            plan,
+            statement.integer(told.predicate, "t_us"),
+            handle,
+            entry.body[:-1],
+        )
+        self.codes.pop(handle, None)
+
+
+def read_subscriber(fields: JsonObject, added_us: int) -> Subscriber:
+    """A subscriber as the ledger keeps him; raises Malformed."""
+    contract = fields.get("contract")
+    if not isinstance(contract, dict):
+        raise Malformed("a subscriber without a contract")
+    speeds: dict[str, dict[str, int]] = {}
+    for direction, promised in contract.items():
+        if not isinstance(promised, dict):
+            raise Malformed(f"the contract's {direction} is not a table")
+        speeds[direction] = {name: statement.integer(promised, name, 1) for name in promised}
+    area = fields.get("area_class")
+    return Subscriber(
+        statement.text(fields, "id"),
+        statement.text(fields, "time_zone"),
+        statement.text(fields, "criterion"),
+        speeds,
+        area if isinstance(area, str) else None,
+        added_us,
+    )
+
+
+def _read_code(meta: JsonObject) -> OpenCode:
+    return OpenCode(
+        statement.text(meta, "handle"),
+        b64_exact(meta.get("salt")),
+        b64_exact(meta.get("digest")),
+        statement.text(meta, "subscriber"),
+        statement.integer(meta, "expires_us"),
+    )

@@ -1,0 +1,125 @@
+"""What the command line says: one JSON object, or plain lines for people. Nothing else writes to the terminal."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+Told = dict[str, Any]
+HEADLINE = {
+    "substantiated": "SUBSTANTIATED",
+    "not_substantiated": "NOT SUBSTANTIATED",
+    "insufficient_evidence": "INSUFFICIENT EVIDENCE",
+    "facts_only": "FACTS ONLY",
+}
+
+
+def result(told: object) -> None:
+    """One JSON value on stdout."""
+    sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def lines(*text: str) -> None:
+    """Lines on stdout."""
+    sys.stdout.write("\n".join(text) + "\n")
+    sys.stdout.flush()
+
+
+def message(text: str) -> None:
+    """A line on stderr."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def progress(what: str, done: int, all_of: int, unit: str) -> None:
+    """A bar on stderr, only where a person is looking."""
+    if sys.stderr.isatty():
+        filled = 24 * done // max(1, all_of)
+        end = "\n" if done >= all_of else ""
+        sys.stderr.write(f"\r{what} [{'#' * filled}{'.' * (24 - filled)}] {done}/{all_of} {unit[:30]:<30}{end}")
+        sys.stderr.flush()
+
+
+def up(told: Told) -> None:
+    """The collector is ready."""
+    message(f"speedproof collector at {told['url']}, data in {told['data']}")
+    message(f"collector key {told['collector_key']}")
+    if told["torn_bytes"]:
+        message(f"cut {told['torn_bytes']} bytes of an unfinished write off the ledger; they were never acknowledged")
+    message(f"desk: {told['desk_url']}")
+    message("Ctrl-C stops it")
+
+
+def mbit(bps: int) -> str:
+    """A speed in Mbit/s."""
+    return f"{bps / 1e6:.3g} Mbit/s"
+
+
+def subscriber(told: Told) -> None:
+    """A line was added."""
+    lines(f"{told['subscriber']} {'added' if told['added'] else 'was there already'}: judged by {told['criterion']}, {told['time_zone']}")
+    for way, speeds in told["contract"].items():
+        lines(f"  {way}: " + ", ".join(f"{name.removesuffix('_bps')} {mbit(value)}" for name, value in speeds.items()))
+
+
+def code(told: Told) -> None:
+    """A code was given out."""
+    lines(f"{told['code']}", f"  for {told['subscriber']}, to be used once within {told['minutes']} minutes:", "  speedproof-probe enrol URL CODE")
+
+
+def imported(told: Told) -> None:
+    """Measurements were imported."""
+    known = told["lines"] - told["kept"]
+    lines(
+        f"{told['kept']} unsigned measurements kept for {told['subscriber']} from {told['files']} files"
+        + (f"; {known} were there already" if known else "")
+    )
+
+
+def findings(told: object) -> None:
+    """Results of a case file."""
+    results: list[Told] = told if isinstance(told, list) else [told]  # type: ignore[list-item]
+    for one in results:
+        names = ", ".join(one["met"] or one["failed"])
+        head = f"{one['id']}: " if "id" in one else ""
+        lines(f"{head}{one['verdict']}" + (f" ({names})" if names else "") + f", {one['samples_used']} samples used")
+
+
+def verdicts(told: Told) -> None:
+    """The verdicts over a line."""
+    lines(f"{told['subscriber']}: {HEADLINE[told['verdict']]}")
+    for verdict in told["verdicts"]:
+        lines(f"  by {verdict['criterion']} version {verdict['version']}, {verdict['provenance']} measurements: {verdict['verdict']}")
+        lines(f"  {verdict['words']}")
+        rejected: dict[str, int] = {}
+        for finding in verdict["findings"]:
+            for _, reason in finding["samples_rejected"]:
+                rejected[reason] = rejected.get(reason, 0) + 1
+        if rejected:
+            lines("  left out: " + ", ".join(f"{number} {reason}" for reason, number in sorted(rejected.items())))
+
+
+def case(told: Told) -> None:
+    """A whole case."""
+    verdicts({"subscriber": told["subscriber"], "verdict": told["verdicts"][0]["verdict"], "verdicts": told["verdicts"]})
+    for provenance, counts in told["counts"].items():
+        lines(f"  {provenance}: " + ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items() if number))
+    for complaint in told["complaints"]:
+        lines(f"  complaint: “{complaint['text']}”")
+    for alarm in told["alarms"]:
+        lines(f"  ALARM: {alarm['error']} in batch {alarm['batch']} of device {alarm['dev'][:16]}")
+
+
+def evidence(told: Told) -> None:
+    """The evidence file was written."""
+    lines(f"{told['file']}: {told['bytes']} bytes; check it with: speedproof-verify {told['file']}")
+
+
+def rebuilt(told: Told) -> None:
+    """The index was made anew."""
+    same: Sequence[str] = ("there was no index to compare with",) if told["same_as_before"] is None else (
+        "it is the same as before" if told["same_as_before"] else "IT IS NOT THE SAME AS BEFORE",
+    )
+    rows = ", ".join(f"{table['rows']} {name}" for name, table in told["tables"].items())
+    lines(f"index made anew from {told['entries']} ledger entries ({rows}); {same[0]}")

@@ -1,0 +1,95 @@
+"""What every use case is given: made once, in one place, closed in the opposite order."""
+
+import contextlib
+import fcntl
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from collector.clock import Clock, SystemClock
+from collector.config import Config
+from collector.criteria import load_criteria
+from collector.errors import AlreadyRunning
+from collector.indexer import Indexer
+from collector.judge.criterion import Criterion
+from collector.keyfiles import load_or_make
+from collector.ledger.segments import read_entries
+from collector.ledger.writer import Ledger
+from collector.registry import Registry
+from collector.store.duck import DuckStore
+from collector.store.port import Store
+from shared.keys import FileKey
+
+INDEX = "index.duckdb"
+
+
+class FolderLock:
+    """One process per data folder, as long as it lives; the system lets go if it dies."""
+
+    def __init__(self, data: Path) -> None:
+        """Take the folder, making it if need be; raises AlreadyRunning."""
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._file)
+            raise AlreadyRunning(f"a collector already runs over {data}") from error
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        os.close(self._file)
+
+
+@dataclass(slots=True)
+class Services:
+    """The collector's parts."""
+
+    config: Config
+    clock: Clock
+    ledger: Ledger
+    store: Store
+    indexer: Indexer
+    registry: Registry
+    collector_key: FileKey
+    portal_key: FileKey
+    criteria: Mapping[str, Criterion]
+    lock: FolderLock | None = None
+    peer: dict[str, str | int] | None = None  # what the running peer said of itself
+    changing: threading.Lock = field(default_factory=threading.Lock)  # held from looking for a line or an import to keeping it
+
+    @classmethod
+    def over_folder(cls, config: Config, clock: Clock | None = None) -> Self:
+        """Everything over one data folder: lock, keys, ledger, state, index. Raises AlreadyRunning, LedgerDamaged, NoKey."""
+        with contextlib.ExitStack() as opened:
+            lock = FolderLock(config.data)
+            opened.callback(lock.close)
+            criteria = load_criteria(config.criteria)
+            keys = config.data / "keys"
+            collector_key, portal_key = load_or_make(keys / "collector.pem"), load_or_make(keys / "portal.pem")
+            used = clock or SystemClock()
+            registry = Registry()
+            wake: list[Indexer] = []
+            ledger = Ledger(config.data / "ledger", used, lambda: wake[0].wake() if wake else None)
+            opened.callback(ledger.close)
+            for entry in read_entries(ledger.folder):
+                registry.apply(entry)
+            store = DuckStore(config.data / INDEX, lambda dev: registry.devices[dev].subscriber)
+            opened.callback(store.close)
+            indexer = Indexer(ledger, store)
+            wake.append(indexer)
+            opened.pop_all()
+        return cls(
+            config, used, ledger, store, indexer, registry, collector_key, portal_key, criteria, lock
+        )
+
+    def close(self) -> None:
+        """Stop writing, loading and reading, then let go of the folder."""
+        self.ledger.close()
+        self.indexer.close()
+        self.store.close()
+        if self.lock:
+            self.lock.close()

@@ -1,0 +1,1 @@
+"""The index over the ledger, and the port it is reached by."""

@@ -1,0 +1,160 @@
+"""From ledger entries to index rows: pure, so that the index made anew equals the index that grew."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from collector.importers.imported import SEQ_SPAN
+from collector.ledger.frame import Entry, EntryKind
+from shared import kpi, statement
+from shared.batch import read_batch_statement
+from shared.dsse import read_envelope
+from shared.record import Record, read_record
+from shared.statement import Kind
+from shared.strictjson import JsonObject, encode
+
+Row: TypeAlias = dict[str, object]
+DIRECTION = {"download": "down", "upload": "up", "latency": "round_trip", "passive": "down", "ping": "round_trip"}
+MOBILE = {"5G", "NR", "LTE", "HSPA+", "HSUPA", "HSDPA", "HSPA", "UMTS", "EDGE", "GPRS"}
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows by table."""
+
+    entry: list[Row] = field(default_factory=list)
+    record: list[Row] = field(default_factory=list)
+    batch: list[Row] = field(default_factory=list)
+    refused: list[Row] = field(default_factory=list)
+    device: list[Row] = field(default_factory=list)
+    complaint: list[Row] = field(default_factory=list)
+
+
+def rows_of(entries: Iterable[Entry], subscriber_of: Callable[[str], str]) -> Rows:
+    """The rows of some entries; `subscriber_of` tells whose line a device measures."""
+    rows = Rows()
+    enrolled: dict[str, str] = {}
+    for entry in entries:
+        rows.entry.append(
+            {"no": entry.no, "kind": entry.kind.value, "at_us": entry.at_us, "segment": entry.segment, "offset": entry.offset}
+        )
+        match entry.kind:
+            case EntryKind.BATCH:
+                dev = statement.sha256_hex(entry.meta, "dev")
+                _batch(rows, entry, enrolled.get(dev) or subscriber_of(dev))
+            case EntryKind.ENROLMENT:
+                row = _device(entry)
+                rows.device.append(row)
+                enrolled[str(row["dev"])] = str(row["subscriber"])
+            case EntryKind.REFUSED:
+                rows.refused.append(
+                    {"entry_no": entry.no, "at_us": entry.at_us}
+                    | {name: entry.meta[name] for name in ("dev", "batch", "error")}
+                )
+            case EntryKind.COMPLAINT:
+                rows.complaint.append(_complaint(entry))
+            case EntryKind.IMPORT:
+                _imported(rows, entry)
+            case EntryKind.SUBSCRIBER | EntryKind.CODE:
+                pass
+    return rows
+
+
+def _batch(rows: Rows, entry: Entry, subscriber: str) -> None:
+    line, _, rest = entry.body.partition(b"\n")
+    envelope = read_envelope(line)
+    said = read_batch_statement(statement.read_statement(envelope.payload, Kind.BATCH))
+    receipt = entry.meta["receipt"]
+    rows.batch.append(
+        {
+            "entry_no": entry.no,
+            "dev": said.dev,
+            "batch": said.batch,
+            "pae_sha256": envelope.pae_sha256,
+            "first_seq": said.first_seq,
+            "last_seq": said.last_seq,
+            "n": said.n,
+            "lost": said.lost,
+            "sealed_wall_us": said.sealed_wall_us,
+            "received_us": entry.at_us,
+            "receipt": encode(receipt).decode(),
+        }
+    )
+    for record_line in rest[:-1].split(b"\n"):
+        record = read_record(record_line)
+        rows.record.append(
+            _record(entry, record)
+            | {"subscriber": subscriber, "provenance": "signed", "dev": said.dev, "batch": said.batch, "seq": record.seq}
+        )
+
+
+def _imported(rows: Rows, entry: Entry) -> None:
+    for number, line in enumerate(entry.body[:-1].split(b"\n")):
+        record = read_record(line)
+        rows.record.append(
+            _record(entry, record)
+            | {
+                "subscriber": statement.text(entry.meta, "subscriber"),
+                "provenance": "imported",
+                "dev": statement.text(entry.meta, "format"),
+                "batch": None,
+                "seq": entry.no * SEQ_SPAN + number,
+            }
+        )
+
+
+def _record(entry: Entry, record: Record) -> Row:
+    end = record.end
+    return {
+        "entry_no": entry.no,
+        "slot": record.integer("slot"),
+        "at_us": record.integer("wall_us") or 0,
+        "received_us": entry.at_us,
+        "method": record.method,
+        "direction": DIRECTION.get(record.method),
+        "end": end.value if end else "unknown",
+        "rate_bps": record.integer("rate_bps") if record.method == "passive" else kpi.rate_bps(record),
+        "rtt_us": kpi.rtt_median_us(record),
+        "loss_pm": record.integer("loss_pm") if record.method == "ping" else kpi.loss_per_mille(record),
+        "received_bytes": record.integer("received_bytes"),
+        "dur_us": record.integer("dur_us"),
+        "failure": record.text("failure"),
+        "stage": record.text("stage"),
+        "reason": record.text("reason"),
+        "flaws": list(record.texts("flaws")),
+        "network_type": _network_type(record),
+        "line": record.line.decode(),
+    }
+
+
+def _network_type(record: Record) -> str | None:
+    """`mobile`, `wifi`, … as the record's context says; a record that names its radio technology ran over mobile."""
+    context = record.fields.get("ctx")
+    kind = context.get("network_type") if isinstance(context, dict) else None
+    if isinstance(kind, str):
+        return kind
+    return "mobile" if record.text("net") in MOBILE else None
+
+
+def _device(entry: Entry) -> Row:
+    told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)
+    return {
+        "entry_no": entry.no,
+        "dev": told.subject_sha256,
+        "subscriber": entry.meta["subscriber"],
+        "enrolled_us": told.predicate["t_us"],
+        "slot_s": entry.meta["slot_s"],
+        "guard_s": entry.meta["guard_s"],
+    }
+
+
+def _complaint(entry: Entry) -> Row:
+    predicate: JsonObject = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.COMPLAINT).predicate
+    return {
+        "entry_no": entry.no,
+        "subscriber": entry.meta["subscriber"],
+        "dev": predicate["dev"],
+        "said_us": predicate["wall_us"],
+        "received_us": entry.at_us,
+        "text": predicate["text"],
+    }

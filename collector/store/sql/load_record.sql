@@ -1,0 +1,2 @@
+-- a row is one measurement
+INSERT INTO record BY NAME SELECT unnest(from_json(?, '[{"entry_no":"BIGINT","subscriber":"VARCHAR","provenance":"VARCHAR","dev":"VARCHAR","batch":"BIGINT","seq":"BIGINT","slot":"BIGINT","at_us":"BIGINT","received_us":"BIGINT","method":"VARCHAR","direction":"VARCHAR","end":"VARCHAR","rate_bps":"BIGINT","rtt_us":"BIGINT","loss_pm":"BIGINT","received_bytes":"BIGINT","dur_us":"BIGINT","failure":"VARCHAR","stage":"VARCHAR","reason":"VARCHAR","flaws":["VARCHAR"],"network_type":"VARCHAR","line":"VARCHAR"}]'), recursive := true)

@@ -1,0 +1,174 @@
+"""`up`: the collector and its peer on one machine, over one data folder, until told to stop.
+
+The peer is a program of its own with its own key; it ends when this one does, however that is. The desk's token is made
+once per folder, kept in a file only its owner can read, and is never written to a log.
+"""
+
+import contextlib
+import ipaddress
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import IO, NoReturn
+
+import uvicorn
+
+from collector.app import create_app
+from collector.config import Config
+from collector.errors import BadRequest, CollectorError
+from collector.services import Services
+
+DESK_FILE = "desk.json"
+
+
+class CannotStart(CollectorError):
+    """A port is taken, or the peer did not come up."""
+
+
+def run_up(config: Config, ready: Callable[[dict[str, object]], None]) -> None:
+    """Run until SIGINT or SIGTERM; calls `ready` once everything answers. Raises what `Services` does, and CannotStart."""
+    _check_host(config.host)
+    with contextlib.closing(Services.over_folder(config)) as services, _listening(config) as listener, _peer(config) as peer:
+        services.peer = _peer_facts(config, peer)
+        token = desk_token(config.data)
+        host, port = listener.getsockname()[:2]
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        services.indexer.start()
+        settings = uvicorn.Config(
+            create_app(services, token),
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=3,
+            server_header=False,
+        )
+        server = _Server(settings, lambda: _announce(config, url, token, services, ready))
+        signal.signal(signal.SIGTERM, _stop)
+        try:
+            server.run(sockets=[listener])
+        except (KeyboardInterrupt, SystemExit):
+            pass
+        finally:
+            (config.data / DESK_FILE).unlink(missing_ok=True)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, saying when it answers."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._started()
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise SystemExit(0)
+
+
+def _announce(
+    config: Config, url: str, token: str, services: Services, ready: Callable[[dict[str, object]], None]
+) -> None:
+    """Tell the command line of this folder where to find us, then the user."""
+    file = config.data / DESK_FILE
+    private_file(file, json.dumps({"url": url, "token": token, "pid": os.getpid()}))
+    ready(
+        {
+            "ready": True,
+            "url": url,
+            "desk_url": f"{url}/?key={token}",
+            "peer": services.peer,
+            "data": str(config.data),
+            "torn_bytes": services.ledger.torn_bytes,
+            "collector_key": services.collector_key.public.key_id,
+        }
+    )
+
+
+def _check_host(host: str) -> None:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError as error:
+        raise BadRequest(f"host is an IP address to listen on, such as 127.0.0.1 or 0.0.0.0, not {host!r}") from error
+
+
+@contextlib.contextmanager
+def _listening(config: Config) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((config.host, config.port))
+        except OSError as error:
+            raise CannotStart(f"cannot listen on {config.host} port {config.port}: {error.strerror}; try --port") from error
+        yield listener
+
+
+@contextlib.contextmanager
+def _peer(config: Config) -> Iterator[dict[str, str | int]]:
+    """The peer's process, and what it said when it was ready."""
+    command = [sys.executable, "-m", "collector.peer", "--host", config.host, "--port", str(config.peer_port)]
+    command += ["--key", str(config.data / "keys" / "peer.pem"), "--stop-with-stdin"]
+    log = config.data / "peer.log"
+    with log.open("ab") as errors, subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+    ) as process:
+        try:
+            if process.stdout is None:
+                raise CannotStart("the peer has no output")
+            yield _ready_line(process.stdout, log)
+        finally:
+            process.terminate()
+            try:
+                process.wait(3)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _ready_line(output: IO[bytes], log: Path) -> dict[str, str | int]:
+    line = output.readline()
+    try:
+        told: dict[str, str | int] = json.loads(line)
+    except ValueError as error:
+        tail = log.read_text(errors="replace").strip().splitlines()[-1:]
+        raise CannotStart(f"the peer did not come up: {' '.join(tail) or 'it said nothing'}") from error
+    return told
+
+
+def _peer_facts(config: Config, told: dict[str, str | int]) -> dict[str, str | int]:
+    """What probes are told of the peer; an empty host means the one they reach the collector by."""
+    return {
+        "host": config.peer_host or "",
+        "key_id": told["key_id"],
+        "name": told["name"],
+        "port": told["port"],
+    }
+
+
+def desk_token(data: Path) -> str:
+    """The desk's token of a data folder, made on first use."""
+    file = data / "keys" / "desk.token"
+    with contextlib.suppress(FileNotFoundError):
+        token = file.read_text().strip()
+        if token:
+            return token
+    private_file(file, secrets.token_urlsafe(24))
+    return file.read_text().strip()
+
+
+def private_file(file: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    partial = file.with_suffix(".new")
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(text + "\n")
+    partial.replace(file)

@@ -1,0 +1,128 @@
+"""What the desk is shown of one subscriber: plain values, ready for JSON and for a page.
+
+Times are unix µs, rates bit/s, delays µs. `None` means that there is none, never zero. `provenance` is `signed` (by an
+enrolled device, verified) or `imported` (somebody's log, unsigned); figures of the two are never added up.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Provenance = Literal["signed", "imported"]
+VerdictName = Literal["substantiated", "not_substantiated", "insufficient_evidence", "facts_only"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """One measurement as the index holds it."""
+
+    provenance: Provenance
+    dev: str
+    seq: int
+    slot: int | None  # None: started by hand, or imported
+    at_us: int
+    method: str
+    direction: str | None  # down, up, round_trip
+    end: str  # ok, failed, aborted, not_started
+    rate_bps: int | None
+    rtt_us: int | None
+    loss_pm: int | None
+    received_bytes: int | None
+    dur_us: int | None
+    failure: str | None
+    stage: str | None
+    reason: str | None
+    flaws: tuple[str, ...]
+    network_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintRow:
+    """A complaint in the customer's words; `said_us` by his device's clock, `received_us` by ours."""
+
+    text: str
+    said_us: int
+    received_us: int
+    dev: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """A device that measures this line."""
+
+    dev: str
+    enrolled_us: int
+    frozen: bool
+    batches: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """Something that must not happen to a chain and did."""
+
+    at_us: int
+    dev: str
+    batch: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many measurements of one provenance ended how. `missing_slots`: scheduled, and nothing was ever received."""
+
+    ok: int = 0
+    failed: int = 0
+    not_started: int = 0
+    aborted: int = 0
+    flawed: int = 0
+    by_hand: int = 0
+    scheduled_slots: int = 0
+    missing_slots: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """What one rule says of one direction over one window, with the figures behind it."""
+
+    direction: str
+    verdict: VerdictName
+    met: tuple[str, ...]
+    failed: tuple[str, ...]
+    samples_used: int
+    samples_rejected: tuple[tuple[int, str], ...]
+    because: tuple[str, ...]
+    limits: tuple[str, ...]
+    window_from_us: int | None
+    window_to_us: int | None
+    windows_looked_at: int
+    phase: Literal["all", "after", "before"] = "all"  # which side of the complaint; `before` is shown, never decides
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    """The verdict of one criterion over measurements of one provenance."""
+
+    criterion: str
+    version: str
+    status: str
+    provenance: Provenance
+    verdict: VerdictName
+    words: str
+    findings: tuple[FindingView, ...]
+    criterion_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """All that is shown of one subscriber."""
+
+    subscriber: str
+    time_zone: str
+    contract: dict[str, dict[str, int]]  # {"down": {"advertised_bps": …}, "up": {…}}
+    as_of_us: int
+    complaints: tuple[ComplaintRow, ...] = ()
+    devices: tuple[DeviceRow, ...] = ()
+    alarms: tuple[AlarmRow, ...] = ()
+    counts: dict[str, Counts] = field(default_factory=dict)  # by provenance
+    verdicts: tuple[VerdictView, ...] = ()

@@ -1,0 +1,1 @@
+"""The measurement agent on customer-side hardware."""

@@ -1,0 +1,51 @@
+"""The words of `speedproof-probe`: names and JSON are a contract, later versions add to them."""
+
+import argparse
+from pathlib import Path
+
+from probe.catalogue import METHODS
+from probe.measure.transfer import PLANS
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="speedproof-probe",
+        description="Measures this line, signs what it saw, and sends it to the collector you enrolled at.",
+        epilog="Every command takes --help. Results go to stdout (one JSON object with --json), messages to stderr.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--state", type=Path, help="the state folder (or SPEEDPROOF_STATE; default ~/.local/share/speedproof/probe)")
+    common.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+
+    enrol = commands.add_parser("enrol", parents=[common], help="bind this device to your line with a one-time code")
+    enrol.add_argument("url", help="the collector's address, such as https://proof.example.net")
+    enrol.add_argument("code", help="the code you were given, such as 7K3M9-QX2TA")
+    enrol.add_argument("--ca", type=Path, help="a file of certificates (PEM) to believe besides the system's")
+    enrol.add_argument("--collector-key", metavar="HEX", help="the collector's key id, if you were told it (64 hex digits)")
+
+    once = commands.add_parser("once", parents=[common], help="measure once by hand, now, and send it")
+    once.add_argument("--method", choices=sorted(METHODS), help="only this method (default: all)")
+    once.add_argument("--plan", choices=sorted(PLANS), default="quick", help="how long the transfers run (default quick)")
+    once.add_argument("--no-upload", action="store_true", help="keep the result here for now")
+
+    run = commands.add_parser("run", parents=[common], help="keep measuring by the schedule until stopped")
+    run.add_argument("--plan", choices=sorted(PLANS), default="quick", help="how long the transfers run (default quick)")
+    run.add_argument(
+        "--heavy-every", type=_positive, default=16, metavar="N",
+        help="download and upload in every N-th slot only (default 16: six times a day)",
+    )  # fmt: skip
+
+    commands.add_parser("status", parents=[common], help="what was measured, what waits to be sent")
+    complain = commands.add_parser("complain", parents=[common], help="tell support, in your own words, what is wrong")
+    complain.add_argument("words", help='for instance "since Monday nothing loads in the evening"')
+    commands.add_parser("doctor", parents=[common], help="check everything that good evidence needs")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text) if text.isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return value

@@ -1,0 +1,71 @@
+"""Binding this device to a line: a key of its own, a one-time code, an answer that is checked before it is believed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from probe.errors import EnrolRefused
+from probe.home import Home, read_enrolled
+from probe.net.collector import Collector
+from shared import strictjson
+from shared.dsse import b64_exact
+from shared.enrolment import NONCE_BYTES, make_request, read_code, read_enrolment
+from shared.errors import Malformed
+from shared.keys import PublicKey
+from shared.strictjson import JsonObject
+
+_REMEMBERED = ("collector", "enrolment", "peer", "portal", "slots", "subscriber")
+
+
+async def enrol(
+    home: Home, url: str, typed: str, ca: Path | None, told_key: str | None, chance: Callable[[int], bytes]
+) -> JsonObject:
+    """Enrol and remember it; what is remembered. Raises EnrolRefused, CollectorSilent, StateUnusable, Malformed.
+
+    `told_key` is the collector's key id if the customer got it by another way; without it the first answer is believed.
+    """
+    host = _host_of(url)
+    signer = home.key_for_enrolment()
+    request = make_request(read_code(typed), chance(NONCE_BYTES), signer)
+    answer = await Collector(url, str(ca) if ca else None).enrol(read_code(typed), request)
+    try:
+        remembered: JsonObject = {**_checked(answer, signer.public, told_key), "url": url.rstrip("/")}
+        peer = remembered["peer"]
+        if isinstance(peer, dict):
+            peer["host"] = peer.get("host") or host
+        if ca is not None:
+            remembered["ca"] = str(ca)
+        line = strictjson.encode(remembered)
+        read_enrolled(line)
+    except Malformed as error:
+        raise EnrolRefused(f"the answer is not an enrolment of this device: {error}") from error
+    home.write("enrolled.json", line + b"\n")
+    return remembered
+
+
+def _host_of(url: str) -> str:
+    """The host in a collector's address; raises Malformed."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts.hostname
+    except ValueError:  # a bracket or a port that is none
+        pass
+    raise Malformed(f"the collector's address looks like https://host:port, not {url!r}")
+
+
+def _checked(answer: JsonObject, ours: PublicKey, told_key: str | None) -> JsonObject:
+    """The members worth remembering, if the portal bound our key and the collector is the one we were told."""
+    missing = [name for name in _REMEMBERED if name not in answer]
+    if missing:
+        raise Malformed(f"{', '.join(missing)} missing")
+    collector = PublicKey.from_spki(b64_exact(answer["collector"]))
+    if told_key is not None and collector.key_id != told_key:
+        raise Malformed(f"the collector's key is {collector.key_id}, not the one you were told")
+    portal = PublicKey.from_spki(b64_exact(answer["portal"]))
+    line = answer["enrolment"]
+    if not isinstance(line, dict):
+        raise Malformed("no enrolment")
+    if read_enrolment(strictjson.encode(line), portal).key.key_id != ours.key_id:
+        raise Malformed("it is for another key")
+    return {name: answer[name] for name in _REMEMBERED}

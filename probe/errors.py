@@ -1,0 +1,35 @@
+"""What the probe can raise on purpose, besides `shared.errors` and a method's `CouldNotRun`.
+
+ProbeError
+├── NotEnrolled      this device is bound to no line yet
+├── AlreadyRunning   another agent measures from this state folder
+├── StateUnusable    the state folder cannot be read or written
+├── EnrolRefused     the collector did not take the code or the key
+└── CollectorSilent  the collector could not be reached, or answered what no collector answers
+"""
+
+from shared.errors import SpeedproofError
+
+
+class ProbeError(SpeedproofError):
+    """Whatever the probe raises on purpose."""
+
+
+class NotEnrolled(ProbeError):
+    """This device is bound to no line yet."""
+
+
+class AlreadyRunning(ProbeError):
+    """Another agent measures from this state folder."""
+
+
+class StateUnusable(ProbeError):
+    """The state folder cannot be read or written."""
+
+
+class EnrolRefused(ProbeError):
+    """The collector did not take the code or the key."""
+
+
+class CollectorSilent(ProbeError):
+    """The collector could not be reached, or answered what no collector answers."""

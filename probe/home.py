@@ -1,0 +1,147 @@
+"""The probe's state folder: key, enrolment, outbox, and the lock that lets one agent measure at a time."""
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from probe.errors import AlreadyRunning, NotEnrolled, StateUnusable
+from probe.net.address import PeerAddress
+from shared import strictjson
+from shared.dsse import b64_exact
+from shared.errors import Malformed
+from shared.keys import FileKey, PublicKey
+from shared.slots import SlotPlan
+from shared.statement import integer, text
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows
+    fcntl = None  # type: ignore[assignment]
+
+_MOST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What enrolment told: where to send to, whom to believe, when to measure, what to measure against."""
+
+    collector_url: str
+    collector: PublicKey
+    subscriber: str
+    slots: SlotPlan
+    peer: PeerAddress
+    ca: Path | None
+
+
+class Home:
+    """One state folder. Files are made with mode 0600 in a folder of mode 0700."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use this folder, making it if need be; raises StateUnusable."""
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StateUnusable(f"the state folder {folder} cannot be made: {error.strerror}") from error
+
+    @property
+    def outbox_file(self) -> Path:
+        """The outbox's database."""
+        return self.folder / "outbox.sqlite"
+
+    def lock(self) -> contextlib.ExitStack:
+        """Hold the folder until closed; raises AlreadyRunning if another agent does."""
+        held = contextlib.ExitStack()
+        try:
+            file = held.enter_context((self.folder / "lock").open("w"))
+        except OSError as error:
+            raise StateUnusable(f"{self.folder} cannot be written: {error.strerror}") from error
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                held.close()
+                raise AlreadyRunning(f"another speedproof-probe measures from {self.folder}; end it first") from error
+        return held
+
+    def key(self) -> FileKey:
+        """This device's key; raises NotEnrolled or StateUnusable."""
+        try:
+            return FileKey.from_pem((self.folder / "device.pem").read_bytes())
+        except FileNotFoundError as error:
+            raise NotEnrolled("this device is not enrolled; use: speedproof-probe enrol URL CODE") from error
+        except (OSError, Malformed) as error:
+            raise StateUnusable(f"the key in {self.folder} cannot be used: {error}") from error
+
+    def key_for_enrolment(self) -> FileKey:
+        """The key to enrol: the one there is, or a new one that is on disk before anybody hears of it."""
+        try:
+            return self.key()
+        except NotEnrolled:
+            key = FileKey.generate()
+            self.write("device.pem", key.to_pem())
+            return key
+
+    def enrolled(self) -> Enrolled:
+        """What enrolment told; raises NotEnrolled or StateUnusable."""
+        try:
+            return read_enrolled((self.folder / "enrolled.json").read_bytes().rstrip(b"\n"))
+        except FileNotFoundError as error:
+            raise NotEnrolled("this device is not enrolled; use: speedproof-probe enrol URL CODE") from error
+        except (OSError, Malformed) as error:
+            raise StateUnusable(f"enrolled.json in {self.folder} cannot be used: {error}") from error
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file whole or not at all, durably, for its owner only; raises StateUnusable."""
+        partial = self.folder / f"{name}.new"
+        try:
+            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+                out.write(data)
+                out.flush()
+                os.fsync(out.fileno())
+            partial.replace(self.folder / name)
+            _settle(self.folder)
+        except OSError as error:
+            raise StateUnusable(f"{self.folder / name} cannot be written: {error.strerror}") from error
+
+
+def _settle(folder: Path) -> None:
+    """Make a new name in a folder outlast a power cut; Windows has no such call."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_enrolled(data: bytes) -> Enrolled:
+    """Read `enrolled.json`; raises Malformed."""
+    told = strictjson.decode(data)
+    peer, slots = told.get("peer"), told.get("slots")
+    if not isinstance(peer, dict) or not isinstance(slots, dict):
+        raise Malformed("peer or slots are missing")
+    ca = told.get("ca")
+    ca_file = Path(ca) if isinstance(ca, str) else None
+    host, port = text(peer, "host"), integer(peer, "port", 1)
+    if not host or port > _MOST_PORT:
+        raise Malformed("the peer's host and port are no address")
+    try:
+        host.encode("idna")
+        plan = SlotPlan(integer(slots, "slot_s", 1), integer(slots, "guard_s"))
+    except Malformed:
+        raise
+    except ValueError as error:
+        raise Malformed(str(error)) from error
+    scheme = "https" if peer.get("tls") else "http"
+    bracketed = f"[{host}]" if ":" in host else host
+    return Enrolled(
+        collector_url=text(told, "url"),
+        collector=PublicKey.from_spki(b64_exact(told.get("collector"))),
+        subscriber=text(told, "subscriber"),
+        slots=plan,
+        peer=PeerAddress(f"{scheme}://{bracketed}:{port}", host, port, text(peer, "name"), ca_file),
+        ca=ca_file,
+    )

@@ -1,0 +1,149 @@
+"""One HTTP object, as a page's picture would be fetched: each stage timed, each failure named.
+
+Pure: told of stages, status and bytes, with their times. The object is a number of incompressible bytes that
+the peer serves at a known address, so its length is known beforehand and an early end shows. Redirects are
+not followed. Each stage, and each pause within the body, has the same patience; the whole has a limit
+besides.
+
+`dns_us`, `connect_us`, `tls_us` are the lengths of those stages; `first_byte_us` (the set-up time of ETSI TS
+102 250-2, method A: up to the first content) and `dur_us` count from the start of the attempt, and so do the
+samples.
+"""
+
+from dataclasses import dataclass, field
+
+from probe.measure.attempt import Attempt
+from probe.measure.outcome import Measured, Progress, Trouble, Value, measured
+from probe.measure.samples import Samples
+from shared.failure import Failure, Stage
+
+NAME = "fetch"
+VERSION = 1
+OK_STATUS = 200
+TIMED = {Stage.DNS: "dns_us", Stage.CONNECT: "connect_us", Stage.TLS: "tls_us"}
+
+
+@dataclass(frozen=True, slots=True)
+class FetchPlan:
+    """Which object, how long a silence may be, and how long the whole."""
+
+    name: str
+    expected_bytes: int
+    patience_us: int
+    limit_us: int
+
+    @property
+    def path(self) -> str:
+        """Where the peer serves the object."""
+        return f"/object/{self.expected_bytes}"
+
+    @property
+    def cost_bytes(self) -> int:
+        """What it may cost at most: the body and what one more read may bring, headers, handshake."""
+        return self.expected_bytes * 9 // 8 + 65_536 + 262_144
+
+
+# Ours: a picture, and a light page.
+SMALL = FetchPlan("small", 100_000, patience_us=10_000_000, limit_us=20_000_000)
+PAGE = FetchPlan("page", 1_000_000, patience_us=10_000_000, limit_us=40_000_000)
+PLANS = {plan.name: plan for plan in (SMALL, PAGE)}
+
+
+@dataclass(slots=True)
+class Fetch:
+    """One GET of one object."""
+
+    plan: FetchPlan
+    url: str
+    over: bool = False
+    attempt: Attempt = field(default_factory=Attempt)
+    _samples: Samples = field(default_factory=Samples)
+    _alive_us: int = 0
+    _first_us: int | None = None
+    _status: int | None = None
+    _trouble: Trouble | None = None
+    _end_us: int = 0
+
+    @property
+    def stage(self) -> Stage:
+        """The stage the connection is in."""
+        return self.attempt.stage
+
+    def start(self, now_us: int) -> None:
+        """Begin the attempt."""
+        self.attempt.start(now_us)
+        self._alive_us = now_us
+
+    def entered(self, stage: Stage, now_us: int) -> None:
+        """Take the news that the connection has come to its next stage."""
+        if not self.over:
+            self.attempt.enter(stage, now_us)
+            self._alive_us = now_us
+
+    def answered(self, status: int, declared_bytes: int | None, now_us: int) -> None:
+        """Take the head of the answer; only a 200 of the expected length, or of no stated length, goes on."""
+        if self.over:
+            return
+        self._status = status
+        if 300 <= status < 400:  # noqa: PLR2004  (the redirection class of RFC 9110)
+            self._end(Trouble(Failure.HTTP_UNEXPECTED_REDIRECT, Stage.REQUEST), now_us)
+        elif status != OK_STATUS:
+            self._end(Trouble(Failure.HTTP_UNEXPECTED_STATUS, Stage.REQUEST), now_us)
+        elif declared_bytes is not None and declared_bytes > self.plan.expected_bytes:
+            self._end(Trouble(Failure.HTTP_REQUEST_FAILED, Stage.REQUEST), now_us)
+        else:
+            self.entered(Stage.BODY, now_us)
+
+    def moved(self, n_bytes: int, now_us: int) -> None:
+        """Count content; more than was asked for is another object and ends it."""
+        if self.over:
+            return
+        self._alive_us = now_us
+        self._first_us = now_us if self._first_us is None else self._first_us
+        self._samples.add(n_bytes, now_us - self.attempt.start_us)
+        if self._samples.total_bytes > self.plan.expected_bytes:
+            self._end(Trouble(Failure.HTTP_REQUEST_FAILED, Stage.BODY), now_us)
+
+    def ended(self, now_us: int) -> None:
+        """Take the end of the body as the peer declared it."""
+        if not self.over:
+            complete = self._samples.total_bytes == self.plan.expected_bytes
+            self._end(None if complete else Trouble(Failure.EOF, Stage.BODY), now_us)
+
+    def failed(self, trouble: Trouble, now_us: int) -> None:
+        """Take a failure that has a name."""
+        if not self.over:
+            self._end(trouble, now_us)
+
+    def next_wakeup(self, now_us: int) -> int | None:
+        """Say when patience will end; None exactly when the result is final."""
+        if self.over:
+            return None
+        wake_us = min(self._alive_us + self.plan.patience_us, self.attempt.start_us + self.plan.limit_us)
+        if now_us < wake_us:
+            return wake_us
+        self._end(Trouble(Failure.TIMEOUT, self.stage), now_us)
+        return None
+
+    def progress(self, now_us: int) -> Progress:
+        """Say how far the fetch is."""
+        elapsed_us = now_us - self.attempt.start_us
+        rate_bps, moved_bytes = self._samples.rate_bps(), self._samples.total_bytes
+        return Progress(NAME, elapsed_us, self.plan.limit_us, moved_bytes, rate_bps)
+
+    def result(self) -> Measured:
+        """Give what was seen of the object, and the failure if there was one."""
+        members: dict[str, Value] = {"plan": self.plan.name, "ver": VERSION, "url": self.url}
+        members |= {"expected_bytes": self.plan.expected_bytes, "received_bytes": self._samples.total_bytes}
+        members["dur_us"] = self._end_us - self.attempt.start_us
+        members |= {TIMED[stage]: spent for stage, spent in self.attempt.spent_us.items() if stage in TIMED}
+        if self._status is not None:
+            members["status"] = self._status
+        if self._first_us is not None:
+            members["first_byte_us"] = self._first_us - self.attempt.start_us
+            members |= {"t_us": list(self._samples.t_us), "bytes": list(self._samples.counts)}
+        return measured(self._trouble, members)
+
+    def _end(self, trouble: Trouble | None, now_us: int) -> None:
+        self.over, self._trouble, self._end_us = True, trouble, now_us
+        self._samples.close()

@@ -1,0 +1,1 @@
+"""Thin shells between the cores and real sockets."""

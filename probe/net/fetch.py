@@ -1,0 +1,54 @@
+"""The shell of `probe.measure.fetch`: one GET through aiohttp. Interprets nothing."""
+
+import aiohttp
+
+from probe.clock import Clock
+from probe.measure.fetch import Fetch, FetchPlan
+from probe.measure.outcome import Measured
+from probe.net.address import PeerAddress
+from probe.net.chance import Chance
+from probe.net.drive import Watcher, drive
+from probe.net.failures import trouble_of
+from probe.net.http import NAMED_ERRORS, WatchedContext, one_session, tls_context, url_of
+
+
+async def run(
+    plan: FetchPlan,
+    peer: PeerAddress,
+    *,
+    clock: Clock,
+    chance: Chance,
+    progress: Watcher | None = None,
+) -> Measured:
+    """Fetch the plan's object from the peer."""
+    del chance  # every method is called alike; this one needs none
+    url = str(url_of(peer, plan.path))
+    context = tls_context(peer)
+    core = Fetch(plan, url)
+    core.start(clock.mono_us())
+    await drive(core, _get(core, url, context, clock), clock, progress)
+    return core.result()
+
+
+async def _get(core: Fetch, url: str, context: WatchedContext, clock: Clock) -> None:
+    async with one_session(context, lambda stage: core.entered(stage, clock.mono_us())) as session:
+        try:
+            async with session.get(url, allow_redirects=False) as answer:
+                await _read(core, answer, clock)
+        except NAMED_ERRORS as exc:
+            core.failed(trouble_of(exc, core.stage), clock.mono_us())
+
+
+async def _read(core: Fetch, answer: aiohttp.ClientResponse, clock: Clock) -> None:
+    handler = None if answer.connection is None else answer.connection.protocol
+    core.answered(answer.status, answer.content_length, clock.mono_us())
+    try:
+        async for chunk in answer.content.iter_any():
+            if core.over:
+                return
+            core.moved(len(chunk), clock.mono_us())
+    except NAMED_ERRORS as exc:
+        # A short body and a reset look alike to the body's reader; the connection below knows which it was.
+        lost_by = None if handler is None else handler.exception()
+        core.failed(trouble_of(lost_by or exc, core.stage), clock.mono_us())
+    core.ended(clock.mono_us())

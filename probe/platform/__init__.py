@@ -1,0 +1,1 @@
+"""What the host and the link say about themselves."""

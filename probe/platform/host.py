@@ -1,0 +1,96 @@
+"""What the host can tell of itself, through psutil where there is one. Reads; judges nothing.
+
+Each reading is made by itself and may be refused by itself: a phone refuses most of them. What is refused is
+absent.
+"""
+
+import fnmatch
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from probe.flaws import HostFacts, InterfaceKind
+
+try:
+    import psutil  # type: ignore[import-untyped]
+except (ImportError, NotImplementedError):  # the index's psutil refuses to be imported on Android
+    psutil = None
+
+T = TypeVar("T")
+
+KINDS: tuple[tuple[InterfaceKind, tuple[str, ...]], ...] = (
+    ("loopback", ("lo", "lo0")),
+    ("cellular", ("rmnet*", "v4-rmnet*", "clat*", "ccmni*", "pdp*", "wwan*", "wwp*")),
+    ("wifi", ("wlan*", "swlan*", "wlp*", "wlx*")),
+    ("vpn", ("tun*", "ppp*", "wg*")),
+)
+REFUSALS: tuple[type[Exception], ...] = (
+    PermissionError,
+    NotImplementedError,
+    FileNotFoundError,
+    AttributeError,
+    *((psutil.Error,) if psutil is not None else ()),
+)
+IDLE_FIELDS = ("idle", "iowait")
+COUNTED_TWICE_FIELDS = ("guest", "guest_nice")  # Linux counts a guest's time as its host's too
+
+
+def kind_of(interface: str | None) -> InterfaceKind:
+    """Say what kind of link an interface is, by its name."""
+    for kind, patterns in KINDS:
+        if interface is not None and any(fnmatch.fnmatchcase(interface, pattern) for pattern in patterns):
+            return kind
+    return "other"
+
+
+def _told(read: Callable[[], T]) -> T | None:
+    """Give a reading, or None where the system refuses it."""
+    try:
+        return read()
+    except REFUSALS:
+        return None
+
+
+def _cpu_us() -> tuple[int, int]:
+    times = psutil.cpu_times()._asdict()
+    counted = {name: int(1_000_000 * s) for name, s in times.items() if name not in COUNTED_TWICE_FIELDS}
+    total_us = sum(counted.values())
+    return total_us - sum(counted.get(name, 0) for name in IDLE_FIELDS), total_us
+
+
+def snapshot(interface: str | None) -> HostFacts:
+    """Read the host's counters now, with those of one interface."""
+    facts = HostFacts(interface, kind_of(interface))
+    if psutil is None:
+        return facts
+    counters = _told(lambda: psutil.net_io_counters(pernic=True).get(interface))
+    cpu_us = _told(_cpu_us)
+    load = _told(lambda: int(1000 * psutil.getloadavg()[0]))
+    memory_bytes = _told(lambda: int(psutil.virtual_memory().available))
+    return replace(
+        facts,
+        rx_bytes=None if counters is None else counters.bytes_recv,
+        tx_bytes=None if counters is None else counters.bytes_sent,
+        cpu_busy_us=None if cpu_us is None else cpu_us[0],
+        cpu_total_us=None if cpu_us is None else cpu_us[1],
+        load_per_mille=load,
+        memory_available_bytes=memory_bytes,
+    )
+
+
+def interface_to(host: str, port: int) -> str | None:
+    """Name the interface by which packets to a host leave now; sends nothing, but may look up a name."""
+    try:
+        family, kind, _protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as sock:
+            sock.connect(address)
+            source = sock.getsockname()[0]
+    except OSError:
+        return None
+    if psutil is None:
+        return None
+    for name, addresses in (_told(psutil.net_if_addrs) or {}).items():
+        if any(address.address.partition("%")[0] == source for address in addresses):
+            return str(name)
+    return None

@@ -1,0 +1,96 @@
+"""What the probe says to people: a live bar while it measures, a line for each measurement, a summary. Pure text."""
+
+from collections.abc import Mapping, Sequence
+
+from probe.measure.outcome import Progress
+from shared import kpi
+from shared.failure import IN_WORDS, Failure
+from shared.record import Record, read_record
+from shared.strictjson import Json
+
+_BAR = 20
+_THREE_DIGITS = 100
+NAMES = {"latency": "latency", "download": "download", "upload": "upload", "fetch": "object fetch"}
+FLAWS = {
+    "cross_traffic": "something else used the line",
+    "cpu_busy": "this device was busy",
+    "link_changed": "the link changed meanwhile",
+    "wifi": "over Wi-Fi, not the mobile line itself",
+}
+
+
+def digits(value: float) -> str:
+    """Three digits, and all that stand before the point."""
+    return f"{value:.0f}" if value >= _THREE_DIGITS else f"{value:.3g}"
+
+
+def rate(bps: int) -> str:
+    """A rate in the unit people read."""
+    return _in_units(bps, "bit/s")
+
+
+def size(count: int) -> str:
+    """A number of bytes in the unit people read."""
+    return _in_units(count, "B")
+
+
+def _in_units(count: int, unit: str) -> str:
+    for factor, prefix in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):
+        if count >= factor:
+            return f"{digits(count / factor)} {prefix}{unit}"
+    return f"{count} {unit}"
+
+
+def bar(progress: Progress) -> str:
+    """One line for a running measurement."""
+    share = min(1.0, progress.elapsed_us / max(1, progress.expected_us))
+    filled = int(_BAR * share)
+    speed = f"{rate(progress.rate_bps):>12}" if progress.rate_bps else " " * 12
+    moved = size(progress.moved_bytes) if progress.moved_bytes else ""
+    return f"{NAMES.get(progress.method, progress.method):<13}[{'#' * filled}{'.' * (_BAR - filled)}] {speed} {moved:<10}"
+
+
+def in_words(record: Record) -> str:
+    """The result of one record."""
+    match record.text("end"):
+        case "ok":
+            return _measured(record)
+        case "failed":
+            return _failed(record)
+        case "not_started":
+            return f"not started: {record.text('note') or record.text('reason') or 'no reason given'}"
+        case _:
+            return "cut off before it ended"
+
+
+def _measured(record: Record) -> str:
+    if record.method == "latency":
+        median, loss = kpi.rtt_median_us(record), kpi.loss_per_mille(record) or 0
+        how = {"udp": "UDP", "tcp": "TCP connect"}.get(record.text("via") or "", "")
+        middle = "most packets lost" if median is None else f"{digits(median / 1000)} ms median"
+        return f"{middle}, {loss / 10:g} % lost ({how})"
+    received = record.integer("received_bytes") or 0
+    time_us = record.integer("dur_us") or 0
+    return f"{rate(kpi.rate_bps(record) or 0)}, {size(received)} in {digits(time_us / 1e6)} s"
+
+
+def _failed(record: Record) -> str:
+    name = record.text("failure") or ""
+    words = IN_WORDS[Failure(name)] if name in {failure.value for failure in Failure} else name
+    status = record.integer("status")
+    arrived = record.integer("received_bytes")
+    more = f" ({status})" if status and name == Failure.HTTP_UNEXPECTED_STATUS else ""
+    return f"FAILED: {words}{more}" + (f"; {size(arrived)} had arrived" if arrived else "")
+
+
+def line(members: Mapping[str, Json] | Record) -> str:
+    """One finished measurement in one line, with its flaws."""
+    record = members if isinstance(members, Record) else Record(b"", dict(members), int(str(members.get("seq", 0))))
+    flaws = ", ".join(FLAWS.get(flaw, flaw) for flaw in record.texts("flaws"))
+    text = f"{NAMES.get(record.method, record.method):<13}{in_words(record)}"
+    return f"{text}  [{flaws}]" if flaws else text
+
+
+def summary(recent: Sequence[bytes]) -> list[str]:
+    """The last records, newest first, a line each."""
+    return [f"  #{record.seq:<5} {line(record)}" for record in map(read_record, (one.rstrip(b"\n") for one in recent))]

@@ -1,0 +1,63 @@
+"""Figures computed from what a record holds, so that anyone recomputes them. Integers only.
+
+Rate: application bytes that arrived, over time, without the plan's warm-up, as in RMBT's rule of interpolated samples
+(RMBT specification 1.2.0). Percentile: the smallest x with F(x) >= q (RFC 2330, section 11.3), a lost packet being
+an infinite delay; there is no figure where that delay is infinite.
+"""
+
+from collections.abc import Sequence
+
+from shared.record import LOST, End, Record
+
+
+def rate_bps(record: Record) -> int | None:
+    """The rate of a finished transfer in bit/s; None if it did not finish or does not hold enough to compute one."""
+    received, dur_us = record.integer("received_bytes"), record.integer("dur_us")
+    if record.end is not End.OK or received is None or received < 0 or dur_us is None or dur_us <= 0:
+        return None
+    times, counts = record.integers("t_us"), record.integers("bytes")
+    warm_us = record.integer("warm_us") or 0
+    if 0 < warm_us < dur_us and _is_series(times, counts):
+        after_us = times[-1] - warm_us
+        if after_us > 0:
+            return 8_000_000 * (counts[-1] - bytes_at(times, counts, warm_us)) // after_us
+    return 8_000_000 * received // dur_us
+
+
+def bytes_at(times: Sequence[int], counts: Sequence[int], at_us: int) -> int:
+    """Bytes that had arrived at a moment, interpolated between samples; the series starts at (0, 0)."""
+    before_us, before = 0, 0
+    for t_us, count in zip(times, counts, strict=True):
+        if t_us >= at_us:
+            if t_us == before_us:
+                return count
+            return before + (at_us - before_us) * (count - before) // (t_us - before_us)
+        before_us, before = t_us, count
+    return before
+
+
+def _is_series(times: Sequence[int], counts: Sequence[int]) -> bool:
+    """A usable series: as many times as counts, starting at or after (0, 0), neither ever going back."""
+    if not times or len(times) != len(counts) or times[0] < 0 or counts[0] < 0:
+        return False
+    return all(times[i] <= times[i + 1] and counts[i] <= counts[i + 1] for i in range(len(times) - 1))
+
+
+def percentile(values: Sequence[int], per_mille: int) -> int | None:
+    """The smallest value that at least `per_mille` of all do not exceed; `LOST` is infinite, and so is the answer then: None."""
+    if not values:
+        return None
+    rank = max(1, -(-per_mille * len(values) // 1000))
+    answered = sorted(value for value in values if value != LOST)
+    return answered[rank - 1] if rank <= len(answered) else None
+
+
+def rtt_median_us(record: Record) -> int | None:
+    """Median round trip in µs, losses being infinite; None if infinite or there are no round trips."""
+    return percentile(record.integers("rtt_us"), 500)
+
+
+def loss_per_mille(record: Record) -> int | None:
+    """Lost round trips per thousand sent; None if none was sent."""
+    values = record.integers("rtt_us")
+    return 1000 * values.count(LOST) // len(values) if values else None

@@ -1,0 +1,87 @@
+"""A record: one measurement with its context, one NDJSON line, kept as the bytes that were signed.
+
+Reading asks only for what the chain needs (`seq`); every other member is read when it is used and may be absent.
+Members nobody knows yet are kept, because the line is kept.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared import strictjson
+from shared.errors import Malformed
+from shared.strictjson import Json, JsonObject
+
+MAX_RECORD_BYTES = 64 * 1024
+LOST = -1
+
+
+class End(StrEnum):
+    """How a start ended. `aborted` is an intent whose process died before it could say more."""
+
+    OK = "ok"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    NOT_STARTED = "not_started"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line as signed (without its LF) and what it says."""
+
+    line: bytes
+    fields: JsonObject
+    seq: int
+
+    @property
+    def end(self) -> End | None:
+        """How it ended; None if the record says something this version does not know."""
+        try:
+            return End(self.text("end") or "")
+        except ValueError:
+            return None
+
+    @property
+    def method(self) -> str:
+        """The method's name, empty if the record has none."""
+        return self.text("method") or ""
+
+    def text(self, name: str) -> str | None:
+        """A text member, or None."""
+        value = self.fields.get(name)
+        return value if isinstance(value, str) else None
+
+    def integer(self, name: str) -> int | None:
+        """An integer member, or None."""
+        value = self.fields.get(name)
+        return value if type(value) is int else None
+
+    def integers(self, name: str) -> tuple[int, ...]:
+        """A list of integers, or nothing if it is anything else."""
+        value = self.fields.get(name)
+        if not isinstance(value, list):
+            return ()
+        whole = tuple(item for item in value if type(item) is int)
+        return whole if len(whole) == len(value) else ()
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The text items of a list member."""
+        value = self.fields.get(name)
+        return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def write_record(members: dict[str, Json]) -> bytes:
+    """Spell a record, with its LF; raises Malformed if it cannot be read back."""
+    line = strictjson.encode(members)
+    read_record(line)
+    return line + b"\n"
+
+
+def read_record(line: bytes) -> Record:
+    """Read one record line without its LF; raises Malformed."""
+    if len(line) > MAX_RECORD_BYTES:
+        raise Malformed(f"a record of more than {MAX_RECORD_BYTES} bytes")
+    fields = strictjson.decode(line)
+    seq = fields.get("seq")
+    if type(seq) is not int or seq < 0:
+        raise Malformed("a record without its sequence number")
+    return Record(line, fields, seq)

@@ -1,0 +1,79 @@
+"""What the host tells, and that it may refuse each thing by itself."""
+
+from collections.abc import Callable
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from probe.flaws import HostFacts
+from probe.platform import host
+
+
+def _refusing(refusal: Exception) -> Callable[..., None]:
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise refusal
+
+    return refuse
+
+
+@pytest.mark.parametrize("refusal", [PermissionError(), NotImplementedError(), FileNotFoundError()])
+def test_a_host_that_refuses_everything(monkeypatch: pytest.MonkeyPatch, refusal: Exception) -> None:
+    """A phone that refuses every reading still gives a snapshot, with everything absent."""
+    for name in ("net_io_counters", "cpu_times", "getloadavg", "virtual_memory", "net_if_addrs"):
+        monkeypatch.setattr(psutil, name, _refusing(refusal))
+    assert host.snapshot("wlan0") == HostFacts("wlan0", "wifi")
+    assert host.interface_to("127.0.0.1", 9) is None
+
+
+def test_psutils_own_refusal_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AccessDenied makes one reading absent and leaves the others."""
+    monkeypatch.setattr(psutil, "cpu_times", _refusing(psutil.AccessDenied()))
+    facts = host.snapshot("lo")
+    assert facts.cpu_total_us is None
+    assert facts.memory_available_bytes is not None
+
+
+def test_without_psutil_only_the_name_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where psutil cannot be imported the kind of link still follows from its name."""
+    monkeypatch.setattr(host, "psutil", None)
+    assert host.snapshot("rmnet_data0") == HostFacts("rmnet_data0", "cellular")
+    assert host.interface_to("127.0.0.1", 9) is None
+
+
+def test_loopback_is_found_and_counted() -> None:
+    """The way to loopback is an interface of that kind, with counters and processor times that grow."""
+    interface = host.interface_to("127.0.0.1", 9)
+    before, after = host.snapshot(interface), host.snapshot(interface)
+    assert before.kind == "loopback"
+    for name in ("rx_bytes", "tx_bytes", "cpu_busy_us", "cpu_total_us"):
+        first, second = getattr(before, name), getattr(after, name)
+        assert type(first) is int
+        assert second >= first
+
+
+def test_no_way_is_no_interface() -> None:
+    """A name that is no host gives no interface and no error."""
+    assert host.interface_to("", -1) is None
+    assert host.interface_to("no.such.host.invalid", 9) is None
+
+
+@pytest.mark.parametrize(
+    ("interface", "kind"),
+    [
+        ("rmnet_data0", "cellular"),
+        ("v4-rmnet0", "cellular"),
+        ("ccmni1", "cellular"),
+        ("wwan0", "cellular"),
+        ("wlan0", "wifi"),
+        ("swlan0", "wifi"),
+        ("tun0", "vpn"),
+        ("ppp0", "vpn"),
+        ("lo", "loopback"),
+        ("lorem0", "other"),
+        ("eth0", "other"),
+        (None, "other"),
+    ],
+)
+def test_kinds_by_name(interface: str | None, kind: str) -> None:
+    """The name of an interface tells what kind of link it is."""
+    assert host.kind_of(interface) == kind

@@ -1,0 +1,25 @@
+"""The catalogue is whole and consistent."""
+
+from probe.catalogue import CATALOGUE, METHODS
+
+
+def test_the_four_methods_are_there() -> None:
+    """Names are unique, in the order in which they are run."""
+    assert [method.name for method in CATALOGUE] == ["latency", "download", "upload", "fetch"]
+    assert list(METHODS) == [method.name for method in CATALOGUE]
+
+
+def test_every_plan_has_its_own_name_and_a_cost() -> None:
+    """A plan is found under its name and says what it may cost."""
+    for method in CATALOGUE:
+        assert method.version >= 1
+        assert method.ways
+        for name, plan in method.plans.items():
+            assert plan.name == name
+            assert method.cost_bytes(name) == plan.cost_bytes > 0
+
+
+def test_heavier_plans_cost_more() -> None:
+    """A quick transfer is cheaper than a standard one."""
+    assert METHODS["download"].cost_bytes("tiny") < METHODS["download"].cost_bytes("quick") < 40_000_000
+    assert METHODS["upload"].cost_bytes("standard") < 300_000_000
