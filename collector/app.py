@@ -45,5 +45,6 @@ async def _refuse(request: Request, error: Exception) -> Response:
     status, headers, body = problem(error)
     if "text/html" in request.headers.get("accept", ""):
         page = render_error(status, str(body["title"]), str(body["detail"]))
-        return HTMLResponse(page, status_code=status, headers=desk_routes.PAGE_HEADERS)
+        told = {name: value for name, value in headers.items() if name != "Content-Type"}
+        return HTMLResponse(page, status_code=status, headers=told | dict(desk_routes.PAGE_HEADERS))
     return Response(json.dumps(body), status_code=status, headers=headers)

@@ -69,7 +69,7 @@ def _import(services: Services, _: Portal, told: Told) -> Result:
     subscriber = subscriber_of(services, _text(told, "subscriber"))
     try:
         body = base64.b64decode(_text(told, "lines_b64"), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise BadRequest("lines_b64 is not base64") from error
     return keep_import(services, subscriber, _text(told, "format"), _text(told, "file"), _text(told, "sha256"), body)
 
@@ -81,6 +81,7 @@ def _judge(services: Services, _: Portal, told: Told) -> Result:
         "subscriber": case.subscriber,
         "as_of_us": case.as_of_us,
         "verdict": case.verdicts[0].verdict,
+        "counts": {provenance: asdict(counts) for provenance, counts in case.counts.items()},
         "verdicts": [asdict(verdict) for verdict in case.verdicts],
     }
 

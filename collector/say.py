@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from collector.web.words import left_out
+
 Told = dict[str, Any]
 HEADLINE = {
     "substantiated": "SUBSTANTIATED",
@@ -92,17 +94,17 @@ def verdicts(told: Told) -> None:
     for verdict in told["verdicts"]:
         lines(f"  by {verdict['criterion']} version {verdict['version']}, {verdict['provenance']} measurements: {verdict['verdict']}")
         lines(f"  {verdict['words']}")
-        rejected: dict[str, int] = {}
-        for finding in verdict["findings"]:
-            for _, reason in finding["samples_rejected"]:
-                rejected[reason] = rejected.get(reason, 0) + 1
+        rejected = left_out((index, why) for finding in verdict["findings"] for index, why in finding["samples_rejected"])
         if rejected:
-            lines("  left out: " + ", ".join(f"{number} {reason}" for reason, number in sorted(rejected.items())))
+            lines("  left out: " + "; ".join(f"{number} × {reason}" for number, reason in rejected))
+    by_hand = told.get("counts", {}).get("signed", {}).get("by_hand")
+    if by_hand:
+        lines(f"  {by_hand} measurements were started by hand: they are shown, but never counted")
 
 
 def case(told: Told) -> None:
     """A whole case."""
-    verdicts({"subscriber": told["subscriber"], "verdict": told["verdicts"][0]["verdict"], "verdicts": told["verdicts"]})
+    verdicts(told | {"verdict": told["verdicts"][0]["verdict"]})
     for provenance, counts in told["counts"].items():
         lines(f"  {provenance}: " + ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items() if number))
     for complaint in told["complaints"]:

@@ -56,7 +56,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--criterion", default="cz-mobile-cert", help="the rule to judge by (default cz-mobile-cert)")
     parser.add_argument("--down", action="append", metavar="NAME=SPEED", help="promised download speeds (default advertised=40M normal=24M min=10M)")
     parser.add_argument("--up", action="append", metavar="NAME=SPEED", help="promised upload speeds (default advertised=10M normal=6M min=2M)")
-    parser.add_argument("--complaint", default=COMPLAINT, help="the complaint, in the customer's own words")
+    parser.add_argument("--complaint", help=f"a complaint in the customer's own words (at the first start: “{COMPLAINT}”)")
     options = parser.parse_args()
     options.down = options.down or ["advertised=40M", "normal=24M", "min=10M"]
     options.up = options.up or ["advertised=10M", "normal=6M", "min=2M"]
@@ -116,13 +116,23 @@ def _first_evidence(options: argparse.Namespace, ready: dict[str, Any]) -> str:
 
     _say(4, "first measurements, signed and sent")
     _probe_command("once")
-    _say(5, f"a complaint in the customer's own words: “{options.complaint}”")
-    _probe_command("complain", options.complaint)
+    _complain(options)
     _say(6, "the verdict")
     _collector_command("judge", options.subscriber)
     page = f"{ready['url']}/subscriber/{options.subscriber}?key={ready['desk_url'].partition('key=')[2]}"
     print(f"\nthe page of this line: {page}", flush=True)
     return page
+
+
+def _complain(options: argparse.Namespace) -> None:
+    """File the complaint, if it is a new one."""
+    filed = json.loads(_collector_command("case", "show", options.subscriber, "--json", quiet=True))["complaints"]
+    words = options.complaint or ("" if filed else COMPLAINT)
+    if not words:
+        _say(5, f"the complaint is on file already: “{filed[-1]['text']}”")
+        return
+    _say(5, f"a complaint in the customer's own words: “{words}”")
+    _probe_command("complain", words)
 
 
 def _collector_command(*words: str, quiet: bool = False) -> str:

@@ -13,6 +13,7 @@ from collector.judge.errors import CaseError
 from collector.judge.finding import Finding, Verdict
 from collector.judge.sample import Case
 from collector.judge.tally import sort_out
+from collector.judge.words import promise
 
 
 def judge(criterion: Criterion, case: Case, place: str = "$") -> Finding:
@@ -62,6 +63,6 @@ def _basis(criterion: Criterion, case: Case) -> tuple[Answer, ...]:
     lacking = sorted(
         {name for one in criterion.deviations(case.direction) for name in one.lacks(case.contract)}
     )
-    needed = ", ".join(needs)
-    there = f"absent or unknown: {', '.join(lacking)}" if lacking else "all there"
+    needed = ", ".join(promise(name) for name in needs)
+    there = f"absent or unknown: {', '.join(promise(name) for name in lacking)}" if lacking else "all there"
     return (Answer(BASIS, not lacking, f"needed in the contract: {needed}; {there}"),)

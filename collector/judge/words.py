@@ -55,3 +55,8 @@ def duration(us: int) -> str:
 def counted(number: int, noun: str) -> str:
     """A number with its noun, plural unless it is one."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def promise(name: str) -> str:
+    """A contract value by its member's name: "minimum speed"."""
+    return f"{PROMISES[name]} speed" if name.endswith("_bps") else name.removesuffix("_us").replace("_", " ")

@@ -101,6 +101,7 @@ STAGES: Final[Mapping[str, str]] = MappingProxyType(
 )
 REASONS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "could_not_run": "it could not be tried",
         "battery_low": "the battery was low",
         "budget": "data budget used up",
         "budget_month": "monthly data budget used up",

@@ -113,7 +113,7 @@ def left_out(rejected: Iterable[tuple[int, str]]) -> tuple[tuple[int, str], ...]
 def _rejection(reason: str) -> str:
     for prefix, lead, table in _PREFIXED:
         if reason.startswith(prefix):
-            return lead + said(table, reason.removeprefix(prefix))
+            return lead + " and ".join(said(table, name) for name in reason.removeprefix(prefix).split(", "))
     return said(LEFT_OUT, reason)
 
 
