@@ -1,7 +1,6 @@
 """The desk's commands: one function each, JSON object in, JSON object out, whether called in this process or over HTTP."""
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any

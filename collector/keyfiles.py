@@ -1,4 +1,8 @@
-"""Private keys on disk: made once, readable by their owner only, never overwritten."""
+"""Private keys on disk, of collector, portal and peer: made once, then kept.
+
+The file appears whole or not at all, readable by its owner alone, and survives a power cut once this has
+returned. A file that others can read is refused, because nothing signed with it would prove anything.
+"""
 
 import os
 from pathlib import Path
@@ -6,33 +10,51 @@ from pathlib import Path
 from shared.errors import Malformed, NoKey
 from shared.keys import FileKey
 
+_OWNER_ONLY = 0o600
+_OTHERS = 0o077
 
-def load_or_make(path: Path) -> FileKey:
-    """The key in this file; a new one, written and fsynced with mode 0600, if there is no file. Raises NoKey."""
+
+def load_or_create(path: Path) -> FileKey:
+    """The key in the file, made first if there is no file. Raises NoKey."""
     try:
-        return FileKey.from_pem(path.read_bytes())
-    except FileNotFoundError:
-        return _make(path)
-    except (OSError, Malformed) as error:
-        raise NoKey(f"the key in {path} cannot be used: {error}") from error
-
-
-def _make(path: Path) -> FileKey:
-    key = FileKey.generate()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = path.with_suffix(".new")
-        file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(file, "wb") as out:
-            out.write(key.to_pem())
-            out.flush()
-            os.fsync(out.fileno())
-        partial.rename(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _create(path, FileKey.generate().to_pem())
+        mode = path.stat().st_mode
+        pem = path.read_bytes()
     except OSError as error:
-        raise NoKey(f"no key could be written to {path}: {error}") from error
-    return key
+        raise NoKey(f"cannot use the key file {path}: {error.strerror}") from error
+    if mode & _OTHERS:
+        raise NoKey(
+            f"the key file {path} can be read by others (mode {mode & 0o777:04o}): chmod 600 it"
+        )
+    try:
+        return FileKey.from_pem(pem)
+    except Malformed as error:
+        raise NoKey(f"the key file {path} holds no key: {error}") from error
+
+
+def _create(path: Path, pem: bytes) -> None:
+    """Write a new file, fsync it, and only then give it its name; a name taken meanwhile is left alone."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            return
+        _sync_folder(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

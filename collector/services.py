@@ -15,7 +15,7 @@ from collector.criteria import load_criteria
 from collector.errors import AlreadyRunning
 from collector.indexer import Indexer
 from collector.judge.criterion import Criterion
-from collector.keyfiles import load_or_make
+from collector.keyfiles import load_or_create
 from collector.ledger.segments import read_entries
 from collector.ledger.writer import Ledger
 from collector.registry import Registry
@@ -69,7 +69,7 @@ class Services:
             opened.callback(lock.close)
             criteria = load_criteria(config.criteria)
             keys = config.data / "keys"
-            collector_key, portal_key = load_or_make(keys / "collector.pem"), load_or_make(keys / "portal.pem")
+            collector_key, portal_key = load_or_create(keys / "collector.pem"), load_or_create(keys / "portal.pem")
             used = clock or SystemClock()
             registry = Registry()
             wake: list[Indexer] = []

@@ -118,7 +118,7 @@ def _listening(config: Config) -> Iterator[socket.socket]:
 def _peer(config: Config) -> Iterator[dict[str, str | int]]:
     """The peer's process, and what it said when it was ready."""
     command = [sys.executable, "-m", "collector.peer", "--host", config.host, "--port", str(config.peer_port)]
-    command += ["--key", str(config.data / "keys" / "peer.pem"), "--stop-with-stdin"]
+    command += ["--key", str(config.data / "keys" / "peer.pem"), "--stop-with-stdin", "--no-faults"]
     log = config.data / "peer.log"
     with log.open("ab") as errors, subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors

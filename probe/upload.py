@@ -64,14 +64,13 @@ def understand(told: Told, waiting: Waiting, collector: PublicKey) -> Outcome:
     why = _why(told)
     if not _is_refusal(told):
         return Later(why, told.retry_after_us)
-    name = told.fields.get("error")
     expected = told.fields.get("expect_batch")
-    more = f" (it waits for batch {expected}, we hold {waiting.batch})" if expected is not None else ""
-    return Blocked(f"the collector refused batch {waiting.batch}: {name or told.status}: {why}{more}")
+    more = f" (it waits for batch {expected}, we hold {waiting.batch})" if isinstance(expected, int) else ""
+    return Blocked(f"the collector refused batch {waiting.batch}: {told.words('error') or told.status}: {why}{more}")
 
 
 def _why(told: Told) -> str:
-    return str(told.fields.get("detail") or f"answer {told.status}")
+    return told.words("detail") or f"answer {told.status}"
 
 
 def _is_refusal(told: Told) -> bool:

@@ -19,11 +19,12 @@ from pathlib import Path
 
 from collector.peer.account import Transfer, log_line
 from collector.peer.app import PeerConfig, create_peer
-from collector.peer.clock import SystemClock
+from collector.clock import SystemClock
 from collector.peer.errors import CannotStart
-from collector.peer.keyfile import load_or_create
+from collector.keyfiles import load_or_create
 from collector.peer.logs import JsonLine
 from collector.peer.serve import bind_pair, serving
+from shared.errors import NoKey
 
 _CANNOT_START = 2
 _MAX_PORT = 65_535
@@ -124,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     try:
         asyncio.run(_serve(args))
-    except CannotStart as error:
+    except (CannotStart, NoKey) as error:
         sys.stderr.write(f"peer: {error}\n")
         return _CANNOT_START
     return 0

@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from collector.peer.account import Transfer
-from collector.peer.clock import Clock
+from collector.clock import Clock
 from collector.peer.errors import BadRequest, Busy, Declined, NothingHere, TooLarge
 from collector.peer.faults import Faults
 from collector.peer.load import RandomLoad

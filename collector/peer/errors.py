@@ -1,7 +1,7 @@
 """Everything the peer can raise on purpose.
 
     PeerError
-    ├── CannotStart            wrong key file, address taken: the program ends before it is ready
+    ├── CannotStart            address taken: the program ends before it is ready
     └── Declined               a request that is not served
         ├── BadRequest         the request breaks a rule that its sender could have known
         ├── NothingHere        no such object, or faults are switched off

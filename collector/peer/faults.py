@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 from aiohttp import web
 
 from collector.peer.account import End, Meter
-from collector.peer.clock import Clock
+from collector.clock import Clock
 from collector.peer.errors import NothingHere
 from collector.peer.load import RandomLoad
 from collector.peer.objects import MAX_OBJECT_BYTES, UNCACHED, send_random

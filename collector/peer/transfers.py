@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from collector.peer.account import End, Meter, Transfer, address_text
-from collector.peer.clock import Clock
+from collector.clock import Clock
 from collector.peer.errors import Busy, Declined
 
 

@@ -15,6 +15,7 @@ from shared.errors import Malformed
 
 _TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=15)
 _MOST_BYTES = 1 << 20
+_MOST_CHARACTERS = 500
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
@@ -25,6 +26,12 @@ class Told:
     status: int
     fields: strictjson.JsonObject
     retry_after_us: int = 0
+
+    def words(self, name: str) -> str:
+        """A text member without what a terminal would obey and of a length people read; empty if there is none."""
+        value = self.fields.get(name)
+        text = value[:_MOST_CHARACTERS] if isinstance(value, str) else ""
+        return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 class Collector:
@@ -57,7 +64,7 @@ class Collector:
         body = strictjson.encode({"code": code, "request": strictjson.decode(request)})
         told = await self._post("/v1/enrolments", body, {"Content-Type": "application/json"})
         if told.status != 201:  # noqa: PLR2004 - HTTP: created
-            raise EnrolRefused(str(told.fields.get("detail") or f"the collector answered {told.status}"))
+            raise EnrolRefused(told.words("detail") or f"the collector answered {told.status}")
         return told.fields
 
     async def _post(self, path: str, body: bytes, headers: dict[str, str]) -> Told:

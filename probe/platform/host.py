@@ -13,9 +13,9 @@ from typing import TypeVar
 from probe.flaws import HostFacts, InterfaceKind
 
 try:
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 except (ImportError, NotImplementedError):  # the index's psutil refuses to be imported on Android
-    psutil = None
+    psutil = None  # type: ignore[assignment]
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ def snapshot(interface: str | None) -> HostFacts:
     facts = HostFacts(interface, kind_of(interface))
     if psutil is None:
         return facts
-    counters = _told(lambda: psutil.net_io_counters(pernic=True).get(interface))
+    counters = _told(lambda: psutil.net_io_counters(pernic=True).get(interface or ""))
     cpu_us = _told(_cpu_us)
     load = _told(lambda: int(1000 * psutil.getloadavg()[0]))
     memory_bytes = _told(lambda: int(psutil.virtual_memory().available))

@@ -13,7 +13,7 @@ import pytest
 
 from collector.peer.account import Transfer
 from collector.peer.app import PeerConfig, create_peer
-from collector.peer.clock import SystemClock
+from collector.clock import SystemClock
 from collector.peer.serve import bind_pair, serving
 from shared.keys import FileKey
 

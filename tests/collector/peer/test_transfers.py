@@ -7,7 +7,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from collector.peer.account import End, Transfer
-from collector.peer.clock import SystemClock
+from collector.clock import SystemClock
 from collector.peer.errors import Busy, TooLarge
 from collector.peer.transfers import Transfers
 

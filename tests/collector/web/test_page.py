@@ -206,7 +206,7 @@ def test_what_was_before_the_complaint_only_compares(make_case: MakeCase) -> Non
         render_page(replace(case, verdicts=(replace(case.verdicts[0], findings=(after, before)),)), ())
     ).text
     assert "Download, since the complaint: substantiated" in text
-    assert "Download, before the complaint: substantiated For comparison only" in text
+    assert "before the complaint For comparison only; it decides nothing. Download, before" in text
 
 
 @pytest.mark.parametrize("end", list(End))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from probe.flaws import HostFacts

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.peer.errors import CannotStart
-from collector.peer.keyfile import load_or_create
+from shared.errors import NoKey
+from collector.keyfiles import load_or_create
 from shared.keys import FileKey
 
 
@@ -24,7 +24,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "peer.pem"
     load_or_create(path)
     path.chmod(0o640)
-    with pytest.raises(CannotStart, match=r"0640.*chmod 600"):
+    with pytest.raises(NoKey, match=r"0640.*chmod 600"):
         load_or_create(path)
 
 
@@ -34,15 +34,16 @@ def test_a_file_without_a_key_is_refused_and_kept(tmp_path: Path, content: bytes
     path = tmp_path / "peer.pem"
     path.write_bytes(content)
     path.chmod(0o600)
-    with pytest.raises(CannotStart, match="holds no key"):
+    with pytest.raises(NoKey, match="holds no key"):
         load_or_create(path)
     assert path.read_bytes() == content
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     """A key file that cannot be made is refused in words."""
-    with pytest.raises(CannotStart, match="No such file"):
-        load_or_create(tmp_path / "missing" / "peer.pem")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NoKey, match="cannot use the key file"):
+        load_or_create(tmp_path / "file" / "peer.pem")
 
 
 def test_a_key_made_meanwhile_by_another_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
