@@ -1,0 +1,16 @@
+"""The way in for `speedproof-collector`: on a device that has the probe alone, it says what is missing."""
+
+import sys
+
+
+def main() -> int:
+    """Run the command line, if its libraries are here."""
+    try:
+        from collector.__main__ import main as run  # noqa: PLC0415 - the import itself is what may fail
+    except ModuleNotFoundError as error:
+        sys.stderr.write(
+            f"speedproof-collector needs {error.name}, which is not installed; "
+            "the server side is an extra: pip install 'speedproof[collector]'\n"
+        )
+        return 1
+    return run()
