@@ -19,6 +19,7 @@ from probe.arguments import build_parser
 from probe.clock import SystemClock
 from probe.doctor import look
 from probe.enrol import enrol
+from probe.errors import StateUnusable
 from probe.home import Home
 from probe.measure.outcome import Progress
 from probe.net.collector import Collector
@@ -37,6 +38,7 @@ WORKED, FAILED, MISUSED = 0, 1, 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command."""
     options = build_parser().parse_args(argv)
+    os.umask(0o077)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         home = Home(options.state or _default_state())
@@ -60,9 +62,15 @@ def _default_state() -> Path:
 @contextlib.contextmanager
 def _agent(home: Home) -> Iterator[Agent]:
     """This device, ready to measure."""
+    enrolled, key = home.enrolled(), home.key()
+    if not home.outbox_file.exists():
+        raise StateUnusable(
+            "the outbox is gone, and with it this device's place in its chain; "
+            "ask support for a code and use: speedproof-probe enrol URL CODE --new-key"
+        )
     outbox = Outbox(home.outbox_file, lambda: secrets.token_bytes(32))
     try:
-        yield Agent(home.enrolled(), home.key(), outbox, SystemClock(), secrets.token_bytes)
+        yield Agent(enrolled, key, outbox, SystemClock(), secrets.token_bytes)
     finally:
         outbox.close()
 
@@ -74,7 +82,15 @@ def _uploader(agent: Agent, kept: Callable[[Receipt], None]) -> Uploader:
 def _enrol(home: Home, options: argparse.Namespace) -> int:
     with home.lock():
         told = asyncio.run(
-            enrol(home, options.url, options.code, options.ca and options.ca.resolve(), options.collector_key, secrets.token_bytes)
+            enrol(
+                home,
+                options.url,
+                options.code,
+                options.ca and options.ca.resolve(),
+                options.collector_key,
+                secrets.token_bytes,
+                fresh=options.new_key,
+            )
         )
     result = {"subscriber": told["subscriber"], "collector": options.url, "device": home.key().public.key_id}
     result["collector_key"] = home.enrolled().collector.key_id

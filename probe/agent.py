@@ -1,5 +1,6 @@
 """Measuring for the record: intent on disk, context, method, flaws, record on disk, seal, send."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from probe.clock import Clock
 from probe.flaws import HostFacts, cpu_busy_per_mille, flaws
 from probe.home import Enrolled
 from probe.measure.outcome import CouldNotRun, Measured, Progress
+from probe.net.address import PeerAddress
 from probe.net.chance import Chance
 from probe.outbox import Outbox
 from probe.platform.host import interface_to, snapshot
@@ -82,7 +84,7 @@ class Agent:
 
     async def _run(self, method: Method, plan: str, watch: Callable[[Progress], None] | None) -> JsonObject:
         peer = self.enrolled.peer
-        before = snapshot(interface_to(peer.udp_host, peer.udp_port))
+        before = await asyncio.to_thread(_host_facts, peer)
         start_us = self.clock.mono_us()
         try:
             measured = await method.run(
@@ -90,7 +92,7 @@ class Agent:
             )
         except CouldNotRun as error:
             return {"end": End.NOT_STARTED.value, "reason": "could_not_run", "note": error.reason[:200]}
-        after = snapshot(interface_to(peer.udp_host, peer.udp_port))
+        after = await asyncio.to_thread(_host_facts, peer)
         took_us = self.clock.mono_us() - start_us
         return ended_as(method.name, measured, before, after, took_us)
 
@@ -104,6 +106,11 @@ class Agent:
             self.outbox.seal(sealed.body, sealed.pae_sha256, sealed.head, len(records))
             made += 1
         return made
+
+
+def _host_facts(peer: PeerAddress) -> HostFacts:
+    """The host now; in a thread of its own, because a name may have to be looked up for the route."""
+    return snapshot(interface_to(peer.udp_host, peer.udp_port))
 
 
 def ended_as(method: str, measured: Measured, before: HostFacts, after: HostFacts, took_us: int) -> JsonObject:

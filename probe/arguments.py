@@ -25,6 +25,11 @@ def build_parser() -> argparse.ArgumentParser:
     enrol.add_argument("--ca", type=Path, help="a file of certificates (PEM) to believe besides the system's")
     enrol.add_argument("--collector-key", metavar="HEX", help="the collector's key id, if you were told it (64 hex digits)")
 
+    enrol.add_argument(
+        "--new-key", action="store_true",
+        help="take a new key and start a new chain (outbox lost, key frozen, another collector); the old files are set aside",
+    )  # fmt: skip
+
     once = commands.add_parser("once", parents=[common], help="measure once by hand, now, and send it")
     once.add_argument("--method", choices=sorted(METHODS), help="only this method (default: all)")
     once.add_argument("--plan", choices=sorted(PLANS), default="quick", help="how long the transfers run (default quick)")

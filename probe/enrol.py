@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from probe.errors import EnrolRefused
 from probe.home import Home, read_enrolled
 from probe.net.collector import Collector
+from probe.outbox import Outbox
 from shared import strictjson
 from shared.dsse import b64_exact
 from shared.enrolment import NONCE_BYTES, make_request, read_code, read_enrolment
@@ -18,14 +19,22 @@ _REMEMBERED = ("collector", "enrolment", "peer", "portal", "slots", "subscriber"
 
 
 async def enrol(
-    home: Home, url: str, typed: str, ca: Path | None, told_key: str | None, chance: Callable[[int], bytes]
+    home: Home,
+    url: str,
+    typed: str,
+    ca: Path | None,
+    told_key: str | None,
+    chance: Callable[[int], bytes],
+    *,
+    fresh: bool = False,
 ) -> JsonObject:
     """Enrol and remember it; what is remembered. Raises EnrolRefused, CollectorSilent, StateUnusable, Malformed.
 
     `told_key` is the collector's key id if the customer got it by another way; without it the first answer is believed.
+    `fresh` takes a new key and starts a new chain: needed when the outbox is lost, the key frozen, or the collector another.
     """
     host = _host_of(url)
-    signer = home.key_for_enrolment()
+    signer = home.key_for_enrolment(fresh=fresh)
     request = make_request(read_code(typed), chance(NONCE_BYTES), signer)
     answer = await Collector(url, str(ca) if ca else None).enrol(read_code(typed), request)
     try:
@@ -36,10 +45,17 @@ async def enrol(
         if ca is not None:
             remembered["ca"] = str(ca)
         line = strictjson.encode(remembered)
-        read_enrolled(line)
+        enrolled = read_enrolled(line)
     except Malformed as error:
         raise EnrolRefused(f"the answer is not an enrolment of this device: {error}") from error
-    home.write("enrolled.json", line + b"\n")
+    was_enrolled = home.is_enrolled
+    if was_enrolled and not fresh and home.enrolled().collector.key_id != enrolled.collector.key_id:
+        raise EnrolRefused("this device's key has a chain at another collector; enrol with --new-key")
+    if fresh:
+        home.start_anew()
+    if fresh or not was_enrolled:
+        Outbox(home.outbox_file, lambda: chance(32)).close()
+    home.remember(line)
     return remembered
 
 

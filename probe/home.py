@@ -21,6 +21,8 @@ except ImportError:  # pragma: no cover - Windows
 
 _MOST_PORT = 65535
 
+_KEY, _NEXT_KEY, _ENROLLED, _OUTBOX = "device.pem", "device.next.pem", "enrolled.json", "outbox.sqlite"
+
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
@@ -48,7 +50,12 @@ class Home:
     @property
     def outbox_file(self) -> Path:
         """The outbox's database."""
-        return self.folder / "outbox.sqlite"
+        return self.folder / _OUTBOX
+
+    @property
+    def is_enrolled(self) -> bool:
+        """Whether an enrolment is remembered."""
+        return (self.folder / _ENROLLED).exists()
 
     def lock(self) -> contextlib.ExitStack:
         """Hold the folder until closed; raises AlreadyRunning if another agent does."""
@@ -68,29 +75,51 @@ class Home:
     def key(self) -> FileKey:
         """This device's key; raises NotEnrolled or StateUnusable."""
         try:
-            return FileKey.from_pem((self.folder / "device.pem").read_bytes())
+            return FileKey.from_pem((self.folder / _KEY).read_bytes())
         except FileNotFoundError as error:
             raise NotEnrolled("this device is not enrolled; use: speedproof-probe enrol URL CODE") from error
         except (OSError, Malformed) as error:
             raise StateUnusable(f"the key in {self.folder} cannot be used: {error}") from error
 
-    def key_for_enrolment(self) -> FileKey:
-        """The key to enrol: the one there is, or a new one that is on disk before anybody hears of it."""
+    def key_for_enrolment(self, *, fresh: bool = False) -> FileKey:
+        """The key to enrol: the one there is, or a new one that is on disk before anybody hears of it.
+
+        `fresh` asks for a new one though there is one; it takes the old one's place in `start_anew`.
+        """
         try:
-            return self.key()
+            if not fresh:
+                return self.key()
         except NotEnrolled:
-            key = FileKey.generate()
-            self.write("device.pem", key.to_pem())
-            return key
+            pass
+        key = FileKey.generate()
+        self.write(_NEXT_KEY if fresh else _KEY, key.to_pem())
+        return key
+
+    def start_anew(self) -> None:
+        """Set key, enrolment and outbox aside, under names that tell whose they were, and put the new key in place."""
+        with contextlib.suppress(NotEnrolled):
+            whose = self.key().public.key_id[:8]
+            try:
+                for name in (_ENROLLED, _OUTBOX, f"{_OUTBOX}-wal", f"{_OUTBOX}-shm", _KEY):
+                    if (self.folder / name).exists():
+                        (self.folder / name).replace(self.folder / f"{name}.{whose}")
+            except OSError as error:
+                raise StateUnusable(f"{self.folder} cannot be written: {error.strerror}") from error
+        self.write(_KEY, (self.folder / _NEXT_KEY).read_bytes())
+        (self.folder / _NEXT_KEY).unlink()
 
     def enrolled(self) -> Enrolled:
         """What enrolment told; raises NotEnrolled or StateUnusable."""
         try:
-            return read_enrolled((self.folder / "enrolled.json").read_bytes().rstrip(b"\n"))
+            return read_enrolled((self.folder / _ENROLLED).read_bytes().rstrip(b"\n"))
         except FileNotFoundError as error:
             raise NotEnrolled("this device is not enrolled; use: speedproof-probe enrol URL CODE") from error
         except (OSError, Malformed) as error:
             raise StateUnusable(f"enrolled.json in {self.folder} cannot be used: {error}") from error
+
+    def remember(self, enrolled: bytes) -> None:
+        """Remember what enrolment told."""
+        self.write(_ENROLLED, enrolled + b"\n")
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file whole or not at all, durably, for its owner only; raises StateUnusable."""

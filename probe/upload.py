@@ -90,13 +90,20 @@ class Uploader:
 
     async def send_all(self) -> Later | Blocked | None:
         """Send until nothing waits (None) or something is in the way (Later or Blocked)."""
+        trouble = await self._send_batches()
+        if isinstance(trouble, Later):
+            return trouble
+        words = await self.send_complaints()  # what a person says is not held back by a batch that is refused
+        return trouble or words
+
+    async def _send_batches(self) -> Later | Blocked | None:
         while waiting := self._outbox.oldest_unsent():
             outcome = await self._send(waiting)
             if not isinstance(outcome, Kept):
                 return outcome
             self._outbox.receipted(waiting.batch, outcome.line, outcome.receipt.received_us)
             self._kept(outcome.receipt)
-        return await self.send_complaints()
+        return None
 
     async def _send(self, waiting: Waiting) -> Outcome:
         try:
@@ -106,7 +113,8 @@ class Uploader:
         return understand(told, waiting, self._key)
 
     async def send_complaints(self) -> Later | Blocked | None:
-        """Send the complaints that wait."""
+        """Send the complaints that wait; one that is refused does not hold back the others."""
+        refused: Blocked | None = None
         for number, line in self._outbox.unsent_complaints():
             try:
                 told = await self._collector.post_complaint(line)
@@ -114,6 +122,9 @@ class Uploader:
                 return Later(str(error))
             if told.status not in _KEPT:
                 why = _why(told)
-                return Blocked(f"the complaint was refused: {why}") if _is_refusal(told) else Later(why, told.retry_after_us)
+                if not _is_refusal(told):
+                    return Later(why, told.retry_after_us)
+                refused = Blocked(f"the complaint was refused: {why}")
+                continue
             self._outbox.complaint_sent(number)
-        return None
+        return refused

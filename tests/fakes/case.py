@@ -1,0 +1,43 @@
+"""A case with its collector and its evidence file, to be tampered with."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fakes.history import History
+
+from collector.evidence.archive import read_archive
+from collector.services import Services
+from shared import dsse, strictjson
+from shared.dsse import read_envelope
+from shared.keys import FileKey
+from shared.statement import Kind, Statement, read_statement
+
+Files = dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case, its collector and its evidence."""
+
+    services: Services
+    history: History
+    zipped: bytes
+
+    @property
+    def files(self) -> Files:
+        """The members, to be tampered with."""
+        return read_archive(self.zipped)
+
+    def signed_anew(self, files: Mapping[str, bytes], key: FileKey | None = None) -> Files:
+        """The members under a manifest made to fit, signed with the collector's own key (or another)."""
+        signer = key or self.services.collector_key
+        kept = {name: data for name, data in files.items() if not name.startswith("manifest.")}
+        manifest = strictjson.decode(files["manifest.json"][:-1])
+        manifest["files"] = {name: hashlib.sha256(data).hexdigest() for name, data in kept.items()}
+        data = strictjson.encode(manifest) + b"\n"
+        told = read_statement(read_envelope(files["manifest.dsse.json"][:-1]).payload, Kind.VERDICT)
+        again = Statement(Kind.VERDICT, "manifest.json", hashlib.sha256(data).hexdigest(), told.predicate)
+        kept["manifest.json"] = data
+        kept["manifest.dsse.json"] = dsse.seal(again.encode(), signer) + b"\n"
+        return kept

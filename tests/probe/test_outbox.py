@@ -1,0 +1,117 @@
+"""The outbox step by step; what a crash leaves of it is `test_outbox_crashes`."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from probe import outbox as tested
+from probe.errors import StateUnusable
+from probe.outbox import KEEP_RECENT, SEAL_RECORDS, Outbox
+from shared.chain import START
+from shared.record import write_record
+
+FILES = ("outbox.sqlite", "outbox.sqlite-wal", "outbox.sqlite-shm")
+
+
+def seed() -> bytes:
+    """Give a seed."""
+    return bytes(range(32))
+
+
+def record(seq: int, size: int = 0) -> bytes:
+    """Make a record's line of a size."""
+    return write_record({"end": "ok", "pad": "x" * size, "seq": seq})
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Outbox:
+    """Give a new outbox."""
+    box = Outbox(tmp_path / FILES[0], seed)
+    yield box  # type: ignore[misc]
+    box.close()
+
+
+def fill(box: Outbox, count: int, size: int = 0) -> None:
+    """Start and finish a number of measurements."""
+    for _ in range(count):
+        seq = box.start(lambda number: b"%d" % number)
+        box.finish(seq, record(seq, size), "boot")
+
+
+def test_an_empty_outbox_says_so(box: Outbox) -> None:
+    """A new outbox waits for batch 0 and number 0, and has nothing to send."""
+    assert box.head == START
+    assert box.sealable() == box.open_intents() == box.receipts() == box.recent() == box.unsent_complaints() == []
+    assert box.oldest_unsent() is None
+    assert box.tally().last_receipt_us is None
+
+
+def test_only_its_owner_reads_it(box: Outbox, tmp_path: Path) -> None:
+    """All of SQLite's files are for their owner only."""
+    fill(box, 1)
+    modes = {name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in FILES}
+    assert modes == dict.fromkeys(FILES, 0o600)
+
+
+def test_what_was_acknowledged_is_synced(box: Outbox) -> None:
+    """Every commit waits for the disk: WAL with synchronous=FULL."""
+    assert box._one("PRAGMA journal_mode") == "wal"
+    assert box._one("PRAGMA synchronous") == 2
+
+
+def test_the_seed_is_drawn_once(box: Outbox, tmp_path: Path) -> None:
+    """The seed of the slots outlives every reopening."""
+    again = Outbox(tmp_path / FILES[0], lambda: bytes(32))
+    assert again.seed == box.seed == seed()
+    again.close()
+
+
+def test_an_open_start_holds_up_what_came_after_it(box: Outbox) -> None:
+    """A batch never jumps over a start whose end is not known yet."""
+    first = box.start(lambda _: b"first")
+    fill(box, 2)
+    assert box.sealable() == []
+    box.finish(first, record(first), "boot")
+    assert [one.seq for one in box.sealable()] == [0, 1, 2]
+
+
+def test_a_flood_of_large_records_is_cut_into_parts(box: Outbox) -> None:
+    """No more is offered for one batch than fits, in bytes as in records, but always at least one."""
+    fill(box, 60, 60_000)
+    assert [one.seq for one in box.sealable()] == list(range(34))
+    assert sum(len(one.line) for one in box.sealable()) <= tested.SEAL_BYTES
+
+
+def test_a_flood_of_small_records_is_cut_into_parts(box: Outbox) -> None:
+    """No more records are offered for one batch than its limit."""
+    fill(box, SEAL_RECORDS + 1)
+    assert len(box.sealable()) == SEAL_RECORDS
+
+
+def test_recent_is_the_last_fifty_newest_first(box: Outbox) -> None:
+    """What people are shown stays after sealing and does not grow."""
+    fill(box, KEEP_RECENT + 5)
+    assert box.recent() == [record(seq) for seq in range(KEEP_RECENT + 4, 4, -1)]
+
+
+def test_two_processes_share_it(box: Outbox, tmp_path: Path) -> None:
+    """A complaint added beside a running agent is seen by it, and numbers are never given twice."""
+    other = Outbox(tmp_path / FILES[0], seed)
+    other.add_complaint(b"slow")
+    assert [box.start(lambda _: b""), other.start(lambda _: b""), box.start(lambda _: b"")] == [0, 1, 2]
+    assert [line for _, line in box.unsent_complaints()] == [b"slow"]
+    other.close()
+
+
+def test_every_method_of_a_closed_outbox_fails_by_name(box: Outbox) -> None:
+    """No error of SQLite's own comes out of the outbox."""
+    box.close()
+    for ask in (box.tally, box.recent, box.receipts, box.sealable, box.open_intents, box.oldest_unsent):
+        with pytest.raises(StateUnusable):
+            ask()
+    for read in ("head", "seed"):
+        with pytest.raises(StateUnusable):
+            getattr(box, read)
+    with pytest.raises(StateUnusable):
+        box.start(lambda _: b"")

@@ -1,0 +1,283 @@
+"""Sending: what an answer means, and that nothing is let go before its receipt."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import aiohttp
+import pytest
+from fakes.collector import FakeCollector, serving
+from fakes.peer import free_port, mute_port
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import COLLECTOR, DEVICE, OTHER_DEVICE, json_objects, ring
+
+from probe.net import collector as net
+from probe.net.collector import Collector, Told
+from probe.outbox import Outbox, Stored, Waiting
+from probe.seal import seal
+from probe.upload import Blocked, Kept, Later, Uploader, understand
+from shared import strictjson
+from shared.batch import open_batch
+from shared.chain import START, Head
+from shared.complaint import make_complaint
+from shared.receipt import Receipt, make_receipt
+from shared.record import write_record
+
+
+def batch(number: int = 0) -> Waiting:
+    """Seal a batch of one record."""
+    head = Head(number, number, START.pae_sha256)
+    stored = [Stored(number, write_record({"end": "ok", "seq": number}), "boot")]
+    sealed = seal(stored, head, "boot", 1, 2, DEVICE)
+    return Waiting(number, sealed.body, sealed.pae_sha256)
+
+
+WAITING, OTHER = batch(0), batch(1)
+
+
+def receipt_of(waiting: Waiting = WAITING, signer: object = COLLECTOR) -> strictjson.JsonObject:
+    """Sign a receipt for a batch."""
+    opened = open_batch(waiting.body, ring(DEVICE))
+    return strictjson.decode(make_receipt(opened, 5, signer))  # type: ignore[arg-type]
+
+
+GOOD = receipt_of()
+
+
+def test_a_good_receipt_lets_the_body_go() -> None:
+    """Both the first answer and its repetition are proof that the batch is kept."""
+    for status in (200, 201):
+        outcome = understand(Told(status, {"receipt": GOOD}), WAITING, COLLECTOR.public)
+        assert isinstance(outcome, Kept)
+        assert outcome.line == strictjson.encode(GOOD)
+        assert outcome.receipt.batch == 0
+        assert outcome.receipt.pae_sha256 == WAITING.pae_sha256
+
+
+NO_RECEIPTS: dict[str, strictjson.JsonObject] = {
+    "an empty answer": {},
+    "a text": {"receipt": "yes"},
+    "an empty receipt": {"receipt": {}},
+    "a receipt of another batch": {"receipt": receipt_of(OTHER)},
+    "a receipt of another collector": {"receipt": receipt_of(signer=OTHER_DEVICE)},
+    "a receipt and more": {"receipt": {**GOOD, "more": 1}},
+    "a receipt in another place": {"answer": GOOD},
+}
+
+
+@pytest.mark.parametrize("fields", NO_RECEIPTS.values(), ids=NO_RECEIPTS)
+@pytest.mark.parametrize("status", [200, 201])
+def test_what_is_no_receipt_is_for_later(status: int, fields: strictjson.JsonObject) -> None:
+    """A success without this collector's receipt for these very bytes is none."""
+    assert isinstance(understand(Told(status, fields), WAITING, COLLECTOR.public), Later)
+
+
+@given(data=st.data())
+@settings(deadline=None)
+def test_a_receipt_with_a_flipped_character(data: st.DataObject) -> None:
+    """No change to a receipt's payload or signature goes unseen."""
+    line = strictjson.encode(GOOD)
+    place = data.draw(st.integers(0, len(line) - 1))
+    damaged = line[:place] + bytes([line[place] ^ 1 << data.draw(st.integers(0, 6))]) + line[place + 1 :]
+    outcome = understand(Told(201, net._fields(b'{"receipt":%b}' % damaged)), WAITING, COLLECTOR.public)
+    assert not isinstance(outcome, Kept) or _only_keyid_differs(outcome.line, line)
+
+
+def _only_keyid_differs(one: bytes, other: bytes) -> bool:
+    """The key's id is a hint that no signature covers; the key is the one from enrolment in any case."""
+    first, second = (strictjson.decode(line) for line in (one, other))
+    return first["payload"] == second["payload"] and first["signatures"][0]["sig"] == second["signatures"][0]["sig"]  # type: ignore[index,call-overload]
+
+
+ANSWERS = [
+    (409, {"error": "chain_gap", "detail": "missing", "expect_batch": 3}, Blocked, "waits for batch 3, we hold 0"),
+    (409, {}, Blocked, "409"),
+    (403, {"error": "unknown_key", "detail": "nobody enrolled this key"}, Blocked, "unknown_key"),
+    (400, {"error": "bad_format"}, Blocked, "bad_format"),
+    (404, {}, Blocked, "404"),
+    (413, {"detail": "too large"}, Blocked, "too large"),
+    (422, {"error": "bad_signature", "step": 4}, Blocked, "bad_signature"),
+    (429, {}, Later, "429"),
+    (408, {}, Later, "408"),
+    (500, {}, Later, "500"),
+    (503, {"detail": "the disk is full"}, Later, "the disk is full"),
+    (302, {}, Later, "302"),
+    (204, {}, Later, "204"),
+    (999, {}, Later, "999"),
+]
+
+
+@pytest.mark.parametrize(("status", "fields", "kind", "why"), ANSWERS)
+def test_what_an_answer_means(status: int, fields: strictjson.JsonObject, kind: type[Later | Blocked], why: str) -> None:
+    """Only the collector's own no needs a person; everything else passes."""
+    outcome = understand(Told(status, fields), WAITING, COLLECTOR.public)
+    assert type(outcome) is kind
+    assert why in outcome.why
+
+
+def test_the_collectors_wish_is_passed_on() -> None:
+    """Retry-After comes through."""
+    assert understand(Told(503, {}, 7_000_000), WAITING, COLLECTOR.public) == Later("answer 503", 7_000_000)
+
+
+@given(status=st.integers(100, 599), fields=json_objects | st.just({"receipt": "x"}), body=st.binary(max_size=60))
+def test_nothing_but_a_receipt_is_a_receipt(status: int, fields: strictjson.JsonObject, body: bytes) -> None:
+    """No status and no words make a receipt."""
+    for told in (Told(status, fields), Told(status, net._fields(body))):
+        assert not isinstance(understand(told, WAITING, COLLECTOR.public), Kept)
+
+
+@given(st.binary(max_size=100) | st.sampled_from([b"[" * 100_000, b'{"a":' * 50_000, b'{"detail":"\\ud800"}', b"9" * 5000]))
+def test_any_answer_reads_as_an_object(body: bytes) -> None:
+    """Whatever bytes an answer holds, reading them ends in an object."""
+    assert isinstance(net._fields(body), dict)
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    """Give an outbox with three sealed batches."""
+    with closing(Outbox(tmp_path / "outbox.sqlite", lambda: bytes(32))) as box:
+        for _ in range(3):
+            add(box)
+        yield box
+
+
+def add(box: Outbox) -> None:
+    """Measure and seal once more."""
+    seq = box.start(lambda _: b"")
+    box.finish(seq, write_record({"end": "ok", "seq": seq}), "boot")
+    sealed = seal(box.sealable(), box.head, "boot", 1, 2, DEVICE)
+    box.seal(sealed.body, sealed.pae_sha256, sealed.head, 1)
+
+
+Make = Callable[[str], Uploader]
+
+
+@pytest.fixture
+def kept() -> list[Receipt]:
+    """Give the list of receipts an uploader told of."""
+    return []
+
+
+@pytest.fixture
+def make(outbox: Outbox, kept: list[Receipt]) -> Make:
+    """Make an uploader of the outbox to an address."""
+    return lambda url: Uploader(outbox, Collector(url), COLLECTOR.public, kept.append)
+
+
+@pytest.fixture
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for an answer as long as a test can bear."""
+    monkeypatch.setattr(net, "_TIMEOUT", aiohttp.ClientTimeout(total=0.3))
+
+
+async def test_oldest_first(outbox: Outbox, make: Make, kept: list[Receipt]) -> None:
+    """Batches arrive in the order of their chain, each once, and only their receipts stay."""
+    async with serving(FakeCollector()) as there:
+        assert await make(there.url).send_all() is None
+    assert there.seqs == [0, 1, 2]
+    assert [one.batch for one in kept] == [0, 1, 2]
+    assert [line for _, line in outbox.receipts()] == list(there.receipts.values())
+    assert (outbox.tally().unsent, outbox.tally().unsent_bytes) == (0, 0)
+
+
+TROUBLES = ["reset", "endless", "redirect", "garbage", "cut off", "503", "403", "500", "hang", "kept, but not said"]
+
+
+@pytest.mark.usefixtures("short_patience")
+@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("at", [0, 1])
+async def test_stops_at_the_first_trouble_and_goes_on_later(
+    trouble: str, at: int, outbox: Outbox, make: Make, kept: list[Receipt]
+) -> None:
+    """Whatever goes wrong, no later batch is tried, no body goes, and the next time everything arrives exactly once."""
+    async with serving(FakeCollector(script=["honest"] * at + [trouble])) as there:
+        before = dict(enumerate(batch.body for batch in _waiting(outbox)))
+        outcome = await make(there.url).send_all()
+        assert isinstance(outcome, Blocked if trouble == "403" else Later)
+        assert there.asked == ["batch"] * (at + 1)
+        assert outbox.tally().unsent == 3 - at
+        waiting = outbox.oldest_unsent()
+        assert waiting is not None
+        assert waiting.body == before[at]
+        assert await make(there.url).send_all() is None
+        assert there.seqs == [0, 1, 2]
+        assert "elsewhere" not in there.asked
+    assert [one.batch for one in kept] == [0, 1, 2]
+
+
+def _waiting(box: Outbox) -> list[Waiting]:
+    rows = box._rows("SELECT batch, body, pae_sha256 FROM batch ORDER BY batch")
+    return list(itertools.starmap(Waiting, rows))
+
+
+async def test_the_collectors_retry_after(make: Make) -> None:
+    """A full collector says when to come again."""
+    async with serving(FakeCollector(script=["503"])) as there:
+        assert await make(there.url).send_all() == Later("the disk is full", 7_000_000)
+
+
+@pytest.mark.parametrize("header", ["-1", "²", "soon", "9" * 4000, "Wed, 21 Oct 2026 07:28:00 GMT", "1.5", ""])
+def test_a_strange_retry_after(header: str) -> None:
+    """Only a plain number of seconds is a wish."""
+    assert net._SECONDS.fullmatch(header) is None
+
+
+@pytest.mark.usefixtures("short_patience")
+async def test_nobody_there(outbox: Outbox, make: Make) -> None:
+    """A port without listener, a mute one and a name that is none are silence, and nothing is lost."""
+    async with mute_port() as mute:
+        for url in (f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{mute}", "http://no..name:1", "http://[:1"):
+            outcome = await make(url).send_all()
+            assert isinstance(outcome, Later), url
+            assert "does not answer" in outcome.why
+    assert outbox.tally().unsent == 3
+
+
+async def test_a_fork_waits_for_a_person(outbox: Outbox, make: Make) -> None:
+    """A collector that holds another batch of this number is told nothing more."""
+    async with serving(FakeCollector()) as there:
+        there.head = Head(1, 1, "f" * 64)
+        outcome = await make(there.url).send_all()
+    assert isinstance(outcome, Blocked)
+    assert "chain_fork" in outcome.why
+    assert outbox.tally().unsent == 3
+
+
+async def test_complaints_follow_the_batches(outbox: Outbox, make: Make) -> None:
+    """What measurements show is there before the words about it, and each complaint is sent once."""
+    for words in ("slow since Monday", "still slow"):
+        outbox.add_complaint(make_complaint(words, 5, DEVICE))
+    async with serving(FakeCollector()) as there:
+        assert await make(there.url).send_all() is None
+        assert await make(there.url).send_all() is None
+    assert there.asked == ["batch"] * 3 + ["complaint"] * 2
+    assert there.complaints == ["slow since Monday", "still slow"]
+    assert outbox.unsent_complaints() == []
+
+
+@pytest.mark.parametrize(("trouble", "kind"), [("503", Later), ("403", Blocked), ("redirect", Later), ("reset", Later)])
+async def test_a_complaint_in_trouble_is_kept(trouble: str, kind: type, outbox: Outbox, make: Make) -> None:
+    """A complaint that was not taken is sent again, and arrives once."""
+    outbox.add_complaint(make_complaint("slow", 5, DEVICE))
+    async with serving(FakeCollector(script=[trouble])) as there:
+        assert type(await make(there.url).send_complaints()) is kind
+        assert len(outbox.unsent_complaints()) == 1
+        assert await make(there.url).send_complaints() is None
+    assert there.complaints == ["slow"]
+
+
+async def test_cancelling_keeps_everything(outbox: Outbox, make: Make) -> None:
+    """An upload that is told to stop leaves no task and loses nothing."""
+    async with serving(FakeCollector(script=["honest", "hang"])) as there:
+        task = asyncio.create_task(make(there.url).send_all())
+        await there.hanging.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert outbox.tally().unsent == 2
+        assert await make(there.url).send_all() is None
+    assert there.seqs == [0, 1, 2]
