@@ -28,6 +28,7 @@ Result = dict[str, Any]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command."""
     options = build_parser().parse_args(argv)
+    os.umask(0o077)
     try:
         run: Callable[[argparse.Namespace], None] = COMMANDS[options.command]
         run(options)

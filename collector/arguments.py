@@ -18,7 +18,9 @@ def speed(text: str) -> tuple[str, int]:
     found = re.fullmatch(r"(\d{1,6})(?:\.(\d{1,6}))?([kMG])", amount)
     if f"{name}_bps" not in SPEEDS or not found:
         names = ", ".join(one.removesuffix("_bps") for one in SPEEDS)
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=SPEED like advertised=40M; names: {names}; units: k, M, G bit/s")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not NAME=SPEED like advertised=40M; names: {names}; units: k, M, G bit/s"
+        )
     whole, part, unit = found.groups()
     value = int(whole) * _UNITS[unit] + int((part or "0").ljust(6, "0")) * _UNITS[unit] // 1_000_000
     if value <= 0:
@@ -35,7 +37,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     folder = argparse.ArgumentParser(add_help=False)
-    folder.add_argument("--data", type=Path, help="the data folder (or SPEEDPROOF_DATA; default ~/.local/share/speedproof/collector)")
+    folder.add_argument(
+        "--data", type=Path, help="the data folder (or SPEEDPROOF_DATA; default ~/.local/share/speedproof/collector)"
+    )
     folder.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     folder.add_argument("--criteria", type=Path, metavar="DIR", help="a folder of further criterion files (*.toml)")
 
@@ -54,7 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     _import(commands, folder)
     _judge(commands, folder)
 
-    case = commands.add_parser("case", help="a subscriber's case").add_subparsers(dest="case", required=True, metavar="COMMAND")
+    case = commands.add_parser("case", help="a subscriber's case").add_subparsers(
+        dest="case", required=True, metavar="COMMAND"
+    )
     show = case.add_parser("show", parents=[folder], help="contract, complaints, counts, verdicts")
     show.add_argument("subscriber", help="the subscriber's id")
     show.set_defaults(command="case show")
@@ -62,7 +68,9 @@ def build_parser() -> argparse.ArgumentParser:
     evidence = commands.add_parser("evidence", parents=[folder], help="write the evidence file of a subscriber's case")
     evidence.add_argument("subscriber", help="the subscriber's id")
     evidence.add_argument("--out", type=Path, required=True, metavar="FILE.zip", help="where to write it")
-    commands.add_parser("rebuild", parents=[folder], help="make the index anew from the ledger (with no collector running)")
+    commands.add_parser(
+        "rebuild", parents=[folder], help="make the index anew from the ledger (with no collector running)"
+    )
     return parser
 
 
@@ -76,9 +84,19 @@ def _subscriber(commands: "_Commands[argparse.ArgumentParser]", folder: argparse
     )
     add.add_argument("id", help="the subscriber's id: letters, digits, dots, dashes, underscores")
     add.add_argument("--time-zone", required=True, help="IANA zone of the line, such as Europe/Prague")
-    add.add_argument("--down", action="append", type=speed, metavar="NAME=SPEED", help="promised download speed, such as advertised=40M")
-    add.add_argument("--up", action="append", type=speed, metavar="NAME=SPEED", help="promised upload speed, such as advertised=10M")
-    add.add_argument("--criterion", default=DEFAULT_CRITERION, help=f"the rule to judge by (default {DEFAULT_CRITERION})")
+    add.add_argument(
+        "--down",
+        action="append",
+        type=speed,
+        metavar="NAME=SPEED",
+        help="promised download speed, such as advertised=40M",
+    )
+    add.add_argument(
+        "--up", action="append", type=speed, metavar="NAME=SPEED", help="promised upload speed, such as advertised=10M"
+    )
+    add.add_argument(
+        "--criterion", default=DEFAULT_CRITERION, help=f"the rule to judge by (default {DEFAULT_CRITERION})"
+    )
     add.add_argument("--area-class", choices=AREAS, help="area class, for rules that depend on it")
     add.set_defaults(command="subscriber add")
 
@@ -102,4 +120,6 @@ def _judge(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.Argu
     judge = commands.add_parser("judge", parents=[folder], help="judge a subscriber's line, or one case from a file")
     judge.add_argument("subscriber", nargs="?", help="the subscriber's id")
     judge.add_argument("--criterion", help="the rule to judge by (default: the subscriber's own)")
-    judge.add_argument("--input", type=Path, metavar="CASE.json", help="a case file, or - for standard input; nothing is stored")
+    judge.add_argument(
+        "--input", type=Path, metavar="CASE.json", help="a case file, or - for standard input; nothing is stored"
+    )

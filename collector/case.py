@@ -23,9 +23,7 @@ def case_of(services: Services, name: str, criterion: str | None = None) -> tupl
     return case_in_index(services, name, criterion)
 
 
-def case_in_index(
-    services: Services, name: str, criterion: str | None = None
-) -> tuple[CaseView, list[RecordRow]]:
+def case_in_index(services: Services, name: str, criterion: str | None = None) -> tuple[CaseView, list[RecordRow]]:
     """A subscriber's case as far as the index has come."""
     subscriber = subscriber_of(services, name)
     store = services.store

@@ -37,7 +37,8 @@ def all_lines(services: Services) -> list[SubscriberLine]:
     """Every subscriber with the verdict over his signed measurements, in the order of their ids."""
     cases = [case_of(services, name)[0] for name in sorted(services.registry.subscribers)]
     return [
-        SubscriberLine(case.subscriber, verdict=case.verdicts[0].verdict, counts=case.counts["signed"]) for case in cases
+        SubscriberLine(case.subscriber, verdict=case.verdicts[0].verdict, counts=case.counts["signed"])
+        for case in cases
     ]
 
 
@@ -61,7 +62,12 @@ def _subscriber_add(services: Services, _: Portal, told: Told) -> Result:
 
 def _code(services: Services, portal: Portal, told: Told) -> Result:
     code, expires_us = portal.give_code(_text(told, "subscriber"))
-    return {"subscriber": told["subscriber"], "code": show_code(code), "expires_us": expires_us, "minutes": services.config.code_minutes}
+    return {
+        "subscriber": told["subscriber"],
+        "code": show_code(code),
+        "expires_us": expires_us,
+        "minutes": services.config.code_minutes,
+    }
 
 
 def _import(services: Services, _: Portal, told: Told) -> Result:

@@ -8,6 +8,7 @@ CollectorError
 ├── NotAllowed           the desk's token is missing or wrong
 ├── StorageFull          nothing was kept; free some space and send again
 ├── LedgerDamaged        the ledger does not read back as it was written
+├── IndexUnusable        the index cannot be opened; it can be made anew from the ledger
 ├── IndexLags            the index has not caught up with the ledger yet
 └── AlreadyRunning       another process owns this data folder
 """
@@ -45,6 +46,10 @@ class StorageFull(CollectorError):
 
 class LedgerDamaged(CollectorError):
     """The ledger does not read back as it was written."""
+
+
+class IndexUnusable(CollectorError):
+    """The index cannot be opened; it can be made anew from the ledger."""
 
 
 class IndexLags(CollectorError):

@@ -132,7 +132,9 @@ def _radio_fields(record: Mapping[str, Any]) -> dict[str, Any]:
     told = record.get("radio")
     if not isinstance(told, dict):
         return {}
-    fields: dict[str, Any] = {name: told[name] for name in ("sim_mccmnc", "net_mccmnc") if isinstance(told.get(name), str)}
+    fields: dict[str, Any] = {
+        name: told[name] for name in ("sim_mccmnc", "net_mccmnc") if isinstance(told.get(name), str)
+    }
     if type(told.get("located")) is bool:
         fields["located"] = told["located"]
     signals = told.get("signals")

@@ -13,6 +13,7 @@ from collector.store.port import Store
 from shared.errors import SpeedproofError
 
 _RETRY_S = 1.0
+_GATHER_S = 0.25  # a load is a transaction: a quarter second's entries cost little more than one
 log = logging.getLogger(__name__)
 
 
@@ -25,6 +26,7 @@ class Indexer:
         self._store = store
         self._tail = Tail(ledger.folder, store.loaded_no())
         self._loaded_no = store.loaded_no()
+        self._wanted_no = 0
         self._changed = threading.Condition()
         self._stopping = False
         self._loading = threading.Lock()
@@ -51,11 +53,13 @@ class Indexer:
             self.catch_up()
             return
         with self._changed:
+            self._wanted_no = max(self._wanted_no, no)
+            self._changed.notify_all()
             if not self._changed.wait_for(lambda: self._loaded_no >= no, timeout_s):
                 raise IndexLags(f"the index holds entries up to {self._loaded_no}, {no} was asked for; try again")
 
     def held(self) -> threading.Lock:
-        """Entered, keeps the index as it is, so that several questions are answered by one state; the ledger grows on."""
+        """Entered, keeps the index as it is: several questions are answered by one state; the ledger grows on."""
         return self._loading
 
     def close(self) -> None:
@@ -77,8 +81,10 @@ class Indexer:
         while not self._stopping:
             with self._changed:
                 self._changed.wait_for(lambda: self._stopping or self._loaded_no < self._ledger.last_no, 60)
+                self._changed.wait_for(lambda: self._stopping or self._loaded_no < self._wanted_no, _GATHER_S)
+            last_no = self._ledger.last_no
             try:
-                while not self._stopping and self._loaded_no < self._ledger.last_no:
+                while not self._stopping and self._loaded_no < last_no:
                     self._load()
             except (SpeedproofError, duckdb.Error, OSError):
                 log.exception("the index could not be brought up to date; the ledger is not affected")

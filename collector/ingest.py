@@ -36,7 +36,9 @@ class Ingest:
         async with lock:
             self._services.registry.key_of(opened.said.dev)  # another batch may have frozen the key meanwhile
             try:
-                verified = verify(opened, self._services.registry.devices[opened.said.dev].head, await self._earlier(opened))
+                verified = verify(
+                    opened, self._services.registry.devices[opened.said.dev].head, await self._earlier(opened)
+                )
             except ChainFork as refusal:
                 await self._keep_aside(opened, refusal)
                 raise

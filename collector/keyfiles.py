@@ -25,9 +25,7 @@ def load_or_create(path: Path) -> FileKey:
     except OSError as error:
         raise NoKey(f"cannot use the key file {path}: {error.strerror}") from error
     if mode & _OTHERS:
-        raise NoKey(
-            f"the key file {path} can be read by others (mode {mode & 0o777:04o}): chmod 600 it"
-        )
+        raise NoKey(f"the key file {path} can be read by others (mode {mode & 0o777:04o}): chmod 600 it")
     try:
         return FileKey.from_pem(pem)
     except Malformed as error:

@@ -7,6 +7,7 @@ import duckdb
 
 from collector.clock import SystemClock
 from collector.config import Config
+from collector.errors import IndexUnusable, LedgerDamaged
 from collector.ledger.segments import read_entries
 from collector.ledger.tail import Tail
 from collector.ledger.writer import Ledger
@@ -69,5 +70,5 @@ def _digest_of_old(config: Config, registry: Registry) -> Digest | None:
             return store.digest()
         finally:
             store.close()
-    except (duckdb.Error, OSError):
+    except (IndexUnusable, LedgerDamaged, duckdb.Error, OSError):  # LedgerDamaged: it knows more than the ledger
         return None

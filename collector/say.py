@@ -60,14 +60,19 @@ def mbit(bps: int) -> str:
 
 def subscriber(told: Told) -> None:
     """A line was added."""
-    lines(f"{told['subscriber']} {'added' if told['added'] else 'was there already'}: judged by {told['criterion']}, {told['time_zone']}")
+    news = "added" if told["added"] else "was there already"
+    lines(f"{told['subscriber']} {news}: judged by {told['criterion']}, {told['time_zone']}")
     for way, speeds in told["contract"].items():
         lines(f"  {way}: " + ", ".join(f"{name.removesuffix('_bps')} {mbit(value)}" for name, value in speeds.items()))
 
 
 def code(told: Told) -> None:
     """A code was given out."""
-    lines(f"{told['code']}", f"  for {told['subscriber']}, to be used once within {told['minutes']} minutes:", "  speedproof-probe enrol URL CODE")
+    lines(
+        f"{told['code']}",
+        f"  for {told['subscriber']}, to be used once within {told['minutes']} minutes:",
+        "  speedproof-probe enrol URL CODE",
+    )
 
 
 def imported(told: Told) -> None:
@@ -92,9 +97,12 @@ def verdicts(told: Told) -> None:
     """The verdicts over a line."""
     lines(f"{told['subscriber']}: {HEADLINE[told['verdict']]}")
     for verdict in told["verdicts"]:
-        lines(f"  by {verdict['criterion']} version {verdict['version']}, {verdict['provenance']} measurements: {verdict['verdict']}")
+        rule = f"{verdict['criterion']} version {verdict['version']}"
+        lines(f"  by {rule}, {verdict['provenance']} measurements: {verdict['verdict']}")
         lines(f"  {verdict['words']}")
-        rejected = left_out((index, why) for finding in verdict["findings"] for index, why in finding["samples_rejected"])
+        rejected = left_out(
+            (index, why) for finding in verdict["findings"] for index, why in finding["samples_rejected"]
+        )
         if rejected:
             lines("  left out: " + "; ".join(f"{number} × {reason}" for number, reason in rejected))
     by_hand = told.get("counts", {}).get("signed", {}).get("by_hand")
@@ -106,7 +114,10 @@ def case(told: Told) -> None:
     """A whole case."""
     verdicts(told | {"verdict": told["verdicts"][0]["verdict"]})
     for provenance, counts in told["counts"].items():
-        lines(f"  {provenance}: " + ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items() if number))
+        lines(
+            f"  {provenance}: "
+            + ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items() if number)
+        )
     for complaint in told["complaints"]:
         lines(f"  complaint: “{complaint['text']}”")
     for alarm in told["alarms"]:
@@ -120,8 +131,10 @@ def evidence(told: Told) -> None:
 
 def rebuilt(told: Told) -> None:
     """The index was made anew."""
-    same: Sequence[str] = ("there was no index to compare with",) if told["same_as_before"] is None else (
-        "it is the same as before" if told["same_as_before"] else "IT IS NOT THE SAME AS BEFORE",
+    same: Sequence[str] = (
+        ("there was no index to compare with",)
+        if told["same_as_before"] is None
+        else ("it is the same as before" if told["same_as_before"] else "IT IS NOT THE SAME AS BEFORE",)
     )
     rows = ", ".join(f"{table['rows']} {name}" for name, table in told["tables"].items())
     lines(f"index made anew from {told['entries']} ledger entries ({rows}); {same[0]}")

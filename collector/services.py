@@ -59,7 +59,9 @@ class Services:
     criteria: Mapping[str, Criterion]
     lock: FolderLock | None = None
     peer: dict[str, str | int] | None = None  # what the running peer said of itself
-    changing: threading.Lock = field(default_factory=threading.Lock)  # held from looking for a line or an import to keeping it
+    changing: threading.Lock = field(
+        default_factory=threading.Lock
+    )  # held from looking for a line or an import to keeping it
 
     @classmethod
     def over_folder(cls, config: Config, clock: Clock | None = None) -> Self:
@@ -82,9 +84,7 @@ class Services:
             indexer = Indexer(ledger, store)
             wake.append(indexer)
             opened.pop_all()
-        return cls(
-            config, used, ledger, store, indexer, registry, collector_key, portal_key, criteria, lock
-        )
+        return cls(config, used, ledger, store, indexer, registry, collector_key, portal_key, criteria, lock)
 
     def close(self) -> None:
         """Stop writing, loading and reading, then let go of the folder."""

@@ -35,7 +35,11 @@ class CannotStart(CollectorError):
 def run_up(config: Config, ready: Callable[[dict[str, object]], None]) -> None:
     """Run until SIGINT or SIGTERM; calls `ready` once everything answers. Raises what `Services` does, and CannotStart."""
     _check_host(config.host)
-    with contextlib.closing(Services.over_folder(config)) as services, _listening(config) as listener, _peer(config) as peer:
+    with (
+        contextlib.closing(Services.over_folder(config)) as services,
+        _listening(config) as listener,
+        _peer(config) as peer,
+    ):
         services.peer = _peer_facts(config, peer)
         token = desk_token(config.data)
         host, port = listener.getsockname()[:2]
@@ -110,7 +114,9 @@ def _listening(config: Config) -> Iterator[socket.socket]:
         try:
             listener.bind((config.host, config.port))
         except OSError as error:
-            raise CannotStart(f"cannot listen on {config.host} port {config.port}: {error.strerror}; try --port") from error
+            raise CannotStart(
+                f"cannot listen on {config.host} port {config.port}: {error.strerror}; try --port"
+            ) from error
         yield listener
 
 
@@ -120,9 +126,10 @@ def _peer(config: Config) -> Iterator[dict[str, str | int]]:
     command = [sys.executable, "-m", "collector.peer", "--host", config.host, "--port", str(config.peer_port)]
     command += ["--key", str(config.data / "keys" / "peer.pem"), "--stop-with-stdin", "--no-faults"]
     log = config.data / "peer.log"
-    with log.open("ab") as errors, subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
-    ) as process:
+    with (
+        log.open("ab") as errors,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as process,
+    ):
         try:
             if process.stdout is None:
                 raise CannotStart("the peer has no output")

@@ -112,7 +112,11 @@ def _once(home: Home, options: argparse.Namespace) -> int:
         receipts: list[Receipt] = []
         trouble = None if options.no_upload else asyncio.run(_uploader(agent, receipts.append).send_all())
     if options.json:
-        told = {"records": results, "receipts": [asdict(one) for one in receipts], "unsent": trouble.why if trouble else None}
+        told = {
+            "records": results,
+            "receipts": [asdict(one) for one in receipts],
+            "unsent": trouble.why if trouble else None,
+        }
         _print(options, told, [])
     for receipt in () if options.json else receipts:
         _line(f"sent as batch {receipt.batch}; the collector's receipt: {receipt.pae_sha256[:16]}…")
@@ -142,7 +146,9 @@ async def _measure(agent: Agent, names: Sequence[str], plan: str, *, quiet: bool
 def _run(home: Home, options: argparse.Namespace) -> int:
     with home.lock(), _agent(home) as agent:
         kept = logging.getLogger("probe").info
-        uploader = _uploader(agent, lambda receipt: kept("batch %d: receipt %s", receipt.batch, receipt.pae_sha256[:16]))
+        uploader = _uploader(
+            agent, lambda receipt: kept("batch %d: receipt %s", receipt.batch, receipt.pae_sha256[:16])
+        )
         asyncio.run(_until_told(run_agent(agent, uploader, options.plan, options.heavy_every)))
         agent.seal_all()
     return WORKED

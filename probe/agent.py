@@ -87,9 +87,7 @@ class Agent:
         before = await asyncio.to_thread(_host_facts, peer)
         start_us = self.clock.mono_us()
         try:
-            measured = await method.run(
-                method.plans[plan], peer, clock=self.clock, chance=self.chance, progress=watch
-            )
+            measured = await method.run(method.plans[plan], peer, clock=self.clock, chance=self.chance, progress=watch)
         except CouldNotRun as error:
             return {"end": End.NOT_STARTED.value, "reason": "could_not_run", "note": error.reason[:200]}
         after = await asyncio.to_thread(_host_facts, peer)
@@ -100,9 +98,7 @@ class Agent:
         """Seal everything that can be sealed; how many batches that made."""
         made = 0
         while records := self.outbox.sealable():
-            sealed = seal(
-                records, self.outbox.head, self.boot, self.clock.mono_us(), self.clock.wall_us(), self.signer
-            )
+            sealed = seal(records, self.outbox.head, self.boot, self.clock.mono_us(), self.clock.wall_us(), self.signer)
             self.outbox.seal(sealed.body, sealed.pae_sha256, sealed.head, len(records))
             made += 1
         return made

@@ -16,14 +16,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--state", type=Path, help="the state folder (or SPEEDPROOF_STATE; default ~/.local/share/speedproof/probe)")
+    common.add_argument(
+        "--state", type=Path, help="the state folder (or SPEEDPROOF_STATE; default ~/.local/share/speedproof/probe)"
+    )
     common.add_argument("--json", action="store_true", help="print one JSON object on stdout")
 
     enrol = commands.add_parser("enrol", parents=[common], help="bind this device to your line with a one-time code")
     enrol.add_argument("url", help="the collector's address, such as https://proof.example.net")
     enrol.add_argument("code", help="the code you were given, such as 7K3M9-QX2TA")
     enrol.add_argument("--ca", type=Path, help="a file of certificates (PEM) to believe besides the system's")
-    enrol.add_argument("--collector-key", metavar="HEX", help="the collector's key id, if you were told it (64 hex digits)")
+    enrol.add_argument(
+        "--collector-key", metavar="HEX", help="the collector's key id, if you were told it (64 hex digits)"
+    )
 
     enrol.add_argument(
         "--new-key", action="store_true",
@@ -32,11 +36,15 @@ def build_parser() -> argparse.ArgumentParser:
 
     once = commands.add_parser("once", parents=[common], help="measure once by hand, now, and send it")
     once.add_argument("--method", choices=sorted(METHODS), help="only this method (default: all)")
-    once.add_argument("--plan", choices=sorted(PLANS), default="quick", help="how long the transfers run (default quick)")
+    once.add_argument(
+        "--plan", choices=sorted(PLANS), default="quick", help="how long the transfers run (default quick)"
+    )
     once.add_argument("--no-upload", action="store_true", help="keep the result here for now")
 
     run = commands.add_parser("run", parents=[common], help="keep measuring by the schedule until stopped")
-    run.add_argument("--plan", choices=sorted(PLANS), default="quick", help="how long the transfers run (default quick)")
+    run.add_argument(
+        "--plan", choices=sorted(PLANS), default="quick", help="how long the transfers run (default quick)"
+    )
     run.add_argument(
         "--heavy-every", type=_positive, default=16, metavar="N",
         help="download and upload in every N-th slot only (default 16: six times a day)",

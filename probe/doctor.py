@@ -37,7 +37,9 @@ def look(home: Home, clock: Clock) -> Iterator[Check]:
     free = shutil.disk_usage(home.folder).free
     yield Check("disk", free > _FREE_BYTES, f"{free // 1_000_000} MB free in {home.folder}", "free some space")
     now_us = clock.wall_us()
-    yield Check("clock", now_us > _BUILT_US, f"unix time {now_us // 1_000_000}", "set the clock; measurements go on anyway")
+    yield Check(
+        "clock", now_us > _BUILT_US, f"unix time {now_us // 1_000_000}", "set the clock; measurements go on anyway"
+    )
     yield _signer()
     try:
         home.key()
@@ -79,7 +81,9 @@ def _reach(name: str, host: str, port: int) -> Check:
         with socket.create_connection((host, port), _CONNECT_S):
             return Check(name, good=True, found=f"{host} port {port} answers")
     except OSError as error:
-        return Check(name, good=False, found=f"{host} port {port}: {error}", advice="check the network, then the address")
+        return Check(
+            name, good=False, found=f"{host} port {port}: {error}", advice="check the network, then the address"
+        )
 
 
 def _outbox(home: Home) -> Iterator[Check]:
@@ -92,4 +96,9 @@ def _outbox(home: Home) -> Iterator[Check]:
     waiting = f"{tally.batches} batches sealed, {tally.unsent} not sent yet ({tally.unsent_bytes // 1000} kB)"
     yield Check("outbox", tally.unsent < 1000, waiting, "the collector has not been reached for long")  # noqa: PLR2004
     receipt = tally.last_receipt_us
-    yield Check("receipt", receipt is not None or tally.batches == 0, "none yet" if receipt is None else f"last at unix {receipt // 1_000_000}", "see the collector's line above")
+    yield Check(
+        "receipt",
+        receipt is not None or tally.batches == 0,
+        "none yet" if receipt is None else f"last at unix {receipt // 1_000_000}",
+        "see the collector's line above",
+    )

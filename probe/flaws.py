@@ -101,9 +101,7 @@ def _foreign_rate(interface_bytes: int | None, own_bytes: int, dur_us: int, limi
     return foreign_centibytes * 8 * 1_000_000 > limit_bps * dur_us * 100
 
 
-def _cross_traffic(
-    before: HostFacts, after: HostFacts, own_rx_bytes: int, own_tx_bytes: int, dur_us: int
-) -> bool:
+def _cross_traffic(before: HostFacts, after: HostFacts, own_rx_bytes: int, own_tx_bytes: int, dur_us: int) -> bool:
     # On loopback each byte is counted in both directions, and all programs share it.
     if after.kind == "loopback" or before.interface != after.interface:
         return False
@@ -114,9 +112,7 @@ def _cross_traffic(
     return down or _foreign_rate(tx_bytes, own_tx_bytes, dur_us, IDLE_UP_BPS)
 
 
-def flaws(
-    before: HostFacts, after: HostFacts, own_rx_bytes: int, own_tx_bytes: int, dur_us: int
-) -> tuple[str, ...]:
+def flaws(before: HostFacts, after: HostFacts, own_rx_bytes: int, own_tx_bytes: int, dur_us: int) -> tuple[str, ...]:
     """Name the flaws of a measurement, in the order of the rows."""
     busy_per_mille = cpu_busy_per_mille(before, after)
     found = {

@@ -165,7 +165,8 @@ class Outbox:
         """Store a receipt; only now may the body go."""
         with self._write() as db:
             db.execute(
-                "UPDATE batch SET receipt = ?, received_us = ?, body = NULL WHERE batch = ?", (receipt, received_us, batch)
+                "UPDATE batch SET receipt = ?, received_us = ?, body = NULL WHERE batch = ?",
+                (receipt, received_us, batch),
             )
 
     def receipts(self) -> list[tuple[int, bytes]]:

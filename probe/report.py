@@ -47,7 +47,9 @@ def bar(progress: Progress) -> str:
     filled = int(_BAR * share)
     speed = f"{rate(progress.rate_bps):>12}" if progress.rate_bps else " " * 12
     moved = size(progress.moved_bytes) if progress.moved_bytes else ""
-    return f"{NAMES.get(progress.method, progress.method):<13}[{'#' * filled}{'.' * (_BAR - filled)}] {speed} {moved:<10}"
+    return (
+        f"{NAMES.get(progress.method, progress.method):<13}[{'#' * filled}{'.' * (_BAR - filled)}] {speed} {moved:<10}"
+    )
 
 
 def in_words(record: Record) -> str:

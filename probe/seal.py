@@ -26,7 +26,9 @@ def seal(records: Sequence[Stored], head: Head, boot: str, mono_us: int, wall_us
     """Seal records that follow `head`; one from an earlier boot carries that boot's name."""
     lines = [record.line if record.boot == boot else _with_boot(record) for record in records]
     last = records[-1].seq
-    body = seal_batch(lines, Sealing(AGENT, head.batch, boot, head.pae_sha256, head.seq, last, mono_us, wall_us), signer)
+    body = seal_batch(
+        lines, Sealing(AGENT, head.batch, boot, head.pae_sha256, head.seq, last, mono_us, wall_us), signer
+    )
     pae_sha256 = pae_sha256_of(body)
     return Sealed(body, pae_sha256, Head(head.batch + 1, last + 1, pae_sha256))
 

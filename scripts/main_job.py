@@ -49,14 +49,36 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/run", description=__doc__.splitlines()[0])
     parser.add_argument("--once", action="store_true", help="end after the verdict")
-    parser.add_argument("--data", type=Path, default=ROOT / "speedproof-data", help="where everything is kept (default ./speedproof-data)")
-    parser.add_argument("--port", type=int, default=8440, help="the collector's port on 127.0.0.1; the peer takes the next one (default 8440)")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=ROOT / "speedproof-data",
+        help="where everything is kept (default ./speedproof-data)",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=8440,
+        help="the collector's port on 127.0.0.1; the peer takes the next one (default 8440)",
+    )
     parser.add_argument("--subscriber", default="line-1", help="the subscriber's id (default line-1)")
     parser.add_argument("--time-zone", default=_zone(), help=f"the line's zone (default: this machine's, {_zone()})")
     parser.add_argument("--criterion", default="cz-mobile-cert", help="the rule to judge by (default cz-mobile-cert)")
-    parser.add_argument("--down", action="append", metavar="NAME=SPEED", help="promised download speeds (default advertised=40M normal=24M min=10M)")
-    parser.add_argument("--up", action="append", metavar="NAME=SPEED", help="promised upload speeds (default advertised=10M normal=6M min=2M)")
-    parser.add_argument("--complaint", help=f"a complaint in the customer's own words (at the first start: “{COMPLAINT}”)")
+    parser.add_argument(
+        "--down",
+        action="append",
+        metavar="NAME=SPEED",
+        help="promised download speeds (default advertised=40M normal=24M min=10M)",
+    )
+    parser.add_argument(
+        "--up",
+        action="append",
+        metavar="NAME=SPEED",
+        help="promised upload speeds (default advertised=10M normal=6M min=2M)",
+    )
+    parser.add_argument(
+        "--complaint", help=f"a complaint in the customer's own words (at the first start: “{COMPLAINT}”)"
+    )
     options = parser.parse_args()
     options.down = options.down or ["advertised=40M", "normal=24M", "min=10M"]
     options.up = options.up or ["advertised=10M", "normal=6M", "min=2M"]
@@ -80,7 +102,15 @@ def _say(number: int, text: str) -> None:
 def _collector(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The running collector, and what it said when it was ready; stopped at the end."""
     _say(1, "starting collector, peer and web page on this machine")
-    command = [BIN / "speedproof-collector", "up", "--json", "--port", str(options.port), "--peer-port", str(options.port + 1)]
+    command = [
+        BIN / "speedproof-collector",
+        "up",
+        "--json",
+        "--port",
+        str(options.port),
+        "--peer-port",
+        str(options.port + 1),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
         try:
             if process.stdout is None:
@@ -153,12 +183,17 @@ def _run(command: Sequence[str], *, quiet: bool) -> str:
 def _stay(options: argparse.Namespace, page: str) -> None:
     """Keep measuring by the schedule until Ctrl-C, so that evidence grows."""
     print("\nmeasurements go on by the schedule (every 15 minutes); those started by hand are shown but never counted.")
-    print(f"evidence file: .venv/bin/speedproof-collector evidence {options.subscriber} --out evidence.zip --data {options.data}/collector")
+    print(
+        f"evidence file: .venv/bin/speedproof-collector evidence {options.subscriber} --out evidence.zip --data {options.data}/collector"
+    )
     print("Ctrl-C ends it; the next start goes on from here.", flush=True)
     log = options.data / "probe.log"
-    with log.open("ab") as output, subprocess.Popen(
-        [BIN / "speedproof-probe", "run"], stdout=output, stderr=output, start_new_session=True
-    ) as process:
+    with (
+        log.open("ab") as output,
+        subprocess.Popen(
+            [BIN / "speedproof-probe", "run"], stdout=output, stderr=output, start_new_session=True
+        ) as process,
+    ):
         try:
             threading.Event().wait()
         except KeyboardInterrupt:

@@ -90,7 +90,9 @@ async def _live(services: Services, clock: SetClock) -> None:
     """Four days of a line."""
     contract = {"down": {"advertised_bps": 40_000_000, "normal_bps": 24_000_000, "min_bps": 10_000_000},
                 "up": {"advertised_bps": 10_000_000, "normal_bps": 6_000_000, "min_bps": 2_000_000}}  # fmt: skip
-    add_subscriber(services, {"id": "line-1", "time_zone": "Europe/Prague", "criterion": "si-2019", "contract": contract})
+    add_subscriber(
+        services, {"id": "line-1", "time_zone": "Europe/Prague", "criterion": "si-2019", "contract": contract}
+    )
     portal, ingest, complaints, key = Portal(services), Ingest(services), Complaints(services), FileKey.generate()
     code, _ = portal.give_code("line-1")
     portal.enrol(code, make_request(read_code(code), bytes(16), key))
@@ -111,7 +113,14 @@ def _records(services: Services, hour: int, at_us: int) -> Iterator[JsonObject]:
     common: JsonObject = {"plan": "quick", "slot": services.config.slots.slot_at(at_us), "ver": 1,
                           "ctx": {"interface": "wwan0", "network_type": "mobile"}}  # fmt: skip
     rtts: list[int] = [38_000 + (hour * 31 + n * 17) % 9_000 + (60_000 if down < 10_000_000 else 0) for n in range(10)]
-    yield common | {"method": "latency", "end": "ok", "rtt_us": list(rtts), "sent": 10, "wall_us": at_us, "mono_us": at_us}
+    yield common | {
+        "method": "latency",
+        "end": "ok",
+        "rtt_us": list(rtts),
+        "sent": 10,
+        "wall_us": at_us,
+        "mono_us": at_us,
+    }
     transfer: JsonObject = common | {"dur_us": 3_000_000, "wall_us": at_us + 2_000_000, "mono_us": at_us + 2_000_000}
     if hour in FAILS:
         yield transfer | {"method": "download", "end": "failed", "failure": FAILS[hour], "stage": "body",

@@ -58,18 +58,14 @@ class PublicKey:
     def _of(cls, key: object, spki: bytes | None) -> Self:
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
             raise Malformed("not a P-256 key")
-        canonical = key.public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        canonical = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         if spki is not None and spki != canonical:
             raise Malformed("not the canonical SPKI of a P-256 key")
         return cls(canonical, key_id(canonical), key)
 
     def to_pem(self) -> bytes:
         """The key as PEM, readable by `openssl`."""
-        return self._key.public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        return self._key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Return only if `signature` (DER) fits `message`; raises WrongSignature otherwise."""

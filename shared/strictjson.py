@@ -76,6 +76,10 @@ def _check(value: Any, depth: int) -> None:  # noqa: ANN401 - what a parser give
     elif kind is list:
         if depth > MAX_DEPTH:
             raise Malformed(f"deeper than {MAX_DEPTH} levels")
+        if set(map(type, value)) == {int}:  # samples: the bulk of every record, so not one by one
+            if max(value) > MAX_INTEGER or min(value) < -MAX_INTEGER:
+                raise Malformed("an integer beyond 2^53 - 1")
+            return
         for member in value:
             _check(member, depth + 1)
     elif kind is not str and kind is not bool:

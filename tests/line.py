@@ -74,7 +74,9 @@ class Line:
 
     def probe(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[bytes]:
         """Run a command of the probe at the customer's end of the link."""
-        done: subprocess.CompletedProcess[bytes] = self.emulator.run(self.probe_command(*words), capture_output=True, timeout=timeout)
+        done: subprocess.CompletedProcess[bytes] = self.emulator.run(
+            self.probe_command(*words), capture_output=True, timeout=timeout
+        )
         return done
 
     def probe_started(self, *words: str) -> "subprocess.Popen[bytes]":

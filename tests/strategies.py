@@ -77,9 +77,7 @@ def series(draw: st.DrawFn) -> Series:
 @st.composite
 def record_members(draw: st.DrawFn, seq: int) -> JsonObject:
     """The members of one record with this number, members nobody knows among them."""
-    rising: st.SearchStrategy[Json] = st.lists(st.integers(0, 10**9), max_size=6).map(
-        lambda ns: [*sorted(ns)]
-    )
+    rising: st.SearchStrategy[Json] = st.lists(st.integers(0, 10**9), max_size=6).map(lambda ns: [*sorted(ns)])
     known: dict[str, st.SearchStrategy[Json]] = {
         "bytes": rising,
         "dur_us": st.integers(0, 10**8),

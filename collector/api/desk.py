@@ -25,7 +25,9 @@ router = APIRouter()
 
 
 @router.post("/v1/desk/{command}")
-async def post_command(command: str, request: Request, services: GivenServices, portal: GivenPortal, _: DeskCommand) -> Response:
+async def post_command(
+    command: str, request: Request, services: GivenServices, portal: GivenPortal, _: DeskCommand
+) -> Response:
     """Run one command of the command line; its arguments and its result are JSON objects."""
     body = await read_body(request, "application/json", _LIMIT)
     try:

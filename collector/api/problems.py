@@ -31,6 +31,7 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     ours.NotAllowed: (HTTPStatus.UNAUTHORIZED, "not_allowed"),
     ours.StorageFull: (HTTPStatus.SERVICE_UNAVAILABLE, "storage_full"),
     ours.LedgerDamaged: (HTTPStatus.INTERNAL_SERVER_ERROR, "ledger_damaged"),
+    ours.IndexUnusable: (HTTPStatus.INTERNAL_SERVER_ERROR, "index_unusable"),
     ours.IndexLags: (HTTPStatus.SERVICE_UNAVAILABLE, "index_lags"),
     ours.AlreadyRunning: (HTTPStatus.INTERNAL_SERVER_ERROR, "already_running"),
 }
@@ -52,7 +53,11 @@ def problem(error: SpeedproofError) -> tuple[int, dict[str, str], dict[str, obje
     if isinstance(error, Refused):
         body |= {"detail": error.detail, "step": error.step}
         if error.expected:
-            body |= {"expect_batch": error.expected.batch, "expect_seq": error.expected.seq, "head": error.expected.head}
+            body |= {
+                "expect_batch": error.expected.batch,
+                "expect_seq": error.expected.seq,
+                "head": error.expected.head,
+            }
     else:
         body["detail"] = str(error)
     headers = {"Content-Type": MEDIA_TYPE}

@@ -39,7 +39,9 @@ def main(argv: list[str] | None = None) -> int:
         return NOT_EVIDENCE
     holds = all(step.holds for step in steps)
     lines = [f"{'ok  ' if step.holds else 'FAIL'} {step.no:2d} {step.name}: {step.detail}" for step in steps]
-    lines.append("The evidence holds." if holds else f"The evidence does not hold: step {steps[-1].no}, {steps[-1].name}.")
+    lines.append(
+        "The evidence holds." if holds else f"The evidence does not hold: step {steps[-1].no}, {steps[-1].name}."
+    )
     _say(options.json, {"holds": holds, "evidence": True, "steps": [asdict(step) for step in steps]}, lines)
     return HOLDS if holds else FAILS
 

@@ -82,15 +82,18 @@ def _members(entry: Entry) -> dict[str, bytes]:
 
 def _manifest(case: CaseView, members: Mapping[str, bytes], salts: JsonObject) -> bytes:
     listed: JsonObject = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    return strictjson.encode(
-        {
-            "as_of_us": case.as_of_us,
-            "files": listed,
-            "format": FORMAT,
-            "salts": salts,
-            "subscriber": case.subscriber,
-        }
-    ) + b"\n"
+    return (
+        strictjson.encode(
+            {
+                "as_of_us": case.as_of_us,
+                "files": listed,
+                "format": FORMAT,
+                "salts": salts,
+                "subscriber": case.subscriber,
+            }
+        )
+        + b"\n"
+    )
 
 
 def _signed(services: Services, case: CaseView, manifest: bytes) -> bytes:

@@ -37,7 +37,16 @@ COLUMNS = (
 _ALL_LOST = 100_000  # per cent, in thousandths
 ABSENT = {"", "-"}
 STATES = {"D", "I", "V", "VD"}
-_RADIO = {"5G": "nr", "LTE": "lte", "HSPA+": "3g", "HSUPA": "3g", "HSDPA": "3g", "UMTS": "3g", "EDGE": "2g", "GPRS": "2g"}
+_RADIO = {
+    "5G": "nr",
+    "LTE": "lte",
+    "HSPA+": "3g",
+    "HSUPA": "3g",
+    "HSDPA": "3g",
+    "UMTS": "3g",
+    "EDGE": "2g",
+    "GPRS": "2g",
+}
 
 
 class Load(StrEnum):

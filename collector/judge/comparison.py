@@ -112,9 +112,7 @@ class Threshold:
         promised = contract.value(self.of)
         if promised is None:
             raise KeyError(self.of)
-        percent = (
-            dict(self.percent_by_area)[str(contract.area_class)] if self.percent_by_area else self.percent
-        )
+        percent = dict(self.percent_by_area)[str(contract.area_class)] if self.percent_by_area else self.percent
         whole = f"the {PROMISES[self.of]} {figure(_WHOLE * promised, self.unit)}"
         share = f"{percent} % of {whole} ({figure(percent * promised, self.unit)})"
         return Limit(

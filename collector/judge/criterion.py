@@ -167,9 +167,7 @@ def _check(criterion: Criterion, name: str) -> None:
     for direction, needs in criterion.basis.items():
         deviations = criterion.deviations(direction)
         if bool(deviations) == (criterion.status == FACTS_ONLY):
-            problem = (
-                "facts_only goes with no deviation" if deviations else f"no deviation for {direction.value}"
-            )
+            problem = "facts_only goes with no deviation" if deviations else f"no deviation for {direction.value}"
             raise CriterionError(f"{name}.deviation", problem)
         used = {one.threshold.of for one in deviations if one.threshold.of is not None}
         used |= {AREA_CLASS for one in deviations if one.threshold.percent_by_area}

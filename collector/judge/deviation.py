@@ -236,8 +236,6 @@ def read_deviation(table: Table, directions: tuple[Direction, ...]) -> Deviation
     for direction in directions:
         unit = "us" if direction is Direction.ROUND_TRIP else "bps"
         if threshold.unit != unit:
-            raise CriterionError(
-                table.at("limit"), f"is in {threshold.unit}, but {direction.value} is in {unit}"
-            )
+            raise CriterionError(table.at("limit"), f"is in {threshold.unit}, but {direction.value} is in {unit}")
     table.close()
     return Deviation(name, directions, threshold, primitive)

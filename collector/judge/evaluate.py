@@ -29,9 +29,7 @@ def judge(criterion: Criterion, case: Case, place: str = "$") -> Finding:
         *(one.answer(tally) for one in (*criterion.completeness, *criterion.voids)),
     )
     complete = all(one.holds for one in conditions)
-    deviations = (
-        tuple(one.answer(tally, case) for one in criterion.deviations(case.direction)) if complete else ()
-    )
+    deviations = tuple(one.answer(tally, case) for one in criterion.deviations(case.direction)) if complete else ()
     if criterion.status == FACTS_ONLY:
         verdict = Verdict.FACTS_ONLY
     elif not complete:
@@ -60,9 +58,7 @@ def _basis(criterion: Criterion, case: Case) -> tuple[Answer, ...]:
     needs = criterion.basis[case.direction]
     if not needs:
         return ()
-    lacking = sorted(
-        {name for one in criterion.deviations(case.direction) for name in one.lacks(case.contract)}
-    )
+    lacking = sorted({name for one in criterion.deviations(case.direction) for name in one.lacks(case.contract)})
     needed = ", ".join(promise(name) for name in needs)
     there = f"absent or unknown: {', '.join(promise(name) for name in lacking)}" if lacking else "all there"
     return (Answer(BASIS, not lacking, f"needed in the contract: {needed}; {there}"),)

@@ -56,9 +56,7 @@ class Finding:
         lines = [f"{one.name}: {'holds' if one.holds else 'fails'}: {one.words}" for one in self.conditions]
         lines += [f"{one.name}: {'met' if one.holds else 'not met'}: {one.words}" for one in self.deviations]
         if self.samples_failed:
-            lines.append(
-                f"failures: {self.samples_failed} of the {self.samples_used} counted did not succeed"
-            )
+            lines.append(f"failures: {self.samples_failed} of the {self.samples_used} counted did not succeed")
         reasons = [one.reason for one in self.samples_rejected if one.reason != "other_direction"]
         lines += [f"left out: {reasons.count(reason)} ({reason})" for reason in sorted(set(reasons))]
         return tuple(lines)

@@ -124,8 +124,7 @@ def read_case(raw: object, place: str = "$") -> Case:
     if not isinstance(measurements, list):
         raise CaseError(f"{place}.measurements", "must be an array")
     samples = tuple(
-        _read_sample(one, contract, index, f"{place}.measurements[{index}]")
-        for index, one in enumerate(measurements)
+        _read_sample(one, contract, index, f"{place}.measurements[{index}]") for index, one in enumerate(measurements)
     )
     return Case(direction, contract, samples)
 
@@ -154,9 +153,7 @@ def _read_sample(raw: object, contract: Contract, index: int, place: str) -> Sam
         raise CaseError(place, f"must have one of rate_bps, rtt_us, failure and not_started, but has {has}")
     figure = "rtt_us" if direction is Direction.ROUND_TRIP else "rate_bps"
     if outcomes[0] in {"rate_bps", "rtt_us"} and outcomes[0] != figure:
-        raise CaseError(
-            f"{place}.{outcomes[0]}", f"does not go with direction {direction.value}; {figure} does"
-        )
+        raise CaseError(f"{place}.{outcomes[0]}", f"does not go with direction {direction.value}; {figure} does")
     flaws = _array(one, "flaws", place)
     signals = _array(one, "signals", place)
     located = one.get("located")
@@ -191,9 +188,7 @@ def _read_signal(raw: object, place: str) -> Signal:
 def _instant(raw: object, contract: Contract, place: str) -> int:
     text = _text(raw, place)
     if not _TIME.fullmatch(text):
-        raise CaseError(
-            place, f"{text!r:.80} is not an ISO 8601 time with its offset, in microseconds at the finest"
-        )
+        raise CaseError(place, f"{text!r:.80} is not an ISO 8601 time with its offset, in microseconds at the finest")
     try:
         at_us = (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
         contract.local(at_us)

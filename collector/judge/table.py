@@ -35,9 +35,7 @@ class Table:
 
     def texts(self, key: str, allowed: Collection[str] | None = None) -> tuple[str, ...]:
         """An array of such texts, none twice."""
-        found = tuple(
-            self._text(one, f"{self.at(key)}[{n}]", allowed) for n, one in enumerate(self._array(key))
-        )
+        found = tuple(self._text(one, f"{self.at(key)}[{n}]", allowed) for n, one in enumerate(self._array(key)))
         if len(set(found)) != len(found):
             raise CriterionError(self.at(key), "names something twice")
         return found

@@ -178,9 +178,7 @@ class OneNetwork:
 
     def answer(self, tally: Tally) -> Answer:
         """Whether more than one network was told."""
-        networks = sorted(
-            {one.sample.net_mccmnc for one in tally.counted if one.sample.net_mccmnc is not None}
-        )
+        networks = sorted({one.sample.net_mccmnc for one in tally.counted if one.sample.net_mccmnc is not None})
         there = ", ".join(networks) or "none told"
         return Answer(self.name, len(networks) <= 1, f"one network for all tests needed; networks: {there}")
 

@@ -6,7 +6,8 @@
 Numbers `no` count up from 1 without a gap over all segments. The header carries in `meta` what the collector itself
 has to say of the entry (the receipt it gave, the subscriber it belongs to); the body is nobody's to change. A segment
 is therefore NDJSON as a whole. The space is what no line in the strict profile begins with: whoever sends a body cannot
-hide a frame in it, so a frame found while looking for a torn end is one of ours. Bodies of batches are batch bodies, see `shared/FORMAT.md`.
+hide a frame in it, so a frame found while looking for a torn end is one of ours. Bodies of batches are batch bodies,
+see `shared/FORMAT.md`.
 """
 
 import hashlib

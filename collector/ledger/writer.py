@@ -21,7 +21,11 @@ class Ledger:
     """The one writer of a ledger folder. `append` returns when the entry is on disk; reading goes by the folder."""
 
     def __init__(
-        self, folder: Path, clock: Clock, committed: Callable[[], None] = lambda: None, segment_bytes: int = SEGMENT_BYTES
+        self,
+        folder: Path,
+        clock: Clock,
+        committed: Callable[[], None] = lambda: None,
+        segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         """Open the folder, cut off a torn end, start the writing thread. `committed` is called after each group."""
         self.folder = folder

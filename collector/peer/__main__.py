@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from collector.clock import SystemClock
+from collector.keyfiles import load_or_create
 from collector.peer.account import Transfer, log_line
 from collector.peer.app import PeerConfig, create_peer
-from collector.clock import SystemClock
 from collector.peer.errors import CannotStart
-from collector.keyfiles import load_or_create
 from collector.peer.logs import JsonLine
 from collector.peer.serve import bind_pair, serving
 from shared.errors import NoKey
@@ -48,14 +48,10 @@ def _clients(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m collector.peer", description="The measurement peer.")
     parser.add_argument("--host", default="127.0.0.1", help="address to serve on (default: %(default)s)")
-    parser.add_argument(
-        "--port", type=_port, default=8441, help="TCP and UDP; 0: any free one (default: %(default)s)"
-    )
+    parser.add_argument("--port", type=_port, default=8441, help="TCP and UDP; 0: any free one (default: %(default)s)")
     parser.add_argument("--key", type=Path, required=True, metavar="PEM", help="private key, made if absent")
     parser.add_argument("--name", default="peer", help="what the peer calls itself (default: %(default)s)")
-    parser.add_argument(
-        "--max-clients", type=_clients, default=64, help="transfers at once (default: %(default)s)"
-    )
+    parser.add_argument("--max-clients", type=_clients, default=64, help="transfers at once (default: %(default)s)")
     parser.add_argument("--no-faults", action="store_true", help="do not serve deliberate faults")
     parser.add_argument("--stop-with-stdin", action="store_true", help="end when the pipe on stdin closes")
     return parser

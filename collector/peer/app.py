@@ -13,8 +13,8 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from collector.peer.account import Transfer
 from collector.clock import Clock
+from collector.peer.account import Transfer
 from collector.peer.errors import BadRequest, Busy, Declined, NothingHere, TooLarge
 from collector.peer.faults import Faults
 from collector.peer.load import RandomLoad

@@ -17,8 +17,8 @@ from typing import Final, TypeAlias
 
 from aiohttp import web
 
-from collector.peer.account import End, Meter
 from collector.clock import Clock
+from collector.peer.account import End, Meter
 from collector.peer.errors import NothingHere
 from collector.peer.load import RandomLoad
 from collector.peer.objects import MAX_OBJECT_BYTES, UNCACHED, send_random
@@ -81,9 +81,7 @@ class Faults:
             meter.end = End.FAULT
         return response
 
-    async def _short_body(
-        self, request: web.Request, fields: Mapping[str, str], meter: Meter
-    ) -> web.StreamResponse:
+    async def _short_body(self, request: web.Request, fields: Mapping[str, str], meter: Meter) -> web.StreamResponse:
         """Announce more than `after` bytes, and send `after`."""
         after_bytes = integer_field(fields, "after", 0, 0, MAX_OBJECT_BYTES)
         response = web.StreamResponse(headers=UNCACHED)
@@ -93,24 +91,18 @@ class Faults:
         await send_random(response, self._load, after_bytes, meter)
         return response
 
-    async def _stall(
-        self, request: web.Request, fields: Mapping[str, str], meter: Meter
-    ) -> web.StreamResponse:
+    async def _stall(self, request: web.Request, fields: Mapping[str, str], meter: Meter) -> web.StreamResponse:
         response = await self._short_body(request, fields, meter)
         await self._until_gone(request)
         drop(request)
         return response
 
-    async def _truncate(
-        self, request: web.Request, fields: Mapping[str, str], meter: Meter
-    ) -> web.StreamResponse:
+    async def _truncate(self, request: web.Request, fields: Mapping[str, str], meter: Meter) -> web.StreamResponse:
         response = await self._short_body(request, fields, meter)
         _end(request)
         return response
 
-    async def _reset(
-        self, request: web.Request, fields: Mapping[str, str], meter: Meter
-    ) -> web.StreamResponse:
+    async def _reset(self, request: web.Request, fields: Mapping[str, str], meter: Meter) -> web.StreamResponse:
         response = await self._short_body(request, fields, meter)
         # A reset throws away what is still on its way, and the client is to have had exactly `after` bytes.
         for _ in range(_MOST_CHECKS):
@@ -123,9 +115,7 @@ class Faults:
         drop(request)
         return response
 
-    async def _slow(
-        self, request: web.Request, fields: Mapping[str, str], meter: Meter
-    ) -> web.StreamResponse:
+    async def _slow(self, request: web.Request, fields: Mapping[str, str], meter: Meter) -> web.StreamResponse:
         rate_bps = integer_field(fields, "bps", 8_000, 1)
         n_bytes = slow_body_bytes(rate_bps)
         response = web.StreamResponse(headers=UNCACHED)
@@ -139,16 +129,12 @@ class Faults:
             await send_random(response, self._load, due_bytes - meter.sent_bytes, meter)
         return response
 
-    async def _silent(
-        self, request: web.Request, _fields: Mapping[str, str], _meter: Meter
-    ) -> web.StreamResponse:
+    async def _silent(self, request: web.Request, _fields: Mapping[str, str], _meter: Meter) -> web.StreamResponse:
         await self._until_gone(request)
         drop(request)
         return web.StreamResponse()
 
-    async def _close(
-        self, request: web.Request, _fields: Mapping[str, str], _meter: Meter
-    ) -> web.StreamResponse:
+    async def _close(self, request: web.Request, _fields: Mapping[str, str], _meter: Meter) -> web.StreamResponse:
         _end(request)
         return web.StreamResponse()
 

@@ -141,9 +141,7 @@ class Ndt7Test:
         """When something is due even if no byte moves."""
         return min(self._text_due_us, self.plan.duration_us)
 
-    def measurement(
-        self, now_us: int, connection: Mapping[str, str], tcp_info: Mapping[str, int]
-    ) -> dict[str, object]:
+    def measurement(self, now_us: int, connection: Mapping[str, str], tcp_info: Mapping[str, int]) -> dict[str, object]:
         """What a text says, in the names of the specification; no TCPInfo where the kernel tells nothing."""
         text: dict[str, object] = {
             "AppInfo": {"ElapsedTime": now_us, "NumBytes": self.moved_bytes},

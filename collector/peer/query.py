@@ -45,8 +45,6 @@ def integer(text: str, what: str, least: int, most: int = MAX_INTEGER) -> int:
     return int(text)
 
 
-def integer_field(
-    fields: Mapping[str, str], name: str, default: int, least: int, most: int = MAX_INTEGER
-) -> int:
+def integer_field(fields: Mapping[str, str], name: str, default: int, least: int, most: int = MAX_INTEGER) -> int:
     """The field `name` as a number, or the default where it is absent. Raises BadRequest."""
     return integer(fields[name], name, least, most) if name in fields else default

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from collector.peer.account import End, Meter, Transfer, address_text
 from collector.clock import Clock
+from collector.peer.account import End, Meter, Transfer, address_text
 from collector.peer.errors import Busy, Declined
 
 

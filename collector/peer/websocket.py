@@ -16,9 +16,9 @@ from typing import Final
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
+from collector.clock import Clock
 from collector.peer import ndt7, tcpinfo
 from collector.peer.account import End, Meter, address_text
-from collector.clock import Clock
 from collector.peer.errors import BadRequest
 from collector.peer.load import RandomLoad
 from collector.peer.ndt7 import Direction, Ndt7Test

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from collector.errors import IndexUnusable
 from collector.ledger.frame import Entry
 from collector.store import queries
 from collector.store.port import Place
@@ -31,11 +32,17 @@ class DuckStore:
     """The store port over one DuckDB file (or `:memory:`)."""
 
     def __init__(self, path: Path | None, subscriber_of: Callable[[str], str]) -> None:
-        """Open or make the file and bring it to the newest migration. `subscriber_of` tells whose line a device is."""
+        """Open or make the file and bring it to the newest migration; raises IndexUnusable.
+
+        `subscriber_of` tells whose line a device is.
+        """
         self._subscriber_of = subscriber_of
-        self._writer = duckdb.connect(str(path) if path else ":memory:", config=dict(_SETTINGS))
         self._lock = threading.Lock()
-        self._migrate()
+        try:
+            self._writer = duckdb.connect(str(path) if path else ":memory:", config=dict(_SETTINGS))
+            self._migrate()
+        except duckdb.Error as error:
+            raise IndexUnusable(f"the index cannot be opened ({error}); `rebuild` makes it anew") from error
 
     def close(self) -> None:
         """Write what is in the WAL into the file and close it."""

@@ -9,7 +9,7 @@ from collector.ledger.frame import Entry, EntryKind
 from shared import kpi, statement
 from shared.batch import read_batch_statement
 from shared.dsse import read_envelope
-from shared.record import Record, read_record
+from shared.record import Record, reread_record
 from shared.statement import Kind
 from shared.strictjson import JsonObject, encode
 
@@ -36,7 +36,13 @@ def rows_of(entries: Iterable[Entry], subscriber_of: Callable[[str], str]) -> Ro
     enrolled: dict[str, str] = {}
     for entry in entries:
         rows.entry.append(
-            {"no": entry.no, "kind": entry.kind.value, "at_us": entry.at_us, "segment": entry.segment, "offset": entry.offset}
+            {
+                "no": entry.no,
+                "kind": entry.kind.value,
+                "at_us": entry.at_us,
+                "segment": entry.segment,
+                "offset": entry.offset,
+            }
         )
         match entry.kind:
             case EntryKind.BATCH:
@@ -81,16 +87,22 @@ def _batch(rows: Rows, entry: Entry, subscriber: str) -> None:
         }
     )
     for record_line in rest[:-1].split(b"\n"):
-        record = read_record(record_line)
+        record = reread_record(record_line)
         rows.record.append(
             _record(entry, record)
-            | {"subscriber": subscriber, "provenance": "signed", "dev": said.dev, "batch": said.batch, "seq": record.seq}
+            | {
+                "subscriber": subscriber,
+                "provenance": "signed",
+                "dev": said.dev,
+                "batch": said.batch,
+                "seq": record.seq,
+            }
         )
 
 
 def _imported(rows: Rows, entry: Entry) -> None:
     for number, line in enumerate(entry.body[:-1].split(b"\n")):
-        record = read_record(line)
+        record = reread_record(line)
         rows.record.append(
             _record(entry, record)
             | {

@@ -28,11 +28,7 @@ def caption(rows: Iterable[RecordRow], contract: Mapping[str, Mapping[str, int]]
     for provenance, noun in _NOUNS.items():
         of_one = [row for row in transfers if row.provenance == provenance]
         by_direction = {way: [row for row in of_one if row.direction == way] for way in DIRECTIONS}
-        told = [
-            _direction(noun[way], those, contract.get(way, {}))
-            for way, those in by_direction.items()
-            if those
-        ]
+        told = [_direction(noun[way], those, contract.get(way, {})) for way, those in by_direction.items() if those]
         if told:
             sentences.append(f"{PROVENANCES[provenance]}: {'; '.join(told)}.")
     if not sentences:

@@ -40,9 +40,7 @@ VERDICTS: Final[Mapping[VerdictName, str]] = MappingProxyType(
 SIGNS: Final[Mapping[VerdictName, str]] = MappingProxyType(
     {"substantiated": "!", "not_substantiated": "✓", "insufficient_evidence": "?", "facts_only": "i"}
 )
-PROVENANCES: Final[Mapping[Provenance, str]] = MappingProxyType(
-    {"signed": "Signed", "imported": "Imported, unsigned"}
-)
+PROVENANCES: Final[Mapping[Provenance, str]] = MappingProxyType({"signed": "Signed", "imported": "Imported, unsigned"})
 DIRECTIONS: Final[Mapping[str, str]] = MappingProxyType(
     {"down": "Download", "up": "Upload", "round_trip": "Round trip"}
 )
@@ -85,9 +83,7 @@ TALLIES: Final = (
         signed_only=True,
     ),
     Tally("flawed", "With a flaw", "Something beside the line may have spoilt it; marked, never dropped."),
-    Tally(
-        "lost", "Lost", "Its place in the device's numbering was never filled by a record.", signed_only=True
-    ),
+    Tally("lost", "Lost", "Its place in the device's numbering was never filled by a record.", signed_only=True),
 )
 STAGES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -156,9 +152,7 @@ PHASES: Final[Mapping[str, str]] = MappingProxyType(
     {"all": "", "after": ", since the complaint", "before": ", before the complaint"}
 )
 # How the judge marks a line of its reasons, as a sign beside the word.
-OUTCOMES: Final[Mapping[str, str]] = MappingProxyType(
-    {"holds": "✓", "fails": "✗", "met": "!", "not met": "–"}
-)
+OUTCOMES: Final[Mapping[str, str]] = MappingProxyType({"holds": "✓", "fails": "✗", "met": "!", "not met": "–"})
 ALARMS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "chain_fork": "Two different batches claim one place in this device's chain: its past was rewritten.",

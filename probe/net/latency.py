@@ -33,9 +33,7 @@ async def run(
     packets = packets_of(plan, chance(plan.packets * CHANCE_BYTES))
     start_us = clock.mono_us()
 
-    async def by(
-        run_train: RunTrain, host: str, port: int, kind: socket.SocketKind
-    ) -> LatencyTrain | Trouble:
+    async def by(run_train: RunTrain, host: str, port: int, kind: socket.SocketKind) -> LatencyTrain | Trouble:
         try:
             address = await _look_up(host, port, kind)
         except (OSError, UnicodeError) as exc:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import NoKey
 from collector.keyfiles import load_or_create
+from shared.errors import NoKey
 from shared.keys import FileKey
 
 

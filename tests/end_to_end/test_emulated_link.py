@@ -51,7 +51,8 @@ def test_a_starved_link_is_substantiated_and_its_evidence_holds(line_over: LineO
     evidence = line.folder / "evidence.zip"
     line.collector("evidence", "line-1", "--out", str(evidence), "--criteria", str(line.folder / "criteria"))
     done = line.emulator.run(
-        [str(line.probe_command()[0]).replace("speedproof-probe", "speedproof-verify"), str(evidence), "--json"], capture_output=True
+        [str(line.probe_command()[0]).replace("speedproof-probe", "speedproof-verify"), str(evidence), "--json"],
+        capture_output=True,
     )
     assert done.returncode == 0, done.stdout
     assert json.loads(done.stdout)["holds"] is True

@@ -19,7 +19,11 @@ def free_ports() -> int:
     """A port that is free, with the next one."""
     for port in range(20_000 + os.getpid() % 20_000, 60_000, 2):
         try:
-            for number, kind in ((port, socket.SOCK_STREAM), (port + 1, socket.SOCK_STREAM), (port + 1, socket.SOCK_DGRAM)):
+            for number, kind in (
+                (port, socket.SOCK_STREAM),
+                (port + 1, socket.SOCK_STREAM),
+                (port + 1, socket.SOCK_DGRAM),
+            ):
                 with socket.socket(socket.AF_INET, kind) as one:
                     one.bind(("127.0.0.1", number))
         except OSError:
@@ -53,7 +57,11 @@ def test_a_step_that_fails_ends_the_main_job_with_an_error(tmp_path: Path) -> No
         taken.listen()
         port = str(taken.getsockname()[1])
         done = subprocess.run(
-            command("--once", "--data", str(tmp_path), "--port", port), capture_output=True, text=True, timeout=60, check=False
+            command("--once", "--data", str(tmp_path), "--port", port),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
     assert done.returncode == 1
     assert f"port {port}" in done.stderr
@@ -66,11 +74,16 @@ def test_the_page_of_the_line_opens_in_a_browser(tmp_path: Path) -> None:
     if shutil.which("chromium") is None:
         pytest.skip("chromium is not installed")
     with subprocess.Popen(
-        command("--data", str(tmp_path), "--port", str(free_ports())), stdout=subprocess.PIPE, text=True, start_new_session=True
+        command("--data", str(tmp_path), "--port", str(free_ports())),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as job:
         try:
             assert job.stdout is not None
-            link = next(line.split(": ", 1)[1].strip() for line in job.stdout if line.startswith("the page of this line: "))
+            link = next(
+                line.split(": ", 1)[1].strip() for line in job.stdout if line.startswith("the page of this line: ")
+            )
             dom = subprocess.run(
                 ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                  "--disable-background-networking", "--disable-component-update", "--disable-sync",

@@ -88,5 +88,3 @@ class Device:
     def request(self, code: str, nonce: bytes = bytes(NONCE_BYTES)) -> bytes:
         """A request to be enrolled, made with this code."""
         return make_request(code, nonce, self.key)
-
-

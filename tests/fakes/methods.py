@@ -32,6 +32,4 @@ class FakeRun:
 
 def methods(run: FakeRun) -> dict[str, Method]:
     """The catalogue's methods with another shell; names, versions and plans are the real ones."""
-    return {
-        name: Method(name, real.version, real.ways, real.plans, real.core, run) for name, real in METHODS.items()
-    }
+    return {name: Method(name, real.version, real.ways, real.plans, real.core, run) for name, real in METHODS.items()}

@@ -36,9 +36,7 @@ class FakePeer:
     got_bytes: int = 0
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def address(
-        self, *, scheme: str = "http", host: str = "127.0.0.1", ca: Path | None = None
-    ) -> PeerAddress:
+    def address(self, *, scheme: str = "http", host: str = "127.0.0.1", ca: Path | None = None) -> PeerAddress:
         """Say where this peer is."""
         return PeerAddress(f"{scheme}://{host}:{self.port}", "127.0.0.1", self.udp_port, "fake", ca)
 

@@ -100,7 +100,9 @@ class Client:
 
     def post_enrolment(self, code: str, request: bytes) -> Answer:
         """Ask for enrolment."""
-        return self.post_json("/v1/enrolments", strictjson.encode({"code": code, "request": strictjson.decode(request)}))
+        return self.post_json(
+            "/v1/enrolments", strictjson.encode({"code": code, "request": strictjson.decode(request)})
+        )
 
     def enrolled(self, subscriber: str, device: Device | None = None) -> Device:
         """A device enrolled for a line, which is added if need be."""

@@ -57,7 +57,9 @@ def stored(agent: Agent) -> list[JsonObject]:
     return [read_record(one.line[:-1]).fields for one in agent.outbox.sealable()]
 
 
-async def test_the_intent_is_on_disk_before_the_method_runs(make_agent: MakeAgent, fake: Fake, outbox_file: Path) -> None:
+async def test_the_intent_is_on_disk_before_the_method_runs(
+    make_agent: MakeAgent, fake: Fake, outbox_file: Path
+) -> None:
     """While a method runs, another process sees what was started, and no record of it."""
     seen: list[tuple[int, bytes]] = []
 
@@ -69,7 +71,7 @@ async def test_the_intent_is_on_disk_before_the_method_runs(make_agent: MakeAgen
     fake(during=look)
     agent = make_agent(clock=FakeClock(wall_us=7_000, mono_us=5))
     await agent.measure("latency", "quick", 12)
-    (seq, line), = seen
+    ((seq, line),) = seen
     assert seq == 0
     assert strictjson.decode(line) == {
         "boot": agent.boot, "method": "latency", "mono_us": 5, "peer": "fake", "plan": "quick", "seq": 0, "slot": 12,

@@ -1,6 +1,5 @@
 """What is known around a measurement: whose bytes, which flaws, which context."""
 
-
 import pytest
 
 from probe.agent import context, ended_as, own_bytes

@@ -102,7 +102,18 @@ async def test_a_code_the_collector_does_not_know(home: Home) -> None:
         home.enrolled()
 
 
-URLS = ["", "anna", "127.0.0.1:8440", "ftp://a", "http://", "http:///v1", "http://[::1", "http://a:b", "http://a:99999", "http://a:0"]
+URLS = [
+    "",
+    "anna",
+    "127.0.0.1:8440",
+    "ftp://a",
+    "http://",
+    "http:///v1",
+    "http://[::1",
+    "http://a:b",
+    "http://a:99999",
+    "http://a:0",
+]
 
 
 @pytest.mark.parametrize("url", URLS)

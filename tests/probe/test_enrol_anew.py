@@ -56,7 +56,9 @@ async def test_the_key_of_one_collector_is_not_taken_to_another(home: Home) -> N
     """A second collector would see the chain begin in its middle, so a new key is asked for."""
     async with serving(FakeCollector()) as there:
         await enrol(home, there.url, CODE, None, None, chance)
-        there.lie = lambda told: strictjson.decode(strictjson.encode({**told, "collector": b64(OTHER_DEVICE.public.spki)}))
+        there.lie = lambda told: strictjson.decode(
+            strictjson.encode({**told, "collector": b64(OTHER_DEVICE.public.spki)})
+        )
         with pytest.raises(EnrolRefused, match="--new-key"):
             await enrol(home, there.url, CODE, None, None, chance)
     assert home.enrolled().collector == COLLECTOR.public
@@ -71,5 +73,3 @@ async def test_a_lost_outbox_is_said_and_not_begun_again(home: Home, say: Say) -
     assert code == 1
     assert "--new-key" in words
     assert not home.outbox_file.exists()
-
-

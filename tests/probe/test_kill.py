@@ -41,10 +41,23 @@ def told(module: str, *words: str | Path) -> dict[str, object]:
 @pytest.fixture
 def collector(tmp_path: Path) -> Iterator[dict[str, object]]:
     """Keep the real collector up, on ports of its own."""
-    words = ["up", "--data", tmp_path / "collector", "--port", "0", "--peer-port", "0", "--slot-s", "2", "--guard-s", "1"]
-    with (tmp_path / "up.log").open("wb") as log, subprocess.Popen(
-        command("collector", *words, "--json"), stdout=subprocess.PIPE, stderr=log
-    ) as process:
+    words = [
+        "up",
+        "--data",
+        tmp_path / "collector",
+        "--port",
+        "0",
+        "--peer-port",
+        "0",
+        "--slot-s",
+        "2",
+        "--guard-s",
+        "1",
+    ]
+    with (
+        (tmp_path / "up.log").open("wb") as log,
+        subprocess.Popen(command("collector", *words, "--json"), stdout=subprocess.PIPE, stderr=log) as process,
+    ):
         assert process.stdout is not None
         try:
             yield json.loads(process.stdout.readline())
@@ -66,7 +79,18 @@ def wait_for(query: str, file: Path, patience_s: float) -> None:
 def test_killed_at_any_moment(collector: dict[str, object], tmp_path: Path) -> None:
     """After every kill the chain goes on: each start has one record, in one accepted batch, aborted if it was cut off."""
     data, state, chance = tmp_path / "collector", tmp_path / "probe", random.Random(SEED)
-    told("collector", "subscriber", "add", "anna", "--data", data, "--time-zone", "Europe/Prague", "--down", "advertised=40M")
+    told(
+        "collector",
+        "subscriber",
+        "add",
+        "anna",
+        "--data",
+        data,
+        "--time-zone",
+        "Europe/Prague",
+        "--down",
+        "advertised=40M",
+    )
     code = str(told("collector", "code", "anna", "--data", data)["code"])
     told("probe", "enrol", str(collector["url"]), code, "--state", state)
     told("probe", "once", "--method", "latency", "--state", state)

@@ -262,4 +262,3 @@ def test_the_methods_that_can_be_asked_for() -> None:
     """Every method of the catalogue can be run by hand."""
     for method in METHODS:
         assert build_parser().parse_args(["once", "--method", method]).method == method
-

@@ -73,7 +73,19 @@ def test_doctor(there: FakeCollector, say: Say, say_json: SayJson) -> None:
     """The doctor names each thing it looked at and what to do about what is not good."""
     code, told = say_json("doctor")
     checks = {check["name"]: check for check in told["checks"]}  # type: ignore[attr-defined]
-    wanted = ["python", "disk", "clock", "signer", "enrolment", "collector", "peer", "link", "counters", "outbox", "receipt"]
+    wanted = [
+        "python",
+        "disk",
+        "clock",
+        "signer",
+        "enrolment",
+        "collector",
+        "peer",
+        "link",
+        "counters",
+        "outbox",
+        "receipt",
+    ]
     assert list(checks) == wanted
     assert checks["collector"]["good"]
     assert not checks["peer"]["good"]  # the fake one is a port nobody listens on

@@ -59,7 +59,10 @@ LINES: list[tuple[JsonObject, str]] = [
     (DOWNLOAD, "download     40 Mbit/s, 50 MB in 10 s"),
     (DOWNLOAD | {"method": "upload"}, "upload       40 Mbit/s, 50 MB in 10 s"),
     (DOWNLOAD | {"method": "fetch", "dur_us": 120_000_000}, "object fetch 3.33 Mbit/s, 50 MB in 120 s"),
-    (DOWNLOAD | {"flaws": ["wifi", "new"]}, "download     40 Mbit/s, 50 MB in 10 s  [over Wi-Fi, not the mobile line itself, new]"),
+    (
+        DOWNLOAD | {"flaws": ["wifi", "new"]},
+        "download     40 Mbit/s, 50 MB in 10 s  [over Wi-Fi, not the mobile line itself, new]",
+    ),
     (DOWNLOAD | {"end": "aborted"}, "download     cut off before it ended"),
     (DOWNLOAD | {"end": "not_started", "note": "no address"}, "download     not started: no address"),
     (DOWNLOAD | {"end": "not_started", "reason": "could_not_run"}, "download     not started: could_not_run"),

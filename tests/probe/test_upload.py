@@ -111,7 +111,9 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("status", "fields", "kind", "why"), ANSWERS)
-def test_what_an_answer_means(status: int, fields: strictjson.JsonObject, kind: type[Later | Blocked], why: str) -> None:
+def test_what_an_answer_means(
+    status: int, fields: strictjson.JsonObject, kind: type[Later | Blocked], why: str
+) -> None:
     """Only the collector's own no needs a person; everything else passes."""
     outcome = understand(Told(status, fields), WAITING, COLLECTOR.public)
     assert type(outcome) is kind
@@ -130,7 +132,9 @@ def test_nothing_but_a_receipt_is_a_receipt(status: int, fields: strictjson.Json
         assert not isinstance(understand(told, WAITING, COLLECTOR.public), Kept)
 
 
-@given(st.binary(max_size=100) | st.sampled_from([b"[" * 100_000, b'{"a":' * 50_000, b'{"detail":"\\ud800"}', b"9" * 5000]))
+@given(
+    st.binary(max_size=100) | st.sampled_from([b"[" * 100_000, b'{"a":' * 50_000, b'{"detail":"\\ud800"}', b"9" * 5000])
+)
 def test_any_answer_reads_as_an_object(body: bytes) -> None:
     """Whatever bytes an answer holds, reading them ends in an object."""
     assert isinstance(net._fields(body), dict)

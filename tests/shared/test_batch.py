@@ -99,9 +99,7 @@ def test_any_bytes_as_body(body: bytes) -> None:
         assert opened.step in {2, 3, 4, 6}
         return
     signed = strictjson.decode(opened.envelope.payload)["subject"]
-    assert signed == [
-        {"digest": {"sha256": hashlib.sha256(body.split(b"\n", 1)[1]).hexdigest()}, "name": SUBJECT}
-    ]
+    assert signed == [{"digest": {"sha256": hashlib.sha256(body.split(b"\n", 1)[1]).hexdigest()}, "name": SUBJECT}]
 
 
 @settings(deadline=None, max_examples=150)

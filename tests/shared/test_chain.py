@@ -113,6 +113,4 @@ def test_order_of_the_checks(waiting: Head, error: type[ChainFork | ChainGap], s
 def test_lost_numbers_are_used_up() -> None:
     """The next sequence number comes after the lost ones too."""
     opened = open_batch(BODY, ring(DEVICE))
-    assert follow(START, replace(opened.said, last_seq=9), opened.pae_sha256) == Head(
-        1, 10, opened.pae_sha256
-    )
+    assert follow(START, replace(opened.said, last_seq=9), opened.pae_sha256) == Head(1, 10, opened.pae_sha256)

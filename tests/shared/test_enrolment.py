@@ -57,6 +57,12 @@ def asking(subject: str = DEVICE.public.key_id, signer: FileKey = DEVICE, **chan
     return dsse.seal(Statement(Kind.ENROL_REQUEST, "device", subject, ASKED | change).encode(), signer)
 
 
+def signed(line: bytes) -> Json:
+    """A request's envelope as an enrolment holds it."""
+    envelope = dsse.read_envelope(line)
+    return {"p": b64(envelope.payload), "s": b64(envelope.signature)}
+
+
 def enrolling(subject: str = DEVICE.public.key_id, **change: Json) -> bytes:
     """Sign an enrolment with any members, even such as no portal would make."""
     return dsse.seal(Statement(Kind.ENROL, "device", subject, ENROLLED | change).encode(), PORTAL)
@@ -69,6 +75,12 @@ def test_code_as_shown_is_the_code(chance: bytes) -> None:
     code = make_code(chance)
     assert len(code) == CODE_LENGTH
     assert read_code(show_code(code)) == code
+
+
+def test_too_little_chance_for_a_code() -> None:
+    """A code of fewer than fifty bits of chance is not made."""
+    with pytest.raises(ValueError, match="seven bytes"):
+        make_code(bytes(6))
 
 
 def test_code_uses_all_fifty_bits() -> None:
@@ -91,9 +103,7 @@ def test_letters_that_look_alike() -> None:
     assert read_code("oOiIl-L0011") == "0011110011"
 
 
-@pytest.mark.parametrize(
-    "typed", ["", "7K3M9", "7K3M9QX2TA0", "7K3M9QX2TU", "7K3M9_QX2TA", "7K3M9QX2T\u0661"]
-)
+@pytest.mark.parametrize("typed", ["", "7K3M9", "7K3M9QX2TA0", "7K3M9QX2TU", "7K3M9_QX2TA", "7K3M9QX2T\u0661"])
 def test_what_cannot_be_a_code(typed: str) -> None:
     """Too short, too long, or with other symbols: the person is told what a code looks like."""
     with pytest.raises(Malformed, match="10 letters and digits"):
@@ -184,6 +194,7 @@ def test_enrolment() -> None:
         (enrolling(sub="subscriber-0001"), "sub"),
         (enrolling(t_us=-1), "t_us"),
         (enrolling(key=1), "key is not text"),
+        (enrolling(request=signed(asking(OTHER_DEVICE.public.key_id))), "subject of the request"),
         (REQUEST_LINE, "does not fit"),
     ],
 )

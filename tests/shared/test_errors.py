@@ -13,9 +13,7 @@ REFUSALS = Refused.__subclasses__()
 def test_tree_is_drawn_as_it_is() -> None:
     """The drawing at the top of the module names every error, and no other."""
     drawn = re.findall(r"(?:├── |└── |^ {4})(\w+)", errors.__doc__ or "", re.MULTILINE)
-    assert set(drawn) == {"SpeedproofError", "Malformed", "NoKey", "Refused"} | {
-        kind.__name__ for kind in REFUSALS
-    }
+    assert set(drawn) == {"SpeedproofError", "Malformed", "NoKey", "Refused"} | {kind.__name__ for kind in REFUSALS}
     assert len(drawn) == len(set(drawn))
 
 

@@ -76,10 +76,7 @@ def golden() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def keys(golden: dict[str, Any]) -> dict[str, FileKey]:
     """Give the TEST ONLY P-256 keys by name."""
-    return {
-        name: key_of_scalar(int(golden["test_only_keys"][name]["private_scalar_hex"], 16))
-        for name in KEY_NAMES
-    }
+    return {name: key_of_scalar(int(golden["test_only_keys"][name]["private_scalar_hex"], 16)) for name in KEY_NAMES}
 
 
 def skip_unless_deterministic(key: FileKey) -> None:
@@ -137,9 +134,7 @@ def test_statement_is_rebuilt(golden: dict[str, Any], keys: dict[str, FileKey]) 
     """The golden predicate, beacon and all, gives the payload to the byte, and sealing it gives line 1."""
     predicate = strictjson.decode(read("statement.json"))["predicate"]
     assert isinstance(predicate, dict)
-    told = Statement(
-        Kind.BATCH, "records.ndjson", hashlib.sha256(read("records.ndjson")).hexdigest(), predicate
-    )
+    told = Statement(Kind.BATCH, "records.ndjson", hashlib.sha256(read("records.ndjson")).hexdigest(), predicate)
     assert told.encode() == read("statement.json")
     assert hashlib.sha256(told.encode()).hexdigest() == golden["batch"]["statement_sha256"]
     skip_unless_deterministic(keys["device_a"])

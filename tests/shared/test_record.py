@@ -6,7 +6,7 @@ from strategies import record_lines, record_members, wild
 
 from shared import strictjson
 from shared.errors import Malformed
-from shared.record import LOST, MAX_RECORD_BYTES, End, Record, read_record, write_record
+from shared.record import LOST, MAX_RECORD_BYTES, End, Record, read_record, reread_record, write_record
 from shared.strictjson import JsonObject
 
 FULL = read_record(
@@ -99,6 +99,7 @@ def test_reading_undoes_writing(members: JsonObject) -> None:
     line = write_record(members)
     record = read_record(line[:-1])
     assert record.fields == members
+    assert reread_record(line[:-1]) == record
     assert write_record(record.fields) == line
 
 

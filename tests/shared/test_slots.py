@@ -10,9 +10,7 @@ from shared.slots import SlotPlan, schedule_key
 
 US = 1_000_000
 PLAN = SlotPlan()
-plans = st.integers(1, 4000).flatmap(
-    lambda slot_s: st.builds(SlotPlan, st.just(slot_s), st.integers(0, slot_s - 1))
-)
+plans = st.integers(1, 4000).flatmap(lambda slot_s: st.builds(SlotPlan, st.just(slot_s), st.integers(0, slot_s - 1)))
 moments_us = st.integers(0, 4 * 10**15)
 
 
@@ -30,10 +28,7 @@ def test_start_depends_on_everything() -> None:
     """Another key, device or slot gives another moment; the same three give the same."""
     room_us = PLAN.slot_s * US
     offsets = {
-        PLAN.start_us(key, dev, slot) % room_us
-        for key in (b"a", b"b")
-        for dev in ("a", "b")
-        for slot in (1, 2, 12)
+        PLAN.start_us(key, dev, slot) % room_us for key in (b"a", b"b") for dev in ("a", "b") for slot in (1, 2, 12)
     }
     assert len(offsets) == 12
     assert PLAN.start_us(b"a", "a", 1) == PLAN.start_us(b"a", "a", 1)
@@ -42,9 +37,7 @@ def test_start_depends_on_everything() -> None:
 def test_starts_spread_over_the_slot() -> None:
     """Over many slots, starts fall into every tenth of the time there is."""
     room_us = (PLAN.slot_s - PLAN.guard_s) * US
-    tenths = {
-        (PLAN.start_us(b"key", "dev", slot) - slot * PLAN.slot_s * US) * 10 // room_us for slot in range(200)
-    }
+    tenths = {(PLAN.start_us(b"key", "dev", slot) - slot * PLAN.slot_s * US) * 10 // room_us for slot in range(200)}
     assert tenths == set(range(10))
 
 

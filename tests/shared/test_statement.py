@@ -28,9 +28,7 @@ def test_reading_undoes_encoding(kind: Kind, name: str, digest: bytes, predicate
 def test_kinds_are_told_apart() -> None:
     """Each kind has an address of its own, under one root and with a version."""
     assert len({kind.value for kind in Kind}) == len(Kind)
-    assert all(
-        kind.value.startswith("https://speedproof.example/") and kind.value.endswith("/v1") for kind in Kind
-    )
+    assert all(kind.value.startswith("https://speedproof.example/") and kind.value.endswith("/v1") for kind in Kind)
 
 
 def test_unknown_members_are_ignored() -> None:

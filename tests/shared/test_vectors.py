@@ -128,7 +128,7 @@ def test_vectors_have_not_drifted(tmp_path: Path) -> None:
     signer = FileKey.generate()
     if signer.sign(b"twice") != signer.sign(b"twice"):
         pytest.skip("signing is not deterministic with this build of cryptography")
-    subprocess.run(  # noqa: S603 - our own script
+    subprocess.run(
         [sys.executable, REPOSITORY / "scripts" / "make_vectors.py", tmp_path],
         check=True,
         env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(REPOSITORY)},

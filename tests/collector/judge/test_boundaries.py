@@ -195,9 +195,7 @@ LOW, QUARTER = 10 * MBIT - 1, 10 * MBIT
 NOON = "2025-05-13T15:00:00+02:00"
 
 
-def mobile(
-    values: Sequence[int | str], gaps_s: Sequence[float] = (600,) * 5, **changed: object
-) -> list[Json]:
+def mobile(values: Sequence[int | str], gaps_s: Sequence[float] = (600,) * 5, **changed: object) -> list[Json]:
     """Tests of which the last differs in these members; a member set to None is absent."""
     found = series(NOON, list(gaps_s)[: len(values) - 1], values, **MOBILE)
     found[-1] = {key: value for key, value in {**found[-1], **changed}.items() if value is not None}
@@ -298,9 +296,7 @@ def test_each_row_of_the_band_table_holds_from_its_first_channel_to_its_last(
 ) -> None:
     """At the limit a signal is enough, one dB below it is not, and next to the row nothing is known."""
     for channel in (first, last):
-        assert (
-            answer("cz-mobile-cert", CZ_MOBILE, mobile(SIX_LOW, signals=signal(channel, limit_dbm))) == BOTH
-        )
+        assert answer("cz-mobile-cert", CZ_MOBILE, mobile(SIX_LOW, signals=signal(channel, limit_dbm))) == BOTH
         weak = mobile(SIX_LOW, signals=signal(channel, limit_dbm - 1))
         assert answer("cz-mobile-cert", CZ_MOBILE, weak) == lacking("rsrp_below_band_limit")
     for channel in {max(first - 1, 600), last + 1}:  # nothing is below channel 0, 600 is in no row
@@ -531,6 +527,6 @@ def test_the_zone_of_the_contract_decides_the_day_not_the_offset_written() -> No
     midnight = datetime(2025, 4, 9, tzinfo=ZoneInfo("Pacific/Auckland"))
     assert datetime.fromisoformat(measurements[0]["t"]) < midnight
     assert answer("cz-fixed-cert", CZ_FIXED, measurements) == FINE
-    assert answer(
-        "cz-fixed-cert", there, series("2025-04-08T13:30:00+02:00", [1080] * 5, SIX_GOOD)
-    ) == lacking("same_day")
+    assert answer("cz-fixed-cert", there, series("2025-04-08T13:30:00+02:00", [1080] * 5, SIX_GOOD)) == lacking(
+        "same_day"
+    )

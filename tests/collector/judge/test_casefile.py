@@ -57,9 +57,7 @@ def test_a_single_case_gives_exactly_the_members_of_the_contract() -> None:
         ("us-caf-80-80", {"rate_bps": 1}, "outside_hours"),
     ],
 )
-def test_each_rule_gives_its_own_reason_to_leave_out(
-    criterion: str, entry: dict[str, Any], reason: str
-) -> None:
+def test_each_rule_gives_its_own_reason_to_leave_out(criterion: str, entry: dict[str, Any], reason: str) -> None:
     """The reason is named as the rule means it."""
     case = {**CASE, "measurements": [{"t": "2025-04-08T12:00:00+02:00", "direction": "down", **entry}]}
     result = judge_text(criterion, json.dumps(case), builtin())

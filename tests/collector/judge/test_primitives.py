@@ -86,7 +86,7 @@ def test_of_nothing_no_deviation_holds(
 
 
 @pytest.mark.parametrize(("within_min", "met"), [(19, False), (20, True), (60, True)])
-def test_bad_results_are_counted_within_a_span(within_min: int, met: bool) -> None:  # noqa: FBT001 - a table's column
+def test_bad_results_are_counted_within_a_span(within_min: int, met: bool) -> None:
     """Three bad results ten minutes apart lie within twenty minutes and not within nineteen."""
     primitive = BadCount(Bound(">=", 3), Bound("<=", within_min * 60))
     results = tally(9, 1, 1, 9, 9, 9, 1, gap_min=10)

@@ -16,9 +16,7 @@ from collector.judge.finding import Verdict
 from collector.judge.sample import Case, Contract, Direction, Sample, Signal, read_case
 
 START_US = 1_746_484_800_000_000  # 2025-05-05T18:00 in New York
-CONTRACT = Contract(
-    "America/New_York", max_bps=100, normal_bps=80, min_bps=40, advertised_bps=100, required_bps=100
-)
+CONTRACT = Contract("America/New_York", max_bps=100, normal_bps=80, min_bps=40, advertised_bps=100, required_bps=100)
 RULES = sorted(builtin())
 EXACT = {"cz-fixed-cert": (6, 900), "cz-mobile-cert": (6, 600), "si-2019": (5, 3600)}
 _HOME: dict[str, Any] = {
@@ -78,7 +76,7 @@ def said(rule: str, line: list[Sample]) -> tuple[Verdict, tuple[str, ...], tuple
 
 @pytest.mark.parametrize("rule", RULES)
 @given(lines, st.randoms(use_true_random=False))
-def test_the_order_of_arrival_changes_nothing(rule: str, line: list[Sample], chance: Any) -> None:  # noqa: ANN401
+def test_the_order_of_arrival_changes_nothing(rule: str, line: list[Sample], chance: Any) -> None:
     """Same verdict, same names, same measurements left out (of equal ones any)."""
     shuffled = list(line)
     chance.shuffle(shuffled)
@@ -89,7 +87,7 @@ def test_the_order_of_arrival_changes_nothing(rule: str, line: list[Sample], cha
         other.deviations,
     )
 
-    def rejected(finding: Any, of: list[Sample]) -> list[tuple[str, str]]:  # noqa: ANN401
+    def rejected(finding: Any, of: list[Sample]) -> list[tuple[str, str]]:
         return sorted((repr(of[each.index]), each.reason) for each in finding.samples_rejected)
 
     assert rejected(one, line) == rejected(other, shuffled)
@@ -161,14 +159,10 @@ names = st.sampled_from(
         "min_bps",
     ]
 )
-likely = st.sampled_from(
-    ["down", "up", "round_trip", "Europe/Prague", "2025-04-08T18:00:00+02:00", 0, 1, "lte"]
-)
+likely = st.sampled_from(["down", "up", "round_trip", "Europe/Prague", "2025-04-08T18:00:00+02:00", 0, 1, "lte"])
 values = st.recursive(
     scalars | likely,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(names | st.text(max_size=3), inner, max_size=5)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names | st.text(max_size=3), inner, max_size=5),
     max_leaves=20,
 )
 near_cases = st.fixed_dictionaries(

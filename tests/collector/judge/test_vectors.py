@@ -91,9 +91,7 @@ def test_every_shared_vector_is_answered_as_computed_by_hand(criterion_id: str) 
     """Verdict, met and failed of each vector are those of the computation by hand."""
     path = _VECTORS / f"{criterion_id}.json"
     if not path.is_file():
-        pytest.skip(
-            f"no shared vectors for {criterion_id}: set SPEEDPROOF_SHARED to the folder that holds them"
-        )
+        pytest.skip(f"no shared vectors for {criterion_id}: set SPEEDPROOF_SHARED to the folder that holds them")
     text = path.read_bytes()
     results = judge_text(criterion_id, text, _CRITERIA)
     assert isinstance(results, list)

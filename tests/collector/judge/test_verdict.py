@@ -47,9 +47,7 @@ def finding(*rates_mbps: int, direction: Direction = Direction.DOWN) -> Finding:
         ((FACTS, OPEN, NO, YES), YES),
     ],
 )
-def test_one_direction_suffices_and_doubt_comes_before_denial(
-    verdicts: tuple[Verdict, ...], expected: Verdict
-) -> None:
+def test_one_direction_suffices_and_doubt_comes_before_denial(verdicts: tuple[Verdict, ...], expected: Verdict) -> None:
     """Substantiated if any is, else insufficient if any is, else not; order and facts mean nothing."""
     template = finding()
     for order in itertools.permutations(verdicts):

@@ -134,11 +134,7 @@ def evenings(first: str, dates: int) -> Case:
     """Hourly downloads from 18 to 24 h on these dates, from the first on, local time of Chicago in summer."""
     start_us = int(datetime.fromisoformat(f"{first}T18:10:00-05:00").timestamp()) * 1_000_000
     return line(
-        *(
-            (start_us - NOON_US) // MINUTE_US + day * 1440 + hour * 60
-            for day in range(dates)
-            for hour in range(6)
-        ),
+        *((start_us - NOON_US) // MINUTE_US + day * 1440 + hour * 60 for day in range(dates) for hour in range(6)),
         zone="America/Chicago",
     )
 
@@ -191,9 +187,7 @@ def test_the_last_complete_week_before_the_complaint() -> None:
     st.lists(st.integers(0, 100), min_size=12, max_size=12),
     st.permutations(range(12)),
 )
-def test_results_and_order_do_not_move_the_window(
-    gaps_min: list[int], rates: list[int], order: list[int]
-) -> None:
+def test_results_and_order_do_not_move_the_window(gaps_min: list[int], rates: list[int], order: list[int]) -> None:
     """The window of the same moments is the same whatever was measured in them and however it arrived."""
     plain = line(*accumulate(gaps_min, initial=0))
     measured = [replace(one, rate_bps=rate) for one, rate in zip(plain.samples, rates, strict=True)]

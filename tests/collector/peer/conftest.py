@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import aiohttp
 import pytest
 
+from collector.clock import SystemClock
 from collector.peer.account import Transfer
 from collector.peer.app import PeerConfig, create_peer
-from collector.clock import SystemClock
 from collector.peer.serve import bind_pair, serving
 from shared.keys import FileKey
 
@@ -77,9 +77,7 @@ class RawClient:
         lines = [f"{name}: {value}\r\n" for name, value in offered.items() if value is not None]
         self.writer.write(f"GET {target} HTTP/1.1\r\n{''.join(lines)}\r\n".encode("latin-1"))
 
-    def send(
-        self, opcode: int, payload: bytes, *, first_byte: int | None = None, masked: bool = True
-    ) -> None:
+    def send(self, opcode: int, payload: bytes, *, first_byte: int | None = None, masked: bool = True) -> None:
         """Send one frame; the mask is zero, which leaves the payload readable."""
         mask_bit, n_bytes = 0x80 if masked else 0, len(payload)
         if n_bytes < 126:

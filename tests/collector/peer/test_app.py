@@ -44,9 +44,7 @@ async def test_what_is_not_served(
         assert ("Allow" in answer.headers) == (status == 405)
 
 
-async def test_a_full_peer_still_introduces_itself(
-    start_peer: "PeerFactory", session: aiohttp.ClientSession
-) -> None:
+async def test_a_full_peer_still_introduces_itself(start_peer: "PeerFactory", session: aiohttp.ClientSession) -> None:
     """With every place taken transfers get 503 and a time to come back; the introduction is none."""
     async with start_peer(max_clients=1) as served:
         stalled = await session.get(f"{served.url}/fault/stall")

@@ -58,9 +58,7 @@ async def test_reset(peer: "Served", raw: "RawFactory", after_bytes: int) -> Non
 
 
 @pytest.mark.parametrize("kind", ["silent", "close"])
-async def test_no_answer(
-    peer: "Served", raw: "RawFactory", kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_answer(peer: "Served", raw: "RawFactory", kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence and hanging up end the connection without a byte; silence takes its time."""
     monkeypatch.setattr(faults, "_MOST_TICKS", 6)
     client = await raw(peer)

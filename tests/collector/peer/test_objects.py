@@ -89,9 +89,7 @@ async def test_a_client_that_leaves_an_object(peer: "Served", raw: "RawFactory")
 
 
 @pytest.mark.parametrize("n_bytes", [0, 1, 3_000_000])
-async def test_the_sink_says_what_arrived(
-    peer: "Served", session: aiohttp.ClientSession, n_bytes: int
-) -> None:
+async def test_the_sink_says_what_arrived(peer: "Served", session: aiohttp.ClientSession, n_bytes: int) -> None:
     """The answer counts the whole body."""
     async with session.post(f"{peer.url}/sink", data=io.BytesIO(bytes(n_bytes))) as answer:
         assert await answer.json() == {"received_bytes": n_bytes}

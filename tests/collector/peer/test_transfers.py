@@ -6,8 +6,8 @@ from typing import NoReturn
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from collector.peer.account import End, Transfer
 from collector.clock import SystemClock
+from collector.peer.account import End, Transfer
 from collector.peer.errors import Busy, TooLarge
 from collector.peer.transfers import Transfers
 

@@ -87,9 +87,7 @@ async def test_texts(peer: "Served", session: aiohttp.ClientSession) -> None:
 @pytest.mark.parametrize("max_bytes", [1, 20_000, 1_000_000, 5_000_001])
 async def test_a_capped_download(peer: "Served", session: aiohttp.ClientSession, max_bytes: int) -> None:
     """A cap ends the download with 1000 once it is reached, less than 1 KiB beyond it."""
-    async with session.ws_connect(
-        f"{peer.url}{DOWNLOAD}?max_bytes={max_bytes}", protocols=[SUBPROTOCOL]
-    ) as ws:
+    async with session.ws_connect(f"{peer.url}{DOWNLOAD}?max_bytes={max_bytes}", protocols=[SUBPROTOCOL]) as ws:
         sizes, _ = await _drained(ws)
     assert ws.close_code == 1000
     assert 0 <= sum(sizes) - max_bytes < 1024
@@ -111,9 +109,7 @@ async def test_upload(peer: "Served", session: aiohttp.ClientSession) -> None:
     assert (transfer.end, transfer.sent_bytes, transfer.received_bytes) == (End.BYTE_CAP, 0, 3_000_000)
 
 
-async def test_an_upload_is_told_its_count_while_it_runs(
-    peer: "Served", session: aiohttp.ClientSession
-) -> None:
+async def test_an_upload_is_told_its_count_while_it_runs(peer: "Served", session: aiohttp.ClientSession) -> None:
     """Counts arrive during an upload, not only at its end, and also while nothing moves."""
     async with session.ws_connect(f"{peer.url}{UPLOAD}?max_ms=1500", protocols=[SUBPROTOCOL]) as ws:
         await ws.send_bytes(bytes(5000))
@@ -173,9 +169,7 @@ async def test_no_compression_is_agreed(peer: "Served", raw: "RawFactory") -> No
         ({"opcode": PING, "payload": b"x" * 126}, 1002),
     ],
 )
-async def test_frames_out_of_place(
-    peer: "Served", raw: "RawFactory", frame: dict[str, Any], code: int
-) -> None:
+async def test_frames_out_of_place(peer: "Served", raw: "RawFactory", frame: dict[str, Any], code: int) -> None:
     """Load in the wrong direction closes with 1003, a broken frame with its own code; neither is raised."""
     client = await raw(peer)
     await client.request(f"{DOWNLOAD}?max_ms=3000&max_bytes=9007199254740991")
@@ -185,9 +179,7 @@ async def test_frames_out_of_place(
     assert (await peer.ended())[0].end is End.PROTOCOL_ERROR
 
 
-async def test_a_message_beyond_the_limit_is_refused_before_it_comes(
-    peer: "Served", raw: "RawFactory"
-) -> None:
+async def test_a_message_beyond_the_limit_is_refused_before_it_comes(peer: "Served", raw: "RawFactory") -> None:
     """A header that announces more than 2^24 bytes closes with 1009."""
     client = await raw(peer)
     await client.request(f"{UPLOAD}?max_ms=3000")
@@ -291,9 +283,7 @@ async def test_many_tests_at_once(start_peer: "PeerFactory", session: aiohttp.Cl
         assert {transfer.end for transfer in await served.ended(4)} == {End.DURATION}
 
 
-async def test_stopping_the_peer_ends_a_running_test(
-    start_peer: "PeerFactory", session: aiohttp.ClientSession
-) -> None:
+async def test_stopping_the_peer_ends_a_running_test(start_peer: "PeerFactory", session: aiohttp.ClientSession) -> None:
     """A peer that is told to stop does not wait for its clients."""
     async with start_peer() as served:
         ws = await session.ws_connect(f"{served.url}{DOWNLOAD}", protocols=[SUBPROTOCOL])

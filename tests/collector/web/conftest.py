@@ -72,8 +72,7 @@ VERDICT = VerdictView(
     status="in_force",
     provenance="signed",
     verdict="substantiated",
-    words="Of 18 downloads, 5 were below the minimum of 10 Mbit/s. "
-    "This would meet rule cz-mobile-cert (recurring).",
+    words="Of 18 downloads, 5 were below the minimum of 10 Mbit/s. This would meet rule cz-mobile-cert (recurring).",
     findings=(FINDING, replace(FINDING, direction="up", verdict="not_substantiated", met=())),
 )
 CASE = CaseView(

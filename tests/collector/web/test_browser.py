@@ -65,9 +65,7 @@ def browse(tmp_path: Path) -> Browse:
 
 def seen(browse: Browse, document: str, width: int) -> str:
     """What the harness saw of a page laid out at a width."""
-    dom = browse(
-        HARNESS.format(width=width, page=html.escape(document)), ("--window-size=1300,1000", "--dump-dom")
-    )
+    dom = browse(HARNESS.format(width=width, page=html.escape(document)), ("--window-size=1300,1000", "--dump-dom"))
     (found,) = re.findall(r'<p id="seen">(.*?)</p>', dom)
     return str(found)
 
@@ -83,16 +81,12 @@ def test_the_verdict_is_in_the_dom(
 
 
 @pytest.mark.parametrize("width", [360, 768, 1200])
-def test_nothing_overflows(
-    browse: Browse, alarmed: CaseView, rows: tuple[RecordRow, ...], width: int
-) -> None:
+def test_nothing_overflows(browse: Browse, alarmed: CaseView, rows: tuple[RecordRow, ...], width: int) -> None:
     """On a phone, a tablet and a desk nothing reaches beyond the edge, not even a word without a break."""
     word = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamtengesellschaft" * 2
     verdicts = tuple(replace(one, words=word, criterion=word) for one in alarmed.verdicts)
     case = replace(alarmed, subscriber=word, verdicts=verdicts, complaints=(ComplaintRow(word, 1, 1, "d"),))
-    hostile = replace(
-        rows[0], method=word, flaws=(word,), end="failed", failure=word, dev=word, seq=2**53 - 1
-    )
+    hostile = replace(rows[0], method=word, flaws=(word,), end="failed", failure=word, dev=word, seq=2**53 - 1)
     found = seen(browse, render_page(case, [hostile, *rows]), width)
     assert found.startswith(f"scroll={width} wide=0 styled=true")
 

@@ -157,15 +157,11 @@ def test_every_verdict_is_said_in_words(make_case: MakeCase, verdict: VerdictNam
         assert all(line in text for line in (*reasons, *finding.limits, *finding.met))
     assert text.count("What this does not show") == 1
     assert "20 Nov 2026, 00:05 to 22 Nov 2026, 10:05 (Europe/Prague)" in text
-    assert (
-        "2 measured in the other direction; 1 measured over Wi-Fi; 1 not started, the battery was low" in text
-    )
+    assert "2 measured in the other direction; 1 measured over Wi-Fi; 1 not started, the battery was low" in text
 
 
 @pytest.mark.parametrize("provenance", get_args(Provenance))
-def test_an_imported_verdict_never_takes_the_signed_place(
-    make_case: MakeCase, provenance: Provenance
-) -> None:
+def test_an_imported_verdict_never_takes_the_signed_place(make_case: MakeCase, provenance: Provenance) -> None:
     """A verdict over imported measurements stands under its own label and leaves the first place empty."""
     case = make_case()
     view = replace(case.verdicts[0], provenance=provenance)
@@ -190,9 +186,7 @@ def test_the_judge_s_reasons_are_marked_and_told_once(make_case: MakeCase) -> No
         "left out: 1 (flaw: wifi)",
     )
     finding = replace(case.verdicts[0].findings[0], because=lines)
-    text = checked(
-        render_page(replace(case, verdicts=(replace(case.verdicts[0], findings=(finding,)),)), ())
-    ).text
+    text = checked(render_page(replace(case, verdicts=(replace(case.verdicts[0], findings=(finding,)),)), ())).text
     assert "✗two days, needs one. (same day: fails)" in text
     assert "failures: 1 of the 6 counted" in text
     assert "(flaw: wifi)" not in text
@@ -202,9 +196,7 @@ def test_what_was_before_the_complaint_only_compares(make_case: MakeCase) -> Non
     """A finding over the time before the complaint is shown beside the verdict, said to decide nothing."""
     case = make_case()
     after, before = (replace(case.verdicts[0].findings[0], phase=phase) for phase in ("after", "before"))
-    text = checked(
-        render_page(replace(case, verdicts=(replace(case.verdicts[0], findings=(after, before)),)), ())
-    ).text
+    text = checked(render_page(replace(case, verdicts=(replace(case.verdicts[0], findings=(after, before)),)), ())).text
     assert "Download, since the complaint: substantiated" in text
     assert "before the complaint For comparison only; it decides nothing. Download, before" in text
 
@@ -230,9 +222,7 @@ def test_counts_are_shown_with_what_they_mean(make_case: MakeCase) -> None:
     text = checked(render_page(make_case(), ())).text
     assert all(tally.meaning in text for tally in TALLIES)
     assert "Missing 11 of 140 scheduled" in text
-    assert {tally.field for tally in TALLIES} | {"scheduled_slots"} == {
-        field.name for field in fields(Counts)
-    }
+    assert {tally.field for tally in TALLIES} | {"scheduled_slots"} == {field.name for field in fields(Counts)}
 
 
 def test_only_the_newest_records_are_listed(make_case: MakeCase, make_row: MakeRow) -> None:
@@ -251,7 +241,7 @@ def test_a_complaint_that_was_late_shows_both_times(make_case: MakeCase) -> None
     late = ComplaintRow("slow", NOON_US - 3_600_000_000, NOON_US, "d")
     prompt = replace(late, said_us=NOON_US)
     zone = "(Europe/Prague)"
-    both = f"Said 22 Nov 2026, 11:05 {zone} by the device’s clock, received 22 Nov 2026, 12:05 {zone}"  # noqa: RUF001
+    both = f"Said 22 Nov 2026, 11:05 {zone} by the device’s clock, received 22 Nov 2026, 12:05 {zone}"
     assert both in checked(render_page(make_case(complaints=(late,)), ())).text
     assert "received 22 Nov" not in checked(render_page(make_case(complaints=(prompt,)), ())).text
 
@@ -293,9 +283,7 @@ def hostile_case() -> CaseView:
 
 def test_hostile_text_stays_text(make_row: MakeRow) -> None:
     """No text of a case becomes markup, script or template, wherever it stands."""
-    texts = dict.fromkeys(
-        ("dev", "method", "direction", "failure", "stage", "reason", "network_type"), HOSTILE
-    )
+    texts = dict.fromkeys(("dev", "method", "direction", "failure", "stage", "reason", "network_type"), HOSTILE)
     rows = [make_row(**texts, flaws=(HOSTILE,), end=end) for end in (*End, HOSTILE)]
     document = render_page(hostile_case(), rows)
     page = checked(document)
@@ -306,9 +294,7 @@ def test_hostile_text_stays_text(make_row: MakeRow) -> None:
 
 def test_hostile_text_stays_text_in_the_other_pages() -> None:
     """The list and the error page escape as well, and a link cannot leave its path."""
-    page = checked(
-        render_list([SubscriberLine(HOSTILE), SubscriberLine("a/b?c#d", "substantiated", "imported")])
-    )
+    page = checked(render_list([SubscriberLine(HOSTILE), SubscriberLine("a/b?c#d", "substantiated", "imported")]))
     assert all(re.fullmatch(r"data:,|/subscriber/[\w%.~-]+", link) for link in page.links)
     assert "/subscriber/a%2Fb%3Fc%23d" in page.links
     assert HOSTILE[:20] in checked(render_error(404, HOSTILE, HOSTILE)).text
@@ -323,16 +309,12 @@ def test_any_text_and_any_number_make_a_page(
     row = make_row(at_us=at_us, rate_bps=n, method=text, dev=text)
     failed = replace(row, end="failed", failure=text, received_bytes=abs(n))
     complaint = ComplaintRow(text, at_us, n, text)
-    checked(
-        render_page(make_case(complaints=(complaint,), as_of_us=n, subscriber=text), [row, failed])
-    ).text.encode()
+    checked(render_page(make_case(complaints=(complaint,), as_of_us=n, subscriber=text), [row, failed])).text.encode()
 
 
 def test_half_a_surrogate_pair_is_replaced(make_case: MakeCase) -> None:
     """Text that UTF-8 cannot spell does not stop the page."""
-    assert "slow ? here" in render_page(
-        make_case(complaints=(ComplaintRow("slow \ud800 here", 1, 1, "d"),)), ()
-    )
+    assert "slow ? here" in render_page(make_case(complaints=(ComplaintRow("slow \ud800 here", 1, 1, "d"),)), ())
 
 
 def test_the_policy_allows_the_one_style_sheet_and_nothing_else(make_case: MakeCase) -> None:

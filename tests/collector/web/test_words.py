@@ -26,9 +26,7 @@ def test_a_latency_says_its_median_and_loss(make_row: Make) -> None:
 
 def test_a_web_object_says_its_time_and_not_a_speed(make_row: Make) -> None:
     """A small object's time is told, because its rate is no measure of a line."""
-    assert (
-        words.result(make_row(method="fetch", received_bytes=100_000, dur_us=310_000)) == "100 kB in 310 ms"
-    )
+    assert words.result(make_row(method="fetch", received_bytes=100_000, dur_us=310_000)) == "100 kB in 310 ms"
 
 
 def test_a_result_without_figures_says_so(make_row: Make) -> None:
@@ -44,9 +42,7 @@ def test_a_stall_says_what_had_arrived(make_row: Make) -> None:
 
 @pytest.mark.parametrize("failure", list(Failure))
 @pytest.mark.parametrize("stage", [None, *Stage])
-def test_every_failure_has_words_at_every_stage(
-    make_row: Make, failure: Failure, stage: Stage | None
-) -> None:
+def test_every_failure_has_words_at_every_stage(make_row: Make, failure: Failure, stage: Stage | None) -> None:
     """No failure of the closed vocabulary is shown by its code name."""
     row = make_row(end="failed", failure=failure.value, stage=stage, received_bytes=0)
     told = words.result(row)
@@ -57,9 +53,7 @@ def test_every_failure_has_words_at_every_stage(
 
 def test_a_failure_from_the_future_keeps_its_name(make_row: Make) -> None:
     """A name this version does not know is shown, not swallowed."""
-    told = words.result(
-        make_row(end="failed", failure="moon_phase_error", stage="launch", received_bytes=None)
-    )
+    told = words.result(make_row(end="failed", failure="moon_phase_error", stage="launch", received_bytes=None))
     assert told == "failed at launch: something failed that has no name yet (moon phase error)"
 
 

@@ -123,9 +123,7 @@ def test_a_trickle_ends_at_the_limit() -> None:
     """A body that never quite stops ends at the limit of the whole."""
     core = started()
     core.answered(200, 100_000, 2000)
-    end_us = play(
-        core, [(at_us, lambda now_us: core.moved(1, now_us)) for at_us in range(3000, 10**8, 10**6)]
-    )
+    end_us = play(core, [(at_us, lambda now_us: core.moved(1, now_us)) for at_us in range(3000, 10**8, 10**6)])
     assert end_us == 1000 + SMALL.limit_us
     assert core.result().members["failure"] == "generic_timeout_error"
 
@@ -147,7 +145,7 @@ def test_a_failure_with_a_name_stays_the_first() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 30_000_000), st.integers(1, 60_000)), max_size=20), st.booleans())
-def test_any_body_has_an_outcome(chunks: list[tuple[int, int]], ended: bool) -> None:  # noqa: FBT001
+def test_any_body_has_an_outcome(chunks: list[tuple[int, int]], ended: bool) -> None:
     """Whatever comes there is an end in time, an ok only for the whole object, and samples in order."""
     core = started()
     core.answered(200, None, 1000)

@@ -32,9 +32,7 @@ def test_samples_are_thin_ordered_and_end_with_the_last(moves: list[tuple[int, i
         reached[t_us] = samples.total_bytes
     samples.close()
     assert samples.t_us == sorted(set(samples.t_us))
-    assert all(
-        later - sooner >= SPACING_US for sooner, later in zip(samples.t_us, samples.t_us[1:-1], strict=False)
-    )
+    assert all(later - sooner >= SPACING_US for sooner, later in zip(samples.t_us, samples.t_us[1:-1], strict=False))
     assert (samples.t_us[-1], samples.counts[-1]) == (t_us, sum(n_bytes for n_bytes, _ in moves))
     assert samples.t_us[0] == moves[0][1]
     for kept_us, count in zip(samples.t_us[1:], samples.counts[1:], strict=True):

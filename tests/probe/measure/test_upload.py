@@ -147,9 +147,7 @@ def test_no_byte_is_counted_before_it_was_sent() -> None:
     assert core.result().members["peer_inconsistent"] is True
 
 
-@pytest.mark.parametrize(
-    "text", [b"{}", b'{"Origin":"client","AppInfo":{"NumBytes":-1}}', b'{"AppInfo":null}']
-)
+@pytest.mark.parametrize("text", [b"{}", b'{"Origin":"client","AppInfo":{"NumBytes":-1}}', b'{"AppInfo":null}'])
 def test_a_message_without_counters_says_nothing(text: bytes) -> None:
     """Every field is optional to the reader."""
     core = opened()

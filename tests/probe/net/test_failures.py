@@ -23,7 +23,7 @@ def _wrapped(exc: OSError) -> aiohttp.ClientError:
     return outer
 
 
-KEY = aiohttp.client_reqrep.ConnectionKey("x", 1, False, True, None, None, None)  # noqa: FBT003
+KEY = aiohttp.client_reqrep.ConnectionKey("x", 1, False, True, None, None, None)
 
 
 @pytest.mark.parametrize(("number", "failure"), ERRNO_NAMES.items(), ids=str)

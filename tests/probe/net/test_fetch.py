@@ -48,9 +48,7 @@ def certificate(folder: Path, *, host: str = "127.0.0.1", days: int = 1) -> tupl
     certificate_path, key_path = folder / "cert.pem", folder / "key.pem"
     certificate_path.write_bytes(built.public_bytes(serialization.Encoding.PEM))
     key_path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate_path, key_path)
@@ -148,9 +146,7 @@ async def test_a_private_authority_is_trusted_when_named(tmp_path: Path) -> None
         ("127.0.0.1", -1, True, "ssl_invalid_certificate"),
     ],
 )
-async def test_certificates_fail_by_name(
-    tmp_path: Path, host: str, days: int, *, trusted: bool, failure: str
-) -> None:
+async def test_certificates_fail_by_name(tmp_path: Path, host: str, days: int, *, trusted: bool, failure: str) -> None:
     """An unknown authority, another host's certificate and an expired one are three different failures."""
     context, authority = certificate(tmp_path, host=host, days=days)
     async with running(FakePeer(), context) as peer:

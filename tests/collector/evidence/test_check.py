@@ -1,0 +1,287 @@
+"""Evidence holds, and each kind of tampering fails at its step; nothing but `shared` is needed to see it."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from fakes.case import Case
+
+from collector.case import case_of
+from collector.evidence.__main__ import main
+from collector.evidence.bundle import make_evidence
+from collector.evidence.check import check_evidence
+from shared import dsse, strictjson
+from shared.batch import pae_sha256_of
+from shared.keys import FileKey
+
+Files = dict[str, bytes]
+Zip = Callable[[Mapping[str, bytes]], bytes]
+REPOSITORY = Path(__file__).resolve().parents[3]
+NAMES = (
+    "format",
+    "files",
+    "collector",
+    "enrolments",
+    "batches",
+    "chain",
+    "receipts",
+    "complaints",
+    "counts",
+    "criteria",
+)
+
+
+def failed_step(files: Mapping[str, bytes], told_key: str | None = None) -> tuple[int, str]:
+    """The number and reason of the step that fails, (0, "") if all hold."""
+    steps = check_evidence(dict(files), told_key)
+    assert [step.no for step in steps] == list(range(1, len(steps) + 1))
+    assert all(step.holds for step in steps[:-1])
+    assert [step.name for step in steps] == list(NAMES[: len(steps)])
+    return (0, "") if steps[-1].holds else (steps[-1].no, steps[-1].detail)
+
+
+def named(files: Mapping[str, bytes], folder: str) -> list[str]:
+    """The members of a folder."""
+    return sorted(name for name in files if name.startswith(folder + "/"))
+
+
+def of(case: Case, folder: str, number: int = 0) -> list[str]:
+    """The members of a folder about one device, in order."""
+    return [name for name in named(case.files, folder) if case.history.devices[number].dev in name]
+
+
+def test_real_evidence_holds(case: Case) -> None:
+    """A real case with two devices, complaints, a refused batch and an import holds, and says what it looked at."""
+    files = case.files
+    assert failed_step(files) == (0, "")
+    assert failed_step(files, case.services.collector_key.public.key_id) == (0, "")
+    assert len(named(files, "batches")) == len(named(files, "receipts")) == 4
+    assert [len(named(files, folder)) for folder in ("enrolments", "complaints", "refused", "imports")] == [2, 2, 1, 1]
+    details = {step.name: step.detail for step in check_evidence(files)}
+    assert details["batches"] == "4 batches, 7 records"
+    assert details["counts"] == "3 ok, 3 failed, 0 aborted, 1 not_started"
+    assert "compare it with what you were told elsewhere" in details["collector"]
+
+
+def test_nothing_of_another_line(case: Case) -> None:
+    """No byte of another line's device is in the evidence."""
+    other = case.history.devices[2].dev.encode()
+    assert not any(other in data or other.decode() in name for name, data in case.files.items())
+
+
+def test_equal_case_equal_bytes(case: Case) -> None:
+    """The same case at the same moment is the same file, byte for byte."""
+    assert make_evidence(case.services, "line-0") == case.zipped
+
+
+def test_case_is_the_one_shown(case: Case) -> None:
+    """The case in the file is the one the desk is shown."""
+    told = json.loads(case.files["case.json"])
+    view, _ = case_of(case.services, "line-0")
+    assert told["subscriber"] == view.subscriber
+    assert [one["verdict"] for one in told["verdicts"]] == [one.verdict for one in view.verdicts]
+    assert {one["provenance"] for one in told["verdicts"]} == {"signed", "imported"}
+
+
+def with_member(case: Case, name: str, data: bytes | None) -> Files:
+    """The members with one changed (or left out), all signed anew by the collector."""
+    files = case.files
+    if data is None:
+        del files[name]
+    else:
+        files[name] = data
+    return case.signed_anew(files)
+
+
+def without_batch(case: Case, place: int, *, receipt: bool = True) -> Files:
+    """Without one batch of the first device."""
+    files = case.files
+    del files[of(case, "batches")[place]]
+    if receipt:
+        del files[of(case, "receipts")[place]]
+    return case.signed_anew(files)
+
+
+def renamed(case: Case) -> Files:
+    """With a batch under the name of another."""
+    files = case.files
+    first, second = of(case, "batches")[:2]
+    files[first], files[second] = files[second], files[first]
+    return case.signed_anew(files)
+
+
+def other_subscriber(case: Case) -> Files:
+    """As if the devices had been enrolled for somebody else."""
+    files = case.files
+    manifest = strictjson.decode(files["manifest.json"][:-1]) | {"subscriber": "line-1"}
+    files["manifest.json"] = strictjson.encode(manifest) + b"\n"
+    return case.signed_anew(files)
+
+
+def forged_batch(case: Case) -> Files:
+    """With a record of the last batch changed, and signed by a key that was never enrolled."""
+    files, name = case.files, of(case, "batches")[-1]
+    line, _, rest = files[name].partition(b"\n")
+    payload = json.loads(dsse.read_envelope(line).payload)
+    rest = rest.replace(b'"received_bytes":1250000', b'"received_bytes":9250000')
+    payload["subject"][0]["digest"]["sha256"] = hashlib.sha256(rest).hexdigest()
+    files[name] = dsse.seal(strictjson.encode(payload), FileKey.generate()) + b"\n" + rest
+    return case.signed_anew(files)
+
+
+def swapped_receipts(case: Case) -> Files:
+    """With the receipts of two batches exchanged."""
+    files = case.files
+    first, second = of(case, "receipts")[:2]
+    files[first], files[second] = files[second], files[first]
+    return case.signed_anew(files)
+
+
+def foreign_complaint(case: Case) -> Files:
+    """With a complaint signed by a device of another line."""
+    return with_member(case, "complaints/00000099.json", case.history.devices[2].complaint("not mine") + b"\n")
+
+
+def other_counts(case: Case) -> Files:
+    """With a case that counts one failure more."""
+    told = json.loads(case.files["case.json"])
+    told["counts"]["signed"]["failed"] += 1
+    return with_member(case, "case.json", json.dumps(told).encode())
+
+
+TAMPERINGS: dict[str, tuple[int, Callable[[Case], Files], str]] = {
+    "file_changed": (2, lambda c: c.files | {"README.txt": b"trust me\n"}, "README.txt"),
+    "file_added": (2, lambda c: c.files | {"batches/extra.ndjson": b"{}\n"}, "not in the manifest"),
+    "file_gone": (2, lambda c: {k: v for k, v in c.files.items() if k != "case.json"}, "listed, but not there"),
+    "manifest_by_another": (3, lambda c: c.signed_anew(c.files, FileKey.generate()), "signature"),
+    "manifest_of_another": (3, lambda c: c.files | {"manifest.json": other_subscriber(c)["manifest.json"]}, "manifest"),
+    "collector_key_gone": (3, lambda c: with_member(c, "keys/collector.pem", None), "keys/collector.pem"),
+    "other_subscriber": (4, other_subscriber, "somebody else"),
+    "other_portal": (4, lambda c: with_member(c, "keys/portal.pem", FileKey.generate().public.to_pem()), "signature"),
+    "no_enrolment": (5, lambda c: with_member(c, of(c, "enrolments")[0], None), "not enrolled here"),
+    "flipped_record": (
+        5,
+        lambda c: with_member(c, of(c, "batches")[0], c.files[of(c, "batches")[0]].replace(b'"ok"', b'"no"')),
+        "bad_digest",
+    ),
+    "forged_batch": (5, forged_batch, "not enrolled here"),
+    "renamed": (5, renamed, "not the batch its name says"),
+    "middle_batch_gone": (6, lambda c: without_batch(c, 1), "batch 1 is missing"),
+    "first_batch_gone": (6, lambda c: without_batch(c, 0), "batch 0 is missing"),
+    "no_receipt": (7, lambda c: with_member(c, of(c, "receipts")[1], None), "no receipt"),
+    "swapped_receipts": (7, swapped_receipts, "another batch"),
+    "last_batch_gone": (7, lambda c: without_batch(c, -1, receipt=False), "a receipt for a batch that is not here"),
+    "foreign_complaint": (8, foreign_complaint, "not enrolled here"),
+    "other_counts": (9, other_counts, "failed"),
+    "case_without_counts": (9, lambda c: with_member(c, "case.json", b"{}"), "no counts"),
+    "last_batch_and_receipt_gone": (9, lambda c: without_batch(c, -1), "another number"),
+    "other_rule": (
+        10,
+        lambda c: with_member(c, "criteria/cz-mobile-cert.toml", c.files["criteria/cz-mobile-cert.toml"] + b"\n"),
+        "not the rule",
+    ),
+    "rule_gone": (10, lambda c: with_member(c, "criteria/cz-mobile-cert.toml", None), "not there"),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_tampering(case: Case, name: str) -> None:
+    """Each tampering fails at its own step, for its own reason, even where the manifest was made to fit."""
+    step, tamper, reason = TAMPERINGS[name]
+    failed, detail = failed_step(tamper(case))
+    assert (failed, reason in detail) == (step, True), detail
+
+
+def test_each_step_has_a_tampering() -> None:
+    """Every step after the first can fail, and is seen to."""
+    assert {step for step, _, _ in TAMPERINGS.values()} == set(range(2, 11))
+
+
+def test_dropping_the_newest_batches_with_all_traces(case: Case) -> None:
+    """The documented limit: whoever holds the collector's key can end a chain earlier and count again, and it holds."""
+    files = case.files
+    last = of(case, "batches")[-1]
+    del files[last], files[of(case, "receipts")[-1]]
+    told = json.loads(files["case.json"])
+    told["counts"]["signed"]["ok"] -= 1
+    told["counts"]["signed"]["failed"] -= 1
+    files["case.json"] = json.dumps(told).encode()
+    assert failed_step(case.signed_anew(files)) == (0, "")
+    assert b"no\nbatch was withheld after the last receipt" in files["README.txt"]
+
+
+def test_attacker_with_his_own_key(case: Case) -> None:
+    """Who signs all of it anew with his own key passes only where nobody was told the collector's."""
+    attacker = FileKey.generate()
+    files = case.files
+    files["keys/collector.pem"] = attacker.public.to_pem()
+    forged = case.signed_anew(files, attacker)
+    assert failed_step(forged)[0] == 7  # the receipts are still the real collector's
+    assert failed_step(forged, case.services.collector_key.public.key_id)[0] == 3
+
+
+def test_one_flipped_byte_in_every_member(case: Case, zip_of: Zip, tmp_path: Path) -> None:
+    """A byte flipped in any member never passes, be it for a reader who was told the key or for one who was not."""
+    files, file = case.files, tmp_path / "evidence.zip"
+    for name, data in files.items():
+        for place in {0, len(data) // 3, len(data) // 2, len(data) - 1}:
+            bad = bytearray(data)
+            bad[place] ^= 0x01
+            file.write_bytes(zip_of(files | {name: bytes(bad)}))
+            assert main([str(file), "--json"]) in (1, 2), (name, place)
+
+
+def test_flipped_byte_under_a_manifest_made_to_fit(case: Case) -> None:
+    """A byte flipped in what was signed by a device, the portal or the collector shows even under a new manifest."""
+    files = case.files
+    signed = [
+        name for name in files if name.split("/")[0] in ("batches", "receipts", "enrolments", "complaints", "criteria")
+    ]
+    for name in signed:
+        for place in (0, len(files[name]) // 2, len(files[name]) - 2):
+            bad = bytearray(files[name])
+            bad[place] ^= 0x01
+            assert failed_step(with_member(case, name, bytes(bad)))[0] > 3, (name, place)
+
+
+def test_chain_is_that_of_the_device(case: Case) -> None:
+    """The heads in the evidence are those the devices know."""
+    device = case.history.devices[0]
+    assert pae_sha256_of(case.files[of(case, "batches")[-1]]) == device.prev
+
+
+BLOCKED = """
+import sys
+blocked = {"aiohttp", "fastapi", "starlette", "duckdb", "psutil", "msgspec", "uvicorn", "jinja2", "pydantic"}
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in blocked:
+            raise ImportError(name + " is blocked")
+        if name.startswith(("collector.", "probe")) and not name.startswith("collector.evidence"):
+            raise ImportError(name + " is blocked")
+        if name == "collector.evidence.bundle":
+            raise ImportError(name + " is blocked")
+        return None
+sys.meta_path.insert(0, Blocker())
+from collector.evidence.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_checker_needs_only_shared(case: Case, tmp_path: Path) -> None:
+    """The checker runs where there is nothing but `shared`, `cryptography` and itself."""
+    file = tmp_path / "evidence.zip"
+    file.write_bytes(case.zipped)
+    key = tmp_path / "collector.pem"
+    key.write_bytes(case.services.collector_key.public.to_pem())
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, str(file), "--collector-key", str(key)],
+        capture_output=True, text=True, check=False, cwd=REPOSITORY,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "The evidence holds."
+    assert done.stdout.count("ok  ") == 10

@@ -1,0 +1,105 @@
+"""The index follows the ledger, whatever happens to it."""
+
+import threading
+from pathlib import Path
+
+import duckdb
+import pytest
+from fakes.clock import FakeClock
+from fakes.device import Device
+from fakes.entries import kept
+from fakes.history import History
+from fakes.served import Served
+
+from collector.errors import IndexLags
+from collector.indexer import Indexer
+from collector.ledger.frame import Draft, EntryKind
+from collector.ledger.writer import Ledger
+from collector.services import Services
+from collector.store.duck import DuckStore
+from shared.errors import Malformed
+
+
+def test_readers_wait_for_what_was_acknowledged(served: Served, device: Device) -> None:
+    """Whoever asks after an acknowledgement sees what was acknowledged."""
+    for number in range(1, 20):
+        assert served.post_batch(device.next()).status == 201
+        assert served.case("anna")["counts"]["signed"]["ok"] == number
+
+
+def test_a_load_that_fails_is_tried_again(
+    services: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An index in trouble is logged, tried again, and in the end the same; the ledger takes everything meanwhile."""
+    monkeypatch.setattr("collector.indexer._RETRY_S", 0.02)
+    troubles = [duckdb.IOException("no space"), OSError(28, "no space"), Malformed("not understood")]
+    real = services.store.load
+
+    def load(entries: object) -> None:
+        if troubles:
+            raise troubles.pop()
+        real(entries)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(services.store, "load", load, raising=False)
+    services.indexer.start()
+    History(services).eventful()
+    services.indexer.caught_up(services.ledger.last_no)
+    assert troubles == []
+    assert services.store.loaded_no() == services.ledger.last_no
+    assert sum("could not be brought up to date" in record.message for record in caplog.records) == 3
+
+
+def test_a_lagging_index_is_said(tmp_path: Path) -> None:
+    """A reader who waited in vain is told how far the index is."""
+    ledger = Ledger(tmp_path / "ledger", FakeClock())
+    store = DuckStore(None, str)
+    indexer = Indexer(ledger, store)
+    gate = threading.Event()
+    real = store.load
+    store.load = lambda entries: (gate.wait(10), real(entries))[1]  # type: ignore[method-assign]
+    indexer.start()
+    kept(ledger, [Draft(EntryKind.CODE, {}, b"{}\n")])
+    indexer.wake()
+    with pytest.raises(IndexLags, match="up to 0, 1 was asked for"):
+        indexer.caught_up(1, 0.05)
+    gate.set()
+    indexer.caught_up(1)
+    ledger.close()
+    indexer.close()
+    store.close()
+
+
+def test_what_is_undone_never_reaches_the_index(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry that was written but could not be synced is in no index, even if the loader looks at that moment."""
+    services.indexer.start()
+    history = History(services)
+    history.line("line-0")
+    services.indexer.caught_up(1)
+
+    def look_then_fail(_: int) -> None:
+        services.indexer.wake()
+        with pytest.raises(IndexLags):
+            services.indexer.caught_up(2, 0.2)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("collector.ledger.writer.os.fdatasync", look_then_fail)
+        with pytest.raises(Exception, match="nothing was kept"):
+            history.line("line-1")
+    history.line("line-2")
+    services.indexer.caught_up(2)
+    assert services.store.digest()["entry"][0] == 2
+
+
+def test_held_index_stands_still(services: Services) -> None:
+    """While somebody holds the index it does not grow; afterwards it catches up."""
+    services.indexer.start()
+    history = History(services)
+    history.line("line-0")
+    services.indexer.caught_up(1)
+    with services.indexer.held():
+        history.line("line-1")
+        with pytest.raises(IndexLags):
+            services.indexer.caught_up(2, 0.1)
+        assert services.store.loaded_no() == 1
+    services.indexer.caught_up(2)

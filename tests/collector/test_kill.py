@@ -1,0 +1,105 @@
+"""A collector that is killed again and again while devices upload: nothing acknowledged is lost, nothing counted twice."""
+
+import http.client
+import json
+import os
+import random
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pytest
+from fakes.device import Device, download
+from fakes.running import Running, command, is_there, running
+from fakes.served import Client
+
+from collector.ledger.frame import EntryKind
+from collector.ledger.segments import read_entries
+from shared.batch import pae_sha256_of
+
+KILLS = 20
+DEVICES = 5
+RECORDS = 3
+
+
+@dataclass
+class Uploader:
+    """One device that sends its next batch until it is acknowledged, wherever the collector is just then."""
+
+    device: Device
+    acknowledged: list[str] = field(default_factory=list)
+    refused: list[tuple[int, bytes]] = field(default_factory=list)
+
+    def send(self, client: Client, stop: threading.Event) -> None:
+        """Upload until told to stop or until the collector is gone; a batch under way is sent again next time."""
+        while not stop.is_set():
+            body = self.device.seal(*(download(slot=self.device.seq + number) for number in range(RECORDS)))
+            try:
+                answer = client.post_batch(body)
+            except (OSError, http.client.HTTPException):
+                return
+            if answer.status not in (200, 201):
+                self.refused.append((answer.status, answer.body))
+                return
+            self.acknowledged.append(pae_sha256_of(body))
+            self.device.told(body, RECORDS)
+
+
+def one_life(collector: Running, uploaders: Sequence[Uploader], life_s: float) -> None:
+    """Let all devices upload for so long, then kill the collector; its peer has to go with it."""
+    peer, stop = collector.peer_pid, threading.Event()
+    threads = [threading.Thread(target=one.send, args=(collector, stop)) for one in uploaders]
+    for thread in threads:
+        thread.start()
+    time.sleep(life_s)
+    collector.kill()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    deadline = time.monotonic() + 5
+    while is_there(peer) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_there(peer)
+
+
+def kept(data: Path) -> list[str]:
+    """The identities of the batches in the ledger."""
+    return [pae_sha256_of(entry.body) for entry in read_entries(data / "ledger") if entry.kind is EntryKind.BATCH]
+
+
+@pytest.mark.slow
+def test_killed_twenty_times(tmp_path: Path) -> None:
+    """After each kill every acknowledged batch is in the ledger; in the end each record is counted once."""
+    seed = int(os.environ.get("SPEEDPROOF_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
+    print(f"seed {seed} (set SPEEDPROOF_SEED to repeat)")  # noqa: T201 - so that a failure can be repeated
+    chance = random.Random(seed)
+    data = tmp_path / "data"
+    with running(data) as collector:
+        uploaders = [Uploader(collector.enrolled("anna")) for _ in range(DEVICES)]
+        one_life(collector, uploaders, chance.uniform(0.1, 0.4))
+    for _ in range(KILLS - 1):
+        assert {identity for one in uploaders for identity in one.acknowledged} <= set(kept(data))
+        with running(data) as collector:
+            one_life(collector, uploaders, chance.uniform(0.0, 0.4))
+    identities = kept(data)
+    assert len(set(identities)) == len(identities)
+    acknowledged = {identity for one in uploaders for identity in one.acknowledged}
+    assert acknowledged <= set(identities)
+    assert [one.refused for one in uploaders] == [[]] * DEVICES
+    assert len(acknowledged) > KILLS
+    with running(data) as collector:
+        for one in uploaders:
+            body = one.device.seal(*(download(slot=one.device.seq + number) for number in range(RECORDS)))
+            assert collector.post_batch(body).status in (200, 201)
+        counts = collector.case("anna")["counts"]["signed"]
+        assert counts["ok"] == RECORDS * len(kept(data))
+        assert collector.stop() == 0
+    with duckdb.connect(str(data / "index.duckdb"), read_only=True) as index:
+        twice = index.execute("SELECT dev, seq FROM record GROUP BY ALL HAVING count(*) > 1").fetchall()
+    assert twice == []
+    done = command(data, "rebuild", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["same_as_before"] is True

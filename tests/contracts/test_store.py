@@ -1,0 +1,284 @@
+"""Every index keeps the store port's promises: in a file, in memory, and in a file reopened between any two steps."""
+
+import contextlib
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+from fakes.clock import FakeClock
+from fakes.history import History
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from strategies import record_members
+
+from collector.case import case_of
+from collector.config import Config
+from collector.ledger.frame import Entry, EntryKind
+from collector.ledger.segments import read_at, read_entries
+from collector.registry import Registry
+from collector.services import Services
+from collector.store.duck import DuckStore
+from collector.store.port import Store
+from collector.web.page import render_page
+from shared.strictjson import JsonObject
+
+Open = Callable[[Registry], Store]
+
+
+class Reopened:
+    """A DuckDB file that is closed and opened again before every call."""
+
+    def __init__(self, path: Path, registry: Registry) -> None:
+        """Use this file."""
+        self._path = path
+        self._registry = registry
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        """Open, ask, close."""
+
+        def call(*values: object) -> object:
+            with contextlib.closing(in_file(self._path, self._registry)) as store:
+                return getattr(store, name)(*values)
+
+        return call
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def in_file(path: Path | None, registry: Registry) -> DuckStore:
+    """A store that knows whose devices are whose from the registry."""
+    return DuckStore(path, lambda dev: registry.devices[dev].subscriber)
+
+
+@pytest.fixture(params=["memory", "file", "reopened"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Open an empty store of each kind."""
+    numbers = itertools.count()
+    with contextlib.ExitStack() as opened:
+
+        def make(registry: Registry) -> Store:
+            path = tmp_path / f"{next(numbers)}.duckdb"
+            store: Store
+            match request.param:
+                case "memory":
+                    store = in_file(None, registry)
+                case "file":
+                    store = in_file(path, registry)
+                case _:
+                    store = Reopened(path, registry)  # type: ignore[assignment]
+            opened.callback(store.close)
+            return store
+
+        yield make
+
+
+@pytest.fixture
+def eventful(tmp_path: Path) -> Iterator[tuple[History, list[Entry]]]:
+    """A history with something of everything, and its entries."""
+    with contextlib.closing(Services.over_folder(Config(data=tmp_path / "data"), FakeClock())) as services:
+        history = History(services)
+        history.eventful()
+        yield history, list(read_entries(services.ledger.folder))
+
+
+def test_empty(open_store: Open) -> None:
+    """An empty index says so and knows nobody."""
+    store = open_store(Registry())
+    assert store.loaded_no() == 0
+    assert (store.timeline("x"), store.counts("x"), store.devices("x"), store.complaints("x")) == ([], {}, [], [])
+    assert (store.alarms("x"), store.places("x"), store.filled_slots("x"), store.radio("x")) == ([], [], set(), {})
+    assert store.accepted("x", 0) is None
+    assert {rows for rows, _ in store.digest().values()} == {0}
+
+
+def test_what_was_loaded_is_there(open_store: Open, eventful: tuple[History, list[Entry]]) -> None:
+    """What the ledger holds about a line is what the index tells of it."""
+    history, entries = eventful
+    one, two, other = history.devices
+    store = open_store(history.services.registry)
+    store.load(entries)
+    assert store.loaded_no() == entries[-1].no
+    counts = store.counts("line-0")
+    assert (counts["signed"].ok, counts["signed"].failed, counts["signed"].not_started) == (3, 3, 1)
+    assert (counts["imported"].ok, counts["imported"].not_started) == (1, 1)
+    assert store.filled_slots(one.dev) == {0, 1, 2, 2_000_000}
+    assert [(row.dev, row.batches, row.lost) for row, _ in store.devices("line-1")] == [(other.dev, 3, 0)]
+    assert {row.dev for row, _ in store.devices("line-0")} == {one.dev, two.dev}
+    assert [row.text for row in store.complaints("line-0")] == ["Videos stop every evening.", "Still slow. ü 📶"]
+    assert [(row.dev, row.batch, row.error) for row in store.alarms("line-1")] == [(other.dev, 0, "chain_fork")]
+    times = [(row.at_us, row.dev, row.seq) for row in store.timeline("line-0")]
+    assert times == sorted(times)
+    assert len(times) == 9
+    assert store.timeline("line-0", 10) == [row for row in store.timeline("line-0") if row.at_us >= 10]
+    assert {row.provenance for row in store.timeline("line-1")} == {"signed"}
+    assert store.timeline("line-2") == []
+
+
+def test_places_lead_to_the_ledger(open_store: Open, eventful: tuple[History, list[Entry]]) -> None:
+    """Every entry about a line's devices is found again, in order, and nothing of another line."""
+    history, entries = eventful
+    store = open_store(history.services.registry)
+    store.load(entries)
+    folder = history.services.ledger.folder
+    found = [read_at(folder, place.segment, place.offset) for place in store.places("line-1")]
+    other = history.devices[2]
+    assert [entry.kind for entry in found].count(EntryKind.BATCH) == 3
+    assert {EntryKind.ENROLMENT, EntryKind.COMPLAINT, EntryKind.REFUSED} < {entry.kind for entry in found}
+    assert {entry.meta["dev"] for entry in found if "dev" in entry.meta} == {other.dev}
+    assert found == sorted(found, key=lambda entry: entry.no)
+
+
+def test_accepted_batches(open_store: Open, eventful: tuple[History, list[Entry]]) -> None:
+    """The receipt of a batch comes back as it was given, byte for byte; a refused batch has none."""
+    history, entries = eventful
+    one = history.devices[0]
+    store = open_store(history.services.registry)
+    store.load(entries)
+    accepted = store.accepted(one.dev, 2)
+    assert accepted is not None
+    assert accepted.pae_sha256 == one.prev
+    assert accepted.receipt.startswith(b'{"payload":"')
+    assert store.accepted(one.dev, 3) is None
+
+
+def test_loaded_exactly_once(open_store: Open, eventful: tuple[History, list[Entry]]) -> None:
+    """However often entries are given, each is in the index once."""
+    history, entries = eventful
+    store = open_store(history.services.registry)
+    for end in (3, 3, 1, len(entries), 5, len(entries)):
+        store.load(entries[:end])
+    once = open_store(history.services.registry)
+    once.load(entries)
+    assert store.digest() == once.digest()
+    assert store.digest()["entry"][0] == len(entries)
+
+
+def test_nothing_to_load(open_store: Open) -> None:
+    """No entries are no change."""
+    store = open_store(Registry())
+    store.load([])
+    assert store.loaded_no() == 0
+
+
+def test_digest_tells_indexes_apart(open_store: Open, eventful: tuple[History, list[Entry]]) -> None:
+    """One entry less, or one member changed, is another digest."""
+    history, entries = eventful
+    digests = []
+    changed = [replace(entries[-1], at_us=entries[-1].at_us + 1)]
+    for some in (entries, entries[:-1], entries[:-1] + changed):
+        store = open_store(history.services.registry)
+        store.load(some)
+        digests.append(tuple(sorted(store.digest().items())))
+    assert len(set(digests)) == 3
+
+
+@pytest.mark.parametrize("failing", ["LOAD_ENTRY", "LOAD_RECORD", "LOAD_BATCH", "LOAD_DEVICE", "LOAD_COMPLAINT"])
+def test_all_or_nothing(
+    tmp_path: Path, eventful: tuple[History, list[Entry]], monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """If any statement of a load fails nothing of it is kept, not even the mark, and the next try loads everything."""
+    history, entries = eventful
+    with contextlib.closing(in_file(tmp_path / "index.duckdb", history.services.registry)) as store:
+        store.load(entries[:2])
+        before = store.digest()
+        with monkeypatch.context() as patch:
+            patch.setattr(f"collector.store.queries.{failing}", "INSERT INTO no_such_table VALUES (?)")
+            with pytest.raises(duckdb.Error):
+                store.load(entries)
+        assert (store.digest(), store.loaded_no()) == (before, 2)
+        store.load(entries)
+        assert store.digest()["entry"][0] == len(entries)
+
+
+def test_unreadable_entry_loads_nothing(open_store: Open, eventful: tuple[History, list[Entry]]) -> None:
+    """An entry that cannot be understood stops the load before anything of it is in the index."""
+    history, entries = eventful
+    store = open_store(history.services.registry)
+    bad = [*entries[:-1], replace(entries[-1], kind=EntryKind.COMPLAINT, body=b"nonsense\n")]
+    with pytest.raises(ValueError, match="not JSON"):
+        store.load(bad)
+    assert store.loaded_no() == 0
+
+
+def test_readers_beside_the_loader(tmp_path: Path, eventful: tuple[History, list[Entry]]) -> None:
+    """A reader sees whole loads only, whenever he asks."""
+    history, entries = eventful
+    with contextlib.closing(in_file(tmp_path / "index.duckdb", history.services.registry)) as store:
+        seen: list[tuple[int, int]] = []
+        done = threading.Event()
+
+        def read() -> None:
+            while not done.is_set():
+                digest = store.digest()
+                seen.append((digest["entry"][0], digest["record"][0]))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        states = {(0, 0)}
+        for end in range(1, len(entries) + 1):
+            store.load(entries[:end])
+            digest = store.digest()
+            states.add((digest["entry"][0], digest["record"][0]))
+        done.set()
+        reader.join()
+        assert set(seen) <= states
+
+
+@st.composite
+def happenings(draw: st.DrawFn) -> list[tuple[str, int, list[JsonObject]]]:
+    """What happens: a kind, the device it happens to, the records it carries."""
+    kinds = ["device", "batch", "batch", "batch", "fork", "complaint", "import"]
+    found = []
+    for _ in range(draw(st.integers(1, 8))):
+        records = draw(st.lists(record_members(0), min_size=1, max_size=3))
+        found.append((draw(st.sampled_from(kinds)), draw(st.integers(0, 3)), records))
+    return found
+
+
+def happen(history: History, happened: Sequence[tuple[str, int, list[JsonObject]]]) -> None:
+    """Let it happen."""
+    history.device("line-0")
+    for kind, number, records in happened:
+        device = history.devices[number % len(history.devices)]
+        frozen = history.services.registry.devices[device.dev].frozen
+        match kind:
+            case "device":
+                history.device(f"line-{number}")
+            case "fork":
+                history.refused(device.seal(*records, prev="2" * 64))
+                if device.batch:
+                    history.refused(device.seal(*records, batch=0, prev="0" * 64, first_seq=0))
+            case "batch" if not frozen:
+                history.batch(device, *records)
+            case "complaint" if not frozen:
+                history.complaint(device, f"It is slow, I said {number} times")
+            case "import":
+                history.imported("line-0", records)
+
+
+@given(happened=happenings(), cuts=st.lists(st.integers(0, 30), max_size=6))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_index_made_anew_is_the_index_that_grew(
+    tmp_path_factory: pytest.TempPathFactory, happened: list[tuple[str, int, list[JsonObject]]], cuts: list[int]
+) -> None:
+    """Whatever happened, an index loaded in any pieces has the digest of one loaded at once, and all can be shown."""
+    folder = tmp_path_factory.mktemp("data")
+    with contextlib.closing(Services.over_folder(Config(data=folder), FakeClock())) as services:
+        history = History(services)
+        happen(history, happened)
+        entries = list(read_entries(services.ledger.folder))
+        services.indexer.catch_up()
+        digests = [services.store.digest()]
+        for pieces in ([0, len(entries)], [0, *sorted(cut % (len(entries) + 1) for cut in cuts), len(entries)]):
+            with contextlib.closing(in_file(None, services.registry)) as store:
+                for start, end in itertools.pairwise(pieces):
+                    store.load(entries[start:end])
+                digests.append(store.digest())
+        assert digests[0] == digests[1] == digests[2]
+        for name in services.registry.subscribers:
+            assert name in render_page(*case_of(services, name))
