@@ -52,7 +52,10 @@ def _config(options: argparse.Namespace) -> Config:
     """The configuration of a data folder: its `collector.toml`, if there is one, then the options."""
     data = options.data or Path(os.environ.get("SPEEDPROOF_DATA", Path.home() / ".local/share/speedproof/collector"))
     file = data / "collector.toml"
-    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    try:
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"{file} is not UTF-8") from error
     names = ("host", "port", "peer_port", "peer_host", "criteria", "slot_s", "guard_s", "code_minutes")
     return parse(text, data, {name: getattr(options, name, None) for name in names})
 
@@ -123,6 +126,8 @@ def _case_show(options: argparse.Namespace) -> None:
 
 
 def _evidence(options: argparse.Namespace) -> None:
+    if not options.out.name or options.out.is_dir():
+        raise BadRequest(f"--out names a file to write, {options.out} is a folder")
     with open_desk(_config(options)) as desk:
         result = desk.run("evidence", {"subscriber": options.subscriber})
     partial = options.out.with_name(options.out.name + ".new")

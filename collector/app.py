@@ -1,15 +1,18 @@
 """The collector's HTTP application: wiring, and one table from errors to answers."""
 
 import json
+from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
 
 from collector.api import desk as desk_routes
 from collector.api import probes as probe_routes
 from collector.api.problems import problem
 from collector.complain import Complaints
 from collector.enrol import Portal
+from collector.errors import BadRequest, NotFound
 from collector.ingest import Ingest
 from collector.services import Services
 from collector.web.page import render_error
@@ -28,6 +31,7 @@ def create_app(services: Services, desk_token: str) -> FastAPI:
     app.include_router(desk_routes.router)
     app.add_api_route("/health", _health, methods=["GET"])
     app.add_exception_handler(SpeedproofError, _refuse)
+    app.add_exception_handler(HTTPException, _refuse_route)
     return app
 
 
@@ -36,6 +40,17 @@ async def _health(request: Request) -> Response:
     services: Services = request.app.state.services
     told = {"ledger_no": services.ledger.last_no, "index_no": services.store.loaded_no()}
     return Response(json.dumps(told), media_type="application/json")
+
+
+async def _refuse_route(request: Request, error: Exception) -> Response:
+    """Answer what the framework itself refuses (no such route, no such method) like everything else."""
+    if not isinstance(error, HTTPException):
+        raise error
+    kind = NotFound if error.status_code == HTTPStatus.NOT_FOUND else BadRequest
+    answer = await _refuse(request, kind(str(error.detail)))
+    answer.status_code = error.status_code
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

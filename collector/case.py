@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from collector.errors import NotFound
+from collector.errors import BadRequest, NotFound
 from collector.findings import judge_line
 from collector.registry import Subscriber
 from collector.services import Services
@@ -20,7 +20,8 @@ def subscriber_of(services: Services, name: str) -> Subscriber:
 def case_of(services: Services, name: str, criterion: str | None = None) -> tuple[CaseView, list[RecordRow]]:
     """A subscriber's case by his own criterion (or another), and his measurements; as fresh as the ledger."""
     services.indexer.caught_up(services.registry.applied_no)
-    return case_in_index(services, name, criterion)
+    with services.indexer.held():  # counts, measurements and complaints of one moment
+        return case_in_index(services, name, criterion)
 
 
 def case_in_index(services: Services, name: str, criterion: str | None = None) -> tuple[CaseView, list[RecordRow]]:
@@ -31,9 +32,11 @@ def case_in_index(services: Services, name: str, criterion: str | None = None) -
     complaints = store.complaints(name)
     chosen = services.criteria.get(criterion or subscriber.criterion)
     if chosen is None:
-        raise NotFound(f"unknown criterion {criterion or subscriber.criterion!r}")
+        known = ", ".join(sorted(services.criteria))
+        raise BadRequest(f"unknown criterion {criterion or subscriber.criterion!r}; known are {known}")
     opened_us = complaints[0].received_us if complaints else None  # by our clock: the device's could be set back
     devices, counts = _devices(services, name)
+    plans = {row.dev: plan for row, plan in store.devices(name)}
     return (
         CaseView(
             subscriber=name,
@@ -44,7 +47,7 @@ def case_in_index(services: Services, name: str, criterion: str | None = None) -
             devices=devices,
             alarms=tuple(store.alarms(name)),
             counts=counts,
-            verdicts=tuple(judge_line(chosen, subscriber, rows, store.radio(name), opened_us)),
+            verdicts=tuple(judge_line(chosen, subscriber, rows, store.radio(name), plans, opened_us)),
         ),
         rows,
     )
@@ -57,10 +60,11 @@ def _devices(services: Services, name: str) -> tuple[tuple[DeviceRow, ...], dict
     rows = []
     now_us = services.clock.wall_us()
     for row, plan in services.store.devices(name):
-        slots = plan.ended_between(row.enrolled_us, now_us)
+        frozen_us = services.registry.devices[row.dev].frozen_us
+        slots = plan.ended_between(row.enrolled_us, now_us if frozen_us is None else frozen_us)
         scheduled += len(slots)
         missing += len(slots) - len(services.store.filled_slots(row.dev) & set(slots))
         lost += row.lost
-        rows.append(replace(row, frozen=services.registry.devices[row.dev].frozen))
+        rows.append(replace(row, frozen=frozen_us is not None))
     counts["signed"] = replace(counts["signed"], scheduled_slots=scheduled, missing_slots=missing, lost=lost)
     return tuple(rows), counts

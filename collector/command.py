@@ -6,14 +6,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from collector import desk
 from collector.config import Config
 from collector.enrol import Portal
-from collector.errors import AlreadyRunning, CollectorError
-from collector.services import Services
-from collector.up import DESK_FILE
+from collector.errors import AlreadyRunning, BadRequest, CollectorError
+from collector.services import DESK_FILE, Services
 
 _WAIT_S = 15
 _TIMEOUT_S = 600
@@ -61,7 +61,9 @@ class RemoteDesk:
             with opener.open(request, timeout=_TIMEOUT_S) as answer:
                 result: dict[str, Any] = json.load(answer)
         except urllib.error.HTTPError as error:
-            raise CommandFailed(_detail(error.read(), error.code)) from error
+            detail = _detail(error.read(), error.code)
+            kind = BadRequest if error.code == HTTPStatus.BAD_REQUEST else CommandFailed
+            raise kind(detail) from error
         except (OSError, ValueError) as error:
             raise CommandFailed(f"the running collector at {self._url} does not answer: {error}") from error
         return result

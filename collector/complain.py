@@ -2,7 +2,8 @@
 
 import asyncio
 
-from collector.ledger.frame import Draft, Entry, EntryKind
+from collector.ledger.frame import Draft, EntryKind
+from collector.registry import Noted
 from collector.services import Services
 from shared.complaint import Complaint, read_complaint
 from shared.dsse import read_envelope
@@ -19,7 +20,7 @@ class Complaints:
         self._services = services
         self._lock = asyncio.Lock()
 
-    async def take(self, line: bytes) -> tuple[Entry, bool]:
+    async def take(self, line: bytes) -> tuple[Noted, bool]:
         """Keep a complaint; raises a Refused naming the step. The second value: whether it is new."""
         registry = self._services.registry
         complaint = self._read(line)
@@ -31,7 +32,7 @@ class Complaints:
             draft = Draft(EntryKind.COMPLAINT, meta, line + b"\n")
             entry = await asyncio.wrap_future(self._services.ledger.append(draft))
             registry.apply(entry)
-            return entry, True
+            return Noted(entry.no, entry.at_us), True
 
     def _read(self, line: bytes) -> Complaint:
         try:

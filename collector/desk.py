@@ -12,7 +12,7 @@ from collector.evidence.bundle import make_evidence
 from collector.imports import keep_import
 from collector.lines import add_subscriber
 from collector.services import Services
-from collector.view import CaseView, RecordRow
+from collector.view import CaseView, Counts, RecordRow
 from collector.web.page import SubscriberLine
 from shared.enrolment import show_code
 
@@ -34,12 +34,10 @@ def page_of(services: Services, subscriber: str) -> tuple[CaseView, list[RecordR
 
 
 def all_lines(services: Services) -> list[SubscriberLine]:
-    """Every subscriber with the verdict over his signed measurements, in the order of their ids."""
-    cases = [case_of(services, name)[0] for name in sorted(services.registry.subscribers)]
-    return [
-        SubscriberLine(case.subscriber, verdict=case.verdicts[0].verdict, counts=case.counts["signed"])
-        for case in cases
-    ]
+    """Every subscriber with the counts of his signed measurements, in the order of their ids; nothing is judged here."""
+    services.indexer.caught_up(services.registry.applied_no)
+    names = sorted(services.registry.subscribers)
+    return [SubscriberLine(name, counts=services.store.counts(name).get("signed", Counts())) for name in names]
 
 
 def _text(told: Told, name: str) -> str:
@@ -76,7 +74,15 @@ def _import(services: Services, _: Portal, told: Told) -> Result:
         body = base64.b64decode(_text(told, "lines_b64"), validate=True)
     except ValueError as error:
         raise BadRequest("lines_b64 is not base64") from error
-    return keep_import(services, subscriber, _text(told, "format"), _text(told, "file"), _text(told, "sha256"), body)
+    return keep_import(
+        services,
+        subscriber,
+        _text(told, "format"),
+        _text(told, "file"),
+        _text(told, "sha256"),
+        _text(told, "reading"),
+        body,
+    )
 
 
 def _judge(services: Services, _: Portal, told: Told) -> Result:

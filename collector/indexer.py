@@ -4,8 +4,6 @@ import contextlib
 import logging
 import threading
 
-import duckdb
-
 from collector.errors import IndexLags
 from collector.ledger.tail import Tail
 from collector.ledger.writer import Ledger
@@ -29,7 +27,7 @@ class Indexer:
         self._wanted_no = 0
         self._changed = threading.Condition()
         self._stopping = False
-        self._loading = threading.Lock()
+        self._loading = threading.RLock()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -58,7 +56,7 @@ class Indexer:
             if not self._changed.wait_for(lambda: self._loaded_no >= no, timeout_s):
                 raise IndexLags(f"the index holds entries up to {self._loaded_no}, {no} was asked for; try again")
 
-    def held(self) -> threading.Lock:
+    def held(self) -> contextlib.AbstractContextManager[bool]:
         """Entered, keeps the index as it is: several questions are answered by one state; the ledger grows on."""
         return self._loading
 
@@ -86,7 +84,7 @@ class Indexer:
             try:
                 while not self._stopping and self._loaded_no < last_no:
                     self._load()
-            except (SpeedproofError, duckdb.Error, OSError):
+            except (SpeedproofError, OSError):
                 log.exception("the index could not be brought up to date; the ledger is not affected")
                 with self._changed:
                     self._changed.wait_for(lambda: self._stopping, _RETRY_S)
@@ -94,6 +92,7 @@ class Indexer:
 
     def _start_over(self) -> None:
         """Find the place in the ledger again; a store that cannot even be asked stays for the next try."""
-        with contextlib.suppress(SpeedproofError, duckdb.Error, OSError):
+        with contextlib.suppress(SpeedproofError, OSError), self._loading:
+            self._store.reopen()
             self._loaded_no = self._store.loaded_no()
             self._tail = Tail(self._ledger.folder, self._loaded_no)

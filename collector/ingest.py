@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
+from collector.errors import IndexUnusable
 from collector.ledger.frame import Draft, EntryKind
 from collector.services import Services
 from collector.verify import Accepted, Repeated, Verified, verify
@@ -52,7 +53,10 @@ class Ingest:
         if said.batch >= services.registry.devices[said.dev].head.batch:
             return None
         await asyncio.to_thread(services.indexer.caught_up, services.registry.applied_no)
-        return await asyncio.to_thread(services.store.accepted, said.dev, said.batch)
+        earlier = await asyncio.to_thread(services.store.accepted, said.dev, said.batch)
+        if earlier is None:  # the ledger has it: an index that lost a row must not pass for a forked chain
+            raise IndexUnusable(f"batch {said.batch} of this device is in the ledger and not in the index; rebuild it")
+        return earlier
 
     async def _keep(self, verified: Verified) -> bytes:
         opened, services = verified.opened, self._services
@@ -69,15 +73,16 @@ class Ingest:
         return receipt
 
     async def _keep_aside(self, opened: OpenedBatch, refusal: Refused) -> None:
-        """Keep a forking batch as evidence, once; a second batch of one number (step 11) also freezes the key."""
+        """Keep a forking batch as evidence, one of a kind; a second batch of one number (step 11) also freezes the key."""
         said, services = opened.said, self._services
-        if (said.dev, said.batch, opened.pae_sha256) in services.registry.refused:
+        freezes = refusal.step == 11  # noqa: PLR2004 - the step's number in FORMAT.md
+        if (said.dev, said.batch, freezes) in services.registry.refused:
             return
         meta: strictjson.JsonObject = {
             "batch": said.batch,
             "dev": said.dev,
             "error": refusal.error,
-            "freeze": refusal.step == 11,  # noqa: PLR2004 - the step's number in FORMAT.md
+            "freeze": freezes,
         }
         entry = await asyncio.wrap_future(services.ledger.append(Draft(EntryKind.REFUSED, meta, opened.body)))
         services.registry.apply(entry)

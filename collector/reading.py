@@ -8,7 +8,7 @@ from typing import Any
 
 from collector.errors import BadRequest
 from collector.importers.imported import FORMATS, in_entries
-from collector.importers.ucc import MAX_FILE_BYTES, Load, load_of, read_ucc
+from collector.importers.ucc import MAX_FILE_BYTES, ZONE, Load, load_of, read_ucc
 
 
 def read_measurements(kind: str, file: Path, load: str | None, zone: str | None) -> Iterator[dict[str, Any]]:
@@ -25,6 +25,11 @@ def read_measurements(kind: str, file: Path, load: str | None, zone: str | None)
         lines = list(read_ucc(data, chosen, zone) if zone else read_ucc(data, chosen))
     except BadRequest as error:
         raise BadRequest(f"{file.name}: {error}") from error
-    digest = hashlib.sha256(data).hexdigest()
+    told = {
+        "format": kind,
+        "file": file.name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "reading": f"load {chosen.value}, times in {zone or ZONE}",
+    }
     for body in in_entries(lines):
-        yield {"format": kind, "file": file.name, "sha256": digest, "lines_b64": base64.b64encode(body).decode()}
+        yield told | {"lines_b64": base64.b64encode(body).decode()}

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from collector.errors import LedgerDamaged
 from collector.ledger.frame import Entry, EntryKind
 from shared import statement
-from shared.batch import pae_sha256_of
 from shared.chain import START, Head
 from shared.dsse import b64_exact, read_envelope
 from shared.errors import FrozenKey, Malformed, Refused, UnknownKey
@@ -47,7 +46,7 @@ class Device:
     handle: str
     enrolment: bytes
     head: Head = START
-    frozen: bool = False
+    frozen_us: int | None = None  # since when nothing is taken from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,14 @@ def code_digest(code: str, salt: bytes) -> bytes:
     return hashlib.scrypt(code.encode(), salt=salt, **_SCRYPT)
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """That something was kept: its entry's number, and when (unix µs)."""
+
+    no: int
+    at_us: int
+
+
 @dataclass(slots=True)
 class Registry:
     """The state after the entries applied so far."""
@@ -77,9 +84,10 @@ class Registry:
     subscribers: dict[str, Subscriber] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
     codes: dict[str, OpenCode] = field(default_factory=dict)
-    complaints: dict[str, Entry] = field(default_factory=dict)
-    refused: set[tuple[str, int, str]] = field(default_factory=set)
-    imports: set[tuple[str, str]] = field(default_factory=set)
+    complaints: dict[str, Noted] = field(default_factory=dict)
+    refused: set[tuple[str, int, bool]] = field(default_factory=set)
+    imports: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    readings: dict[tuple[str, str], str] = field(default_factory=dict)
     applied_no: int = 0
 
     def key_of(self, key_id: str) -> PublicKey:
@@ -87,13 +95,13 @@ class Registry:
         device = self.devices.get(key_id)
         if device is None:
             raise UnknownKey(3, f"no device with key {key_id[:16]}… is enrolled here")
-        if device.frozen:
+        if device.frozen_us is not None:
             raise FrozenKey(3, "this key signed two different batches of one number; enrol the device anew")
         return device.key
 
-    def has_import(self, subscriber: str, body: bytes) -> bool:
-        """Whether this very body was imported for this subscriber before."""
-        return (subscriber, hashlib.sha256(body).hexdigest()) in self.imports
+    def has_import(self, subscriber: str, file_sha256: str, body: bytes) -> bool:
+        """Whether this very part of this file was imported for this subscriber before."""
+        return hashlib.sha256(body).hexdigest() in self.imports.get((subscriber, file_sha256), set())
 
     def apply(self, entry: Entry) -> None:
         """Take in one entry; raises LedgerDamaged if it says what cannot be."""
@@ -123,13 +131,16 @@ class Registry:
                 self.devices[dev] = replace(self.devices[dev], head=head)
             case EntryKind.REFUSED:
                 dev = statement.sha256_hex(entry.meta, "dev")
-                self.refused.add((dev, statement.integer(entry.meta, "batch"), pae_sha256_of(entry.body)))
-                if entry.meta.get("freeze"):
-                    self.devices[dev] = replace(self.devices[dev], frozen=True)
+                freezes = bool(entry.meta.get("freeze"))
+                self.refused.add((dev, statement.integer(entry.meta, "batch"), freezes))
+                if freezes:
+                    self.devices[dev] = replace(self.devices[dev], frozen_us=entry.at_us)
             case EntryKind.COMPLAINT:
-                self.complaints[read_envelope(entry.body[:-1]).pae_sha256] = entry
+                self.complaints[read_envelope(entry.body[:-1]).pae_sha256] = Noted(entry.no, entry.at_us)
             case EntryKind.IMPORT:
-                self.imports.add((statement.text(entry.meta, "subscriber"), hashlib.sha256(entry.body).hexdigest()))
+                file = (statement.text(entry.meta, "subscriber"), statement.text(entry.meta, "sha256"))
+                self.imports.setdefault(file, set()).add(hashlib.sha256(entry.body).hexdigest())
+                self.readings[file] = statement.text(entry.meta, "reading")
 
     def _enrol(self, entry: Entry) -> None:
         told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)

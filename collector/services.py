@@ -24,6 +24,7 @@ from collector.store.port import Store
 from shared.keys import FileKey
 
 INDEX = "index.duckdb"
+DESK_FILE = "desk.json"
 
 
 class FolderLock:
@@ -38,6 +39,9 @@ class FolderLock:
         except OSError as error:
             os.close(self._file)
             raise AlreadyRunning(f"a collector already runs over {data}") from error
+        (data / DESK_FILE).unlink(
+            missing_ok=True
+        )  # left by one that was killed: whoever listens there now is a stranger
 
     def close(self) -> None:
         """Let go of the folder."""

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -23,13 +24,11 @@ import uvicorn
 from collector.app import create_app
 from collector.config import Config
 from collector.errors import BadRequest, CollectorError
-from collector.services import Services
-
-DESK_FILE = "desk.json"
+from collector.services import DESK_FILE, Services
 
 
 class CannotStart(CollectorError):
-    """A port is taken, or the peer did not come up."""
+    """A port is taken, the peer did not come up, or it ended: without it every measurement would look like a dead line."""
 
 
 def run_up(config: Config, ready: Callable[[dict[str, object]], None]) -> None:
@@ -38,9 +37,9 @@ def run_up(config: Config, ready: Callable[[dict[str, object]], None]) -> None:
     with (
         contextlib.closing(Services.over_folder(config)) as services,
         _listening(config) as listener,
-        _peer(config) as peer,
+        _peer(config) as (peer, facts),
     ):
-        services.peer = _peer_facts(config, peer)
+        services.peer = _peer_facts(config, facts)
         token = desk_token(config.data)
         host, port = listener.getsockname()[:2]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -54,12 +53,23 @@ def run_up(config: Config, ready: Callable[[dict[str, object]], None]) -> None:
         )
         server = _Server(settings, lambda: _announce(config, url, token, services, ready))
         signal.signal(signal.SIGTERM, _stop)
+        threading.Thread(target=_stop_with, args=(peer, server), name="peer watch", daemon=True).start()
         try:
             server.run(sockets=[listener])
+            if peer.poll() is not None:
+                raise CannotStart(
+                    f"the peer ended by itself (exit code {peer.returncode}); see {config.data / 'peer.log'}"
+                )
         except (KeyboardInterrupt, SystemExit):
             pass
         finally:
             (config.data / DESK_FILE).unlink(missing_ok=True)
+
+
+def _stop_with(peer: "subprocess.Popen[bytes]", server: uvicorn.Server) -> None:
+    """End the server when the peer ends."""
+    peer.wait()
+    server.should_exit = True
 
 
 class _Server(uvicorn.Server):
@@ -121,7 +131,7 @@ def _listening(config: Config) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _peer(config: Config) -> Iterator[dict[str, str | int]]:
+def _peer(config: Config) -> Iterator[tuple["subprocess.Popen[bytes]", dict[str, str | int]]]:
     """The peer's process, and what it said when it was ready."""
     command = [sys.executable, "-m", "collector.peer", "--host", config.host, "--port", str(config.peer_port)]
     command += ["--key", str(config.data / "keys" / "peer.pem"), "--stop-with-stdin", "--no-faults"]
@@ -133,7 +143,7 @@ def _peer(config: Config) -> Iterator[dict[str, str | int]]:
         try:
             if process.stdout is None:
                 raise CannotStart("the peer has no output")
-            yield _ready_line(process.stdout, log)
+            yield process, _ready_line(process.stdout, log)
         finally:
             process.terminate()
             try:

@@ -33,6 +33,7 @@ class RecordRow:
     reason: str | None
     flaws: tuple[str, ...]
     network_type: str | None
+    received_us: int = 0  # when the collector had it
 
 
 @dataclass(frozen=True, slots=True)

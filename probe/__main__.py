@@ -149,7 +149,13 @@ def _run(home: Home, options: argparse.Namespace) -> int:
         uploader = _uploader(
             agent, lambda receipt: kept("batch %d: receipt %s", receipt.batch, receipt.pae_sha256[:16])
         )
-        asyncio.run(_until_told(run_agent(agent, uploader, options.plan, options.heavy_every)))
+        try:
+            asyncio.run(_until_told(run_agent(agent, uploader, options.plan, options.heavy_every)))
+        except BaseExceptionGroup as group:
+            ours, other = group.split(SpeedproofError)
+            if ours is None or other is not None:
+                raise
+            raise ours.exceptions[0] from group
         agent.seal_all()
     return WORKED
 

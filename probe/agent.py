@@ -23,6 +23,7 @@ from shared.strictjson import Json, JsonObject
 
 HEAVY = ("download", "upload")
 LIGHT = ("latency", "fetch")
+PEER_BUSY = 503  # HTTP: the peer has too many tests running
 ORDER = ("latency", "download", "upload", "fetch")
 NETWORK_TYPE = {"cellular": "mobile", "wifi": "wifi", "loopback": "none"}
 
@@ -113,7 +114,19 @@ def ended_as(method: str, measured: Measured, before: HostFacts, after: HostFact
     """The members of a measurement that ran: its own, its context, its flaws."""
     members: JsonObject = {name: _plain(value) for name, value in measured.members.items()}
     own_rx, own_tx = own_bytes(method, members)
-    found = flaws(before, after, own_rx, own_tx, took_us)
+    status = members.get("status")
+    if status == PEER_BUSY:
+        return {"ctx": context(before, after), "end": End.NOT_STARTED.value, "reason": "peer_busy", "status": status}
+    failure = members.get("failure")
+    found = flaws(
+        before,
+        after,
+        own_rx,
+        own_tx,
+        took_us,
+        failure if isinstance(failure, str) else None,
+        status if isinstance(status, int) else None,
+    )
     if found:
         members["flaws"] = list(found)
     return members | {"ctx": context(before, after), "end": measured.end}

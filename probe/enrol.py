@@ -1,10 +1,11 @@
 """Binding this device to a line: a key of its own, a one-time code, an answer that is checked before it is believed."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from probe.errors import EnrolRefused
+from probe.errors import EnrolRefused, StateUnusable
 from probe.home import Home, read_enrolled
 from probe.net.collector import Collector
 from probe.outbox import Outbox
@@ -52,6 +53,9 @@ async def enrol(
     if was_enrolled and not fresh and home.enrolled().collector.key_id != enrolled.collector.key_id:
         raise EnrolRefused("this device's key has a chain at another collector; enrol with --new-key")
     if fresh:
+        if home.outbox_file.exists():
+            with contextlib.suppress(StateUnusable):  # whole or damaged, it is set aside; closing folds its log into it
+                Outbox(home.outbox_file, lambda: chance(32)).close()
         home.start_anew()
     if fresh or not was_enrolled:
         Outbox(home.outbox_file, lambda: chance(32)).close()

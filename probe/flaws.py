@@ -13,6 +13,8 @@ acknowledgements fill it.
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.failure import Failure
+
 InterfaceKind = Literal["cellular", "wifi", "vpn", "loopback", "other"]
 
 LOADED_BYTES = 32_768  # above every latency train, below every transfer that deserves the name
@@ -54,9 +56,28 @@ FLAW_RULES: tuple[FlawRule, ...] = (
         comment="The radio between device and router may have been slower than the line.",
         source="Ne.Me.Sys",
     ),
+    FlawRule(
+        id="loopback",
+        threshold="the interface is the loopback",
+        comment="Probe and peer are on one machine: no line was measured at all.",
+        source="ours",
+    ),
+    FlawRule(
+        id="no_link",
+        threshold="before the test no interface had a way out",
+        comment="A cable out, airplane mode or a closed lid looks like a dead line; it is shown and not held against it.",
+        source="ours",
+    ),
+    FlawRule(
+        id="peer_fault",
+        threshold="the peer refused the connection, or answered with a status of 500 or above",
+        comment="The way to the peer worked and the peer did not: its fault and not the line's.",
+        source="ours",
+    ),
 )
 
 FOREIGN_PER_CENT = 10
+SERVER_ERROR = 500
 IDLE_DOWN_BPS = 64_000
 IDLE_UP_BPS = 32_000
 BUSY_PER_MILLE = 850
@@ -112,7 +133,15 @@ def _cross_traffic(before: HostFacts, after: HostFacts, own_rx_bytes: int, own_t
     return down or _foreign_rate(tx_bytes, own_tx_bytes, dur_us, IDLE_UP_BPS)
 
 
-def flaws(before: HostFacts, after: HostFacts, own_rx_bytes: int, own_tx_bytes: int, dur_us: int) -> tuple[str, ...]:
+def flaws(
+    before: HostFacts,
+    after: HostFacts,
+    own_rx_bytes: int,
+    own_tx_bytes: int,
+    dur_us: int,
+    failure: str | None = None,
+    status: int | None = None,
+) -> tuple[str, ...]:
     """Name the flaws of a measurement, in the order of the rows."""
     busy_per_mille = cpu_busy_per_mille(before, after)
     found = {
@@ -120,5 +149,8 @@ def flaws(before: HostFacts, after: HostFacts, own_rx_bytes: int, own_tx_bytes: 
         "cpu_busy": busy_per_mille is not None and busy_per_mille > BUSY_PER_MILLE,
         "link_changed": before.interface != after.interface,
         "wifi": "wifi" in {before.kind, after.kind},
+        "loopback": "loopback" in {before.kind, after.kind},
+        "no_link": before.interface is None,
+        "peer_fault": failure == Failure.CONNECTION_REFUSED or (status is not None and status >= SERVER_ERROR),
     }
     return tuple(rule.id for rule in FLAW_RULES if found[rule.id])

@@ -91,6 +91,8 @@ class Home:
                 return self.key()
         except NotEnrolled:
             pass
+        if fresh and (self.folder / _NEXT_KEY).exists():  # an answer was lost on the way: the same key asks again
+            return FileKey.from_pem((self.folder / _NEXT_KEY).read_bytes())
         key = FileKey.generate()
         self.write(_NEXT_KEY if fresh else _KEY, key.to_pem())
         return key

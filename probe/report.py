@@ -16,6 +16,9 @@ FLAWS = {
     "cpu_busy": "this device was busy",
     "link_changed": "the link changed meanwhile",
     "wifi": "over Wi-Fi, not the mobile line itself",
+    "loopback": "this machine itself, no line",
+    "no_link": "there was no connection",
+    "peer_fault": "the measurement server's fault",
 }
 
 

@@ -30,11 +30,12 @@ async def run_agent(agent: Agent, uploader: Uploader, plan: str, heavy_every: in
     fresh = asyncio.Event()
     fresh.set()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_measure(agent, plan, heavy_every, fresh))
-        tasks.create_task(_send(uploader, fresh))
+        line = asyncio.Lock()  # what is sent while a test runs would be measured as somebody else's traffic
+        tasks.create_task(_measure(agent, plan, heavy_every, fresh, line))
+        tasks.create_task(_send(uploader, fresh, line))
 
 
-async def _measure(agent: Agent, plan: str, heavy_every: int, fresh: asyncio.Event) -> None:
+async def _measure(agent: Agent, plan: str, heavy_every: int, fresh: asyncio.Event, line: asyncio.Lock) -> None:
     dev = agent.signer.public.key_id
     schedule = Schedule(agent.enrolled.slots, schedule_key(agent.outbox.seed), dev, heavy_every)
     done = deque(_slots_of(agent.outbox.recent()), _KEEP_SLOTS)  # the clock may have been set back while we were away
@@ -45,7 +46,8 @@ async def _measure(agent: Agent, plan: str, heavy_every: int, fresh: asyncio.Eve
         if now_us < due.at_us or agent.enrolled.slots.slot_at(now_us) != due.slot:
             continue  # the clock jumped, or the machine slept over it: the slot is missing, and shows as missing
         try:
-            await measure_slot(agent, due, plan)
+            async with line:
+                await measure_slot(agent, due, plan)
         except StateUnusable:
             log.exception("nothing was measured in slot %d", due.slot)
             await asyncio.sleep(_DISK_PAUSE_S)
@@ -84,12 +86,12 @@ def plan_for(method: str, plan: str) -> str:
     return {"latency": "standard" if plan == "standard" else "quick", "fetch": "small"}.get(method, plan)
 
 
-async def _send(uploader: Uploader, fresh: asyncio.Event) -> None:
+async def _send(uploader: Uploader, fresh: asyncio.Event, line: asyncio.Lock) -> None:
     backoff, tries = Backoff(), 0
     while True:
         fresh.clear()  # before looking: what is sealed while we send must wake us again
         try:
-            outcome = await uploader.send_all()
+            outcome = await uploader.send_all(line)
         except StateUnusable as error:
             outcome = Later(str(error))  # what was not noted as sent is sent again, and answered with the same receipt
         if outcome is None:

@@ -9,6 +9,7 @@ What an answer means is decided here, purely; the sending is `probe.net.collecto
 """
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from probe.errors import CollectorSilent
@@ -88,17 +89,21 @@ class Uploader:
         self._key = key
         self._kept = kept
 
-    async def send_all(self) -> Later | Blocked | None:
-        """Send until nothing waits (None) or something is in the way (Later or Blocked)."""
-        trouble = await self._send_batches()
+    async def send_all(self, line: AbstractAsyncContextManager[object] | None = None) -> Later | Blocked | None:
+        """Send until nothing waits (None) or something is in the way (Later or Blocked).
+
+        `line` is held while one batch is on its way, so that sending and measuring take turns.
+        """
+        trouble = await self._send_batches(line or nullcontext())
         if isinstance(trouble, Later):
             return trouble
         words = await self.send_complaints()  # what a person says is not held back by a batch that is refused
         return trouble or words
 
-    async def _send_batches(self) -> Later | Blocked | None:
+    async def _send_batches(self, line: AbstractAsyncContextManager[object]) -> Later | Blocked | None:
         while waiting := self._outbox.oldest_unsent():
-            outcome = await self._send(waiting)
+            async with line:
+                outcome = await self._send(waiting)
             if not isinstance(outcome, Kept):
                 return outcome
             self._outbox.receipted(waiting.batch, outcome.line, outcome.receipt.received_us)

@@ -42,7 +42,8 @@ def main() -> int:
         print(f"this step did not work: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 0
+        print("interrupted before the verdict", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -187,7 +188,7 @@ def _stay(options: argparse.Namespace, page: str) -> None:
         f"evidence file: .venv/bin/speedproof-collector evidence {options.subscriber} --out evidence.zip --data {options.data}/collector"
     )
     print("Ctrl-C ends it; the next start goes on from here.", flush=True)
-    log = options.data / "probe.log"
+    log, ended = options.data / "probe.log", threading.Event()
     with (
         log.open("ab") as output,
         subprocess.Popen(
@@ -195,7 +196,9 @@ def _stay(options: argparse.Namespace, page: str) -> None:
         ) as process,
     ):
         try:
-            threading.Event().wait()
+            while process.poll() is None:
+                ended.wait(1)
+            print(f"the probe ended by itself; see {log}", file=sys.stderr)
         except KeyboardInterrupt:
             print(f"\nstopped; everything is kept in {options.data}, the page was {page.partition('?')[0]}")
         finally:

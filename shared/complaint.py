@@ -37,7 +37,10 @@ def make_complaint(text: str, wall_us: int, signer: Signer) -> bytes:
         raise Malformed(f"a complaint has at most {MAX_TEXT_BYTES} bytes, this one has {len(data)}")
     predicate: JsonObject = {"dev": signer.public.key_id, "text": words, "wall_us": wall_us}
     told = Statement(Kind.COMPLAINT, SUBJECT, hashlib.sha256(data).hexdigest(), predicate)
-    return dsse.seal(told.encode(), signer)
+    line = dsse.seal(told.encode(), signer)
+    if len(line) > dsse.MAX_ENVELOPE_BYTES:
+        raise Malformed("a complaint with so many unusual characters cannot be sent")
+    return line
 
 
 def read_complaint(envelope: Envelope, key: PublicKey) -> Complaint:

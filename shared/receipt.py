@@ -40,7 +40,10 @@ def make_receipt(opened: OpenedBatch, received_us: int, collector: Signer) -> by
 
 def read_receipt(line: bytes, collector: PublicKey, pae_sha256: str) -> Receipt:
     """Read a receipt line; raises Malformed unless this collector signed it for this very batch."""
-    told = statement.read_statement(dsse.read_envelope(line).verified_by(collector), Kind.RECEIPT)
+    envelope = dsse.read_envelope(line)
+    if envelope.key_id != collector.key_id:
+        raise Malformed("the receipt is signed with another key")
+    told = statement.read_statement(envelope.verified_by(collector), Kind.RECEIPT)
     if told.subject_name != SUBJECT or told.subject_sha256 != pae_sha256:
         raise Malformed("the receipt is for another batch")
     if told.predicate.get("collector") != collector.key_id:

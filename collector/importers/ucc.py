@@ -4,8 +4,9 @@ Each line of the log becomes one measurement of method `passive`, and one more o
 ended in that second. What is decided here, and why:
 
 - A bitrate is what the whole phone happened to move. It says something about the line only where the phone was loading
-  as fast as it could: in the data set's own layout, the files under `Download/`. Elsewhere it carries the flaw
-  `demand_unknown`, which every criterion leaves out; an idle second (state I, nothing moved) was *not started*.
+  as fast as it could: in the data set's own layout, the files under `Download/Static` and `Download/Driving`. Elsewhere
+  it carries the flaw `demand_unknown`, which every criterion leaves out; an idle second (state I, nothing moved) was
+  *not started*.
 - A group of pings that was lost as a whole is a failed measurement. `-` means that no ping ran: nothing.
 - All network modes are kept: a customer's failure is often the phone fallen back to 3G.
 - Sentinels (`-`, RSRP -200, 2147483647, neighbours below -150 dBm or -100 dB) are absent, not values. Cell identities in
@@ -57,8 +58,11 @@ class Load(StrEnum):
 
 
 def load_of(parts: tuple[str, ...]) -> Load:
-    """What the data set's layout says by a file's folders: application, then Static or Driving."""
-    return Load.LOADED if "Download" in parts else Load.UNKNOWN
+    """What the data set's layout says by a file's folders: application, then Static or Driving, then the file.
+
+    A folder that merely happens to be called Download says nothing.
+    """
+    return Load.LOADED if parts[-3:-1] in (("Download", "Static"), ("Download", "Driving")) else Load.UNKNOWN
 
 
 def read_ucc(data: bytes, load: Load, zone: str = ZONE) -> Iterator[bytes]:

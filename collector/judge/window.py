@@ -3,7 +3,9 @@
 A rule made for one campaign, run over every window that could be cut from a long series, would meet
 something almost surely. So the window is the first complete campaign that starts at or after the complaint,
 and the number of starts tried is shown. Complete means that the completeness conditions hold over what the
-rule counts; validity of the set and results play no part.
+rule counts. A set that is complete but void (a test without a location, say) is measured again, as the rules
+themselves have it: the next one is looked for, and only if there is none is the void one shown. Results play
+no part.
 """
 
 from bisect import bisect_left, bisect_right
@@ -66,13 +68,19 @@ class _Candidate:
 def _first_complete(criterion: Criterion, case: Case, *, last_first: bool) -> tuple[Window | None, int]:
     whole = sort_out(criterion.leave_outs, case)
     tried = 0
+    void: _Candidate | None = None
     for one in _candidates(criterion, case, whole, last_first=last_first):
         tried += 1
         if all(condition.answer(one.tally).holds for condition in criterion.completeness):
-            chosen = {placed.sample for placed in one.tally.counted}
-            others = {placed.sample for placed in whole.counted} - chosen
-            return Window(_cut(case, one, others), complete=True, starts_tried=tried), tried
-    return None, tried
+            if all(rule.answer(one.tally).holds for rule in criterion.voids):
+                return _window(case, whole, one, tried), tried
+            void = void or one
+    return (None if void is None else _window(case, whole, void, tried)), tried
+
+
+def _window(case: Case, whole: Tally, chosen: _Candidate, tried: int) -> Window:
+    others = {placed.sample for placed in whole.counted} - {placed.sample for placed in chosen.tally.counted}
+    return Window(_cut(case, chosen, others), complete=True, starts_tried=tried)
 
 
 def _candidates(criterion: Criterion, case: Case, whole: Tally, *, last_first: bool) -> Iterator[_Candidate]:

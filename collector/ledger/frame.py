@@ -104,6 +104,11 @@ def header_no(line: bytes) -> int:
     return statement.integer(_header(line.rstrip(b"\n")), "no", 1)
 
 
+def body_bytes(line: bytes) -> int:
+    """The length of the body behind a header line (with its LF); raises Malformed."""
+    return min(statement.integer(_header(line.rstrip(b"\n")), "bytes", 1), MAX_BODY_BYTES)
+
+
 def _header(line: bytes) -> JsonObject:
     if not line.startswith(b" "):
         raise Malformed("not a header line")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.errors import LedgerDamaged
-from collector.ledger.frame import MAX_BODY_BYTES, MAX_HEADER_BYTES, Entry, header_no, read_frame
+from collector.ledger.frame import MAX_HEADER_BYTES, Entry, body_bytes, header_no, read_frame
 from shared.errors import Malformed
 from shared.strictjson import MAX_INTEGER
 
@@ -142,7 +142,8 @@ def read_at(folder: Path, segment: str, offset: int) -> Entry:
     try:
         with (folder / segment).open("rb") as file:
             file.seek(offset)
-            data = file.read(MAX_BODY_BYTES + MAX_HEADER_BYTES + 2)
+            header = file.readline(MAX_HEADER_BYTES)
+            data = header + file.read(body_bytes(header))
         entry, _ = read_frame(data, 0, segment)
     except (OSError, Malformed) as error:
         raise LedgerDamaged(f"{segment} at byte {offset}: {error}") from error

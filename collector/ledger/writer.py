@@ -115,7 +115,7 @@ class Ledger:
                 self._place = replace(self._place, offset=self._place.offset + len(frame), no=self._place.no + 1)
             _write_all(self._file, b"".join(frames))
             os.fdatasync(self._file)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - the top of this thread: every waiter must hear of it
             same = self._place.segment == before.segment
             self._undo(Place(self._place.segment, before.offset if same else 0, before.no))
             for _, future in group:

@@ -1,8 +1,9 @@
 """The index in one DuckDB file: one writer, a cursor per reader, everything in it can be made anew from the ledger."""
 
+import contextlib
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -38,25 +39,28 @@ class DuckStore:
         """
         self._subscriber_of = subscriber_of
         self._lock = threading.Lock()
+        self._path = str(path) if path else ":memory:"
+        self._writer = self._open()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
         try:
-            self._writer = duckdb.connect(str(path) if path else ":memory:", config=dict(_SETTINGS))
-            self._migrate()
+            writer = duckdb.connect(self._path, config=dict(_SETTINGS))
+            _migrate(writer)
         except duckdb.Error as error:
             raise IndexUnusable(f"the index cannot be opened ({error}); `rebuild` makes it anew") from error
+        return writer
+
+    def reopen(self) -> None:
+        """Let go of the file and open it again: the only cure after DuckDB has given an instance up (a full disk)."""
+        with self._lock:
+            with contextlib.suppress(duckdb.Error):
+                self._writer.close()
+            self._writer = self._open()
 
     def close(self) -> None:
         """Write what is in the WAL into the file and close it."""
         with self._lock:
             self._writer.close()
-
-    def _migrate(self) -> None:
-        self._writer.execute("CREATE TABLE IF NOT EXISTS migration (no INTEGER NOT NULL)")
-        applied = {row[0] for row in self._writer.execute("SELECT no FROM migration").fetchall()}
-        for no, sql in queries.migrations():
-            if no not in applied:
-                with _transaction(self._writer):
-                    self._writer.execute(sql)
-                    self._writer.execute("INSERT INTO migration VALUES (?)", [no])
 
     def loaded_no(self) -> int:
         """The number of the newest ledger entry in the index."""
@@ -64,7 +68,7 @@ class DuckStore:
 
     def load(self, entries: Sequence[Entry]) -> None:
         """Take in ledger entries, in order and exactly once: those loaded before are passed over."""
-        with self._lock:
+        with self._lock, _named():
             loaded = int(self._writer.execute(queries.LOADED_NO).fetchall()[0][0])
             fresh = [entry for entry in entries if entry.no > loaded]
             if not fresh:
@@ -134,8 +138,28 @@ class DuckStore:
         return {row[0]: (row[1], row[2]) for row in self._rows(queries.DIGEST)}
 
     def _rows(self, sql: str, values: object = None) -> list[tuple[Any, ...]]:
-        with self._writer.cursor() as cursor:
+        with _named(), self._writer.cursor() as cursor:
             return cursor.execute(sql, values).fetchall()
+
+
+def _migrate(writer: duckdb.DuckDBPyConnection) -> None:
+    """Bring a file to the newest migration."""
+    writer.execute("CREATE TABLE IF NOT EXISTS migration (no INTEGER NOT NULL)")
+    applied = {row[0] for row in writer.execute("SELECT no FROM migration").fetchall()}
+    for no, sql in queries.migrations():
+        if no not in applied:
+            with _transaction(writer):
+                writer.execute(sql)
+                writer.execute("INSERT INTO migration VALUES (?)", [no])
+
+
+@contextlib.contextmanager
+def _named() -> Iterator[None]:
+    """The engine's errors as ours."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise IndexUnusable(f"the index does not answer: {error}") from error
 
 
 class _transaction:  # noqa: N801 - reads as a verb
@@ -148,4 +172,8 @@ class _transaction:  # noqa: N801 - reads as a verb
         self._connection.execute("BEGIN")
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._connection.execute("ROLLBACK" if kind else "COMMIT")
+        if kind is None:
+            self._connection.execute("COMMIT")
+            return
+        with contextlib.suppress(duckdb.Error):  # an instance that was given up cannot even do this
+            self._connection.execute("ROLLBACK")

@@ -58,5 +58,8 @@ class Store(Protocol):
     def digest(self) -> dict[str, tuple[int, str]]:
         """Rows and a digest over them, by table."""
 
+    def reopen(self) -> None:
+        """Start the engine over after it has failed; raises IndexUnusable if that does not help."""
+
     def close(self) -> None:
         """Let go of the engine."""

@@ -14,7 +14,9 @@ from shared.statement import Kind
 from shared.strictjson import JsonObject, encode
 
 Row: TypeAlias = dict[str, object]
-DIRECTION = {"download": "down", "upload": "up", "latency": "round_trip", "passive": "down", "ping": "round_trip"}
+DIRECTION = {"download": "down", "upload": "up", "latency": "round_trip"}
+IMPORTED_DIRECTION = {"passive": "down", "ping": "round_trip"}
+MOST_BPS = 10**15  # a thousand Tbit/s: no line; a figure above it is none
 MOBILE = {"5G", "NR", "LTE", "HSPA+", "HSUPA", "HSDPA", "HSPA", "UMTS", "EDGE", "GPRS"}
 
 
@@ -91,6 +93,10 @@ def _batch(rows: Rows, entry: Entry, subscriber: str) -> None:
         rows.record.append(
             _record(entry, record)
             | {
+                "direction": DIRECTION.get(record.method),
+                "rate_bps": _plausible(kpi.rate_bps(record)),
+                "rtt_us": kpi.rtt_median_us(record),
+                "loss_pm": kpi.loss_per_mille(record),
                 "subscriber": subscriber,
                 "provenance": "signed",
                 "dev": said.dev,
@@ -106,6 +112,10 @@ def _imported(rows: Rows, entry: Entry) -> None:
         rows.record.append(
             _record(entry, record)
             | {
+                "direction": IMPORTED_DIRECTION.get(record.method),
+                "rate_bps": _plausible(record.integer("rate_bps")),
+                "rtt_us": kpi.rtt_median_us(record),
+                "loss_pm": record.integer("loss_pm"),
                 "subscriber": statement.text(entry.meta, "subscriber"),
                 "provenance": "imported",
                 "dev": statement.text(entry.meta, "format"),
@@ -123,11 +133,7 @@ def _record(entry: Entry, record: Record) -> Row:
         "at_us": record.integer("wall_us") or 0,
         "received_us": entry.at_us,
         "method": record.method,
-        "direction": DIRECTION.get(record.method),
         "end": end.value if end else "unknown",
-        "rate_bps": record.integer("rate_bps") if record.method == "passive" else kpi.rate_bps(record),
-        "rtt_us": kpi.rtt_median_us(record),
-        "loss_pm": record.integer("loss_pm") if record.method == "ping" else kpi.loss_per_mille(record),
         "received_bytes": record.integer("received_bytes"),
         "dur_us": record.integer("dur_us"),
         "failure": record.text("failure"),
@@ -137,6 +143,10 @@ def _record(entry: Entry, record: Record) -> Row:
         "network_type": _network_type(record),
         "line": record.line.decode(),
     }
+
+
+def _plausible(rate_bps: int | None) -> int | None:
+    return rate_bps if rate_bps is not None and 0 <= rate_bps <= MOST_BPS else None
 
 
 def _network_type(record: Record) -> str | None:

@@ -98,6 +98,7 @@ STAGES: Final[Mapping[str, str]] = MappingProxyType(
 REASONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "could_not_run": "it could not be tried",
+        "peer_busy": "the measurement server was busy",
         "battery_low": "the battery was low",
         "budget": "data budget used up",
         "budget_month": "monthly data budget used up",
@@ -120,6 +121,8 @@ FLAWS: Final[Mapping[str, str]] = MappingProxyType(
         "network_changed": "the mobile network changed on the way",
         "wifi": "measured over Wi-Fi",
         "by_hand": "started by hand",
+        "loopback": "probe and server were on one machine",
+        "no_link": "the device had no connection",
         "demand_unknown": "not known how much was asked for",
         "peer_fault": "the measurement server had a fault",
         "vpn": "a VPN was on",
@@ -136,6 +139,11 @@ LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
         "outside_window": "outside the window",
         "not_finished": "not finished",
         "aborted": "broken off",
+        "by_hand": "started by hand",
+        "slot_mismatch": "dated outside their slot",
+        "slot_repeated": "a second time in one slot",
+        "clock_ahead": "dated after they arrived",
+        "no_figure": "without a result in it",
     }
 )
 METHODS: Final[Mapping[str, str]] = MappingProxyType(

@@ -33,6 +33,8 @@ REFUSALS: tuple[type[Exception], ...] = (
     *((psutil.Error,) if psutil is not None else ()),
 )
 IDLE_FIELDS = ("idle", "iowait")
+SOMEWHERE = ("192.0.2.1", 9)  # RFC 5737: nobody is there, and nothing is sent
+SOMEWHERE_IPV6 = ("2001:db8::1", 9)  # RFC 3849
 COUNTED_TWICE_FIELDS = ("guest", "guest_nice")  # Linux counts a guest's time as its host's too
 
 
@@ -80,17 +82,28 @@ def snapshot(interface: str | None) -> HostFacts:
 
 
 def interface_to(host: str, port: int) -> str | None:
-    """Name the interface by which packets to a host leave now; sends nothing, but may look up a name."""
+    """Name the interface by which packets to a host leave now; sends nothing, but may look up a name.
+
+    A name that cannot be looked up says nothing about the link: then it is the interface by which anything would leave.
+    """
     try:
-        family, kind, _protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-        with socket.socket(family, kind) as sock:
-            sock.connect(address)
-            source = sock.getsockname()[0]
+        family, _kind, _protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        source = _source(family, address)
     except OSError:
-        return None
-    if psutil is None:
+        source = _source(socket.AF_INET, SOMEWHERE) or _source(socket.AF_INET6, SOMEWHERE_IPV6)
+    if source is None or psutil is None:
         return None
     for name, addresses in (_told(psutil.net_if_addrs) or {}).items():
         if any(address.address.partition("%")[0] == source for address in addresses):
             return str(name)
     return None
+
+
+def _source(family: int, address: tuple[str | int, ...] | tuple[int, bytes]) -> str | None:
+    """The address packets to there would leave from; None if there is no way. Connecting UDP sends nothing."""
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect(address)
+            return str(sock.getsockname()[0])
+    except OSError:
+        return None

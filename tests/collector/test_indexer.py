@@ -3,7 +3,6 @@
 import threading
 from pathlib import Path
 
-import duckdb
 import pytest
 from fakes.clock import FakeClock
 from fakes.device import Device
@@ -11,7 +10,7 @@ from fakes.entries import kept
 from fakes.history import History
 from fakes.served import Served
 
-from collector.errors import IndexLags
+from collector.errors import IndexLags, IndexUnusable
 from collector.indexer import Indexer
 from collector.ledger.frame import Draft, EntryKind
 from collector.ledger.writer import Ledger
@@ -32,7 +31,7 @@ def test_a_load_that_fails_is_tried_again(
 ) -> None:
     """An index in trouble is logged, tried again, and in the end the same; the ledger takes everything meanwhile."""
     monkeypatch.setattr("collector.indexer._RETRY_S", 0.02)
-    troubles = [duckdb.IOException("no space"), OSError(28, "no space"), Malformed("not understood")]
+    troubles = [IndexUnusable("no space"), OSError(28, "no space"), Malformed("not understood")]
     real = services.store.load
 
     def load(entries: object) -> None:

@@ -346,7 +346,7 @@ def test_own_vectors(served: Served, state: str) -> None:
         devices.update(at_start)
         for key_name, said in standing.items():
             if said == "frozen":
-                devices[keys[key_name].key_id] = replace(at_start[keys[key_name].key_id], frozen=True)
+                devices[keys[key_name].key_id] = replace(at_start[keys[key_name].key_id], frozen_us=1)
         answer = served.post_batch((OWN_VECTORS / "bad" / name / "batch.ndjson").read_bytes())
         if expect["error"] == "repeat":
             assert (answer.status, answer.body) == (200, first[before["expect"]["batch"] - 1].body), name

@@ -33,9 +33,9 @@ def test_registry_is_a_fold(services: Services) -> None:
     for name in ("subscribers", "codes", "refused", "imports", "applied_no"):
         assert getattr(again, name) == getattr(services.registry, name), name
     assert {
-        dev: (one.subscriber, one.head, one.frozen, one.enrolment, one.plan) for dev, one in again.devices.items()
+        dev: (one.subscriber, one.head, one.frozen_us, one.enrolment, one.plan) for dev, one in again.devices.items()
     } == {
-        dev: (one.subscriber, one.head, one.frozen, one.enrolment, one.plan)
+        dev: (one.subscriber, one.head, one.frozen_us, one.enrolment, one.plan)
         for dev, one in services.registry.devices.items()
     }
     assert {key: entry.no for key, entry in again.complaints.items()} == {
@@ -68,7 +68,8 @@ def test_restart_goes_on(config: Config, clock: FakeClock) -> None:
         (EntryKind.ENROLMENT, {}, b"{}\n"),
         (EntryKind.BATCH, {"dev": "0" * 64, "batch": 0, "last_seq": 0, "head": "0" * 64}, b"x\n"),
         (EntryKind.BATCH, {}, b"x\n"),
-        (EntryKind.REFUSED, {"dev": "0" * 64, "batch": 0}, b"x\n"),
+        (EntryKind.REFUSED, {"dev": "0" * 64, "batch": 0, "freeze": True}, b"x\n"),
+        (EntryKind.REFUSED, {"batch": 0}, b"x\n"),
         (EntryKind.COMPLAINT, {}, b"x\n"),
         (EntryKind.IMPORT, {}, b"x\n"),
     ],

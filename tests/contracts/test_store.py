@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
 import pytest
 from fakes.clock import FakeClock
 from fakes.history import History
@@ -17,6 +16,7 @@ from strategies import record_members
 
 from collector.case import case_of
 from collector.config import Config
+from collector.errors import IndexUnusable
 from collector.ledger.frame import Entry, EntryKind
 from collector.ledger.segments import read_at, read_entries
 from collector.registry import Registry
@@ -188,7 +188,7 @@ def test_all_or_nothing(
         before = store.digest()
         with monkeypatch.context() as patch:
             patch.setattr(f"collector.store.queries.{failing}", "INSERT INTO no_such_table VALUES (?)")
-            with pytest.raises(duckdb.Error):
+            with pytest.raises(IndexUnusable):
                 store.load(entries)
         assert (store.digest(), store.loaded_no()) == (before, 2)
         store.load(entries)
@@ -245,7 +245,7 @@ def happen(history: History, happened: Sequence[tuple[str, int, list[JsonObject]
     history.device("line-0")
     for kind, number, records in happened:
         device = history.devices[number % len(history.devices)]
-        frozen = history.services.registry.devices[device.dev].frozen
+        frozen = history.services.registry.devices[device.dev].frozen_us
         match kind:
             case "device":
                 history.device(f"line-{number}")

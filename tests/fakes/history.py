@@ -59,7 +59,7 @@ class History:
         """Measurements somebody else took."""
         body = b"".join(write_record({**record, "seq": number}) for number, record in enumerate(records))
         subscriber = self.services.registry.subscribers[self.line(line)]
-        keep_import(self.services, subscriber, "ucc", "log.csv", hashlib.sha256(body).hexdigest(), body)
+        keep_import(self.services, subscriber, "ucc", "log.csv", hashlib.sha256(body).hexdigest(), "as it is", body)
 
     def eventful(self) -> None:
         """Something of everything: two lines, three devices, losses, both kinds of fork, complaints, an import."""

@@ -287,14 +287,21 @@ WRONG_TOLD: list[tuple[str, dict[str, Any], int, str]] = [
     ("case_show", {"subscriber": ["anna"]}, 400, "bad_request"),
     ("case_show", {"subscriber": "../anna"}, 404, "not_found"),
     ("judge", {"subscriber": "nobody"}, 404, "not_found"),
-    ("judge", {"subscriber": "anna", "criterion": "no-such-rule"}, 404, "not_found"),
+    ("judge", {"subscriber": "anna", "criterion": "no-such-rule"}, 400, "bad_request"),
     ("code", {"subscriber": "nobody"}, 404, "not_found"),
     ("evidence", {"subscriber": "nobody"}, 404, "not_found"),
     ("import", {"subscriber": "nobody"}, 404, "not_found"),
     ("import", {"subscriber": "anna"}, 400, "bad_request"),
     ("import", {"subscriber": "anna", "lines_b64": "?"}, 400, "bad_request"),
 ]
-IMPORT = {"subscriber": "anna", "format": "ucc", "file": "log.csv", "sha256": "0" * 64, "lines_b64": "eyJzZXEiOjB9Cg=="}
+IMPORT = {
+    "subscriber": "anna",
+    "format": "ucc",
+    "file": "log.csv",
+    "sha256": "0" * 64,
+    "reading": "as it is",
+    "lines_b64": "eyJzZXEiOjB9Cg==",
+}
 WRONG_IMPORT: list[dict[str, Any]] = [
     {"format": "xls"},
     {"format": "u" * 100_000},

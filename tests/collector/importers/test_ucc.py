@@ -303,9 +303,9 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service
         for file in files:
             for part in read_measurements("ucc", file, None, None):
                 body = _body(part)
-                kept = keep_import(services, subscriber, "ucc", part["file"], part["sha256"], body)
+                kept = keep_import(services, subscriber, "ucc", part["file"], part["sha256"], part["reading"], body)
                 assert kept["kept"] == kept["lines"]
-                again = keep_import(services, subscriber, "ucc", part["file"], part["sha256"], body)
+                again = keep_import(services, subscriber, "ucc", part["file"], part["sha256"], part["reading"], body)
                 assert again["kept"] == 0
                 found += [json.loads(line) for line in body.splitlines()]
         services.indexer.catch_up()
