@@ -13,7 +13,7 @@ from probe.measure.outcome import CouldNotRun, Measured, Progress
 from probe.net.address import PeerAddress
 from probe.net.chance import Chance
 from probe.outbox import Outbox
-from probe.platform.host import interface_to, snapshot
+from probe.platform.host import facts_on_the_way_to
 from probe.seal import seal
 from shared import strictjson
 from shared.batch import boot_name
@@ -107,7 +107,7 @@ class Agent:
 
 def _host_facts(peer: PeerAddress) -> HostFacts:
     """The host now; in a thread of its own, because a name may have to be looked up for the route."""
-    return snapshot(interface_to(peer.udp_host, peer.udp_port))
+    return facts_on_the_way_to(peer.udp_host, peer.udp_port)
 
 
 def ended_as(method: str, measured: Measured, before: HostFacts, after: HostFacts, took_us: int) -> JsonObject:

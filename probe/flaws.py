@@ -64,7 +64,7 @@ FLAW_RULES: tuple[FlawRule, ...] = (
     ),
     FlawRule(
         id="no_link",
-        threshold="before the test no interface had a way out",
+        threshold="before the test there was no way to the peer, by no interface",
         comment="A cable out, airplane mode or a closed lid looks like a dead line; it is shown and not held against it.",
         source="ours",
     ),
@@ -95,6 +95,7 @@ class HostFacts:
     cpu_total_us: int | None = None
     load_per_mille: int | None = None
     memory_available_bytes: int | None = None
+    has_way: bool = True
 
 
 def _grown(before: int | None, after: int | None) -> int | None:
@@ -150,7 +151,7 @@ def flaws(
         "link_changed": before.interface != after.interface,
         "wifi": "wifi" in {before.kind, after.kind},
         "loopback": "loopback" in {before.kind, after.kind},
-        "no_link": before.interface is None,
+        "no_link": not before.has_way,
         "peer_fault": failure == Failure.CONNECTION_REFUSED or (status is not None and status >= SERVER_ERROR),
     }
     return tuple(rule.id for rule in FLAW_RULES if found[rule.id])

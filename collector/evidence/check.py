@@ -9,10 +9,10 @@
      7  receipts    each batch has the collector's receipt for these very bytes
      8  complaints  each complaint was signed by one of these devices
      9  counts      the numbers in the case are those of the signed records
-    10  criteria    the rules in the file are those the signed verdict names
+    10  criteria    the rules in the file are those the signed verdict names, and the case shows that verdict
 
-Not checked, left to the reader: that the verdict follows from records and rule (judge it again with
-`speedproof-collector judge`), and that keys belong to whom they should. What a check cannot show stands in README.txt.
+Not checked, left to the reader: that the verdict follows from records and rule (the collector judges its own data again
+with `speedproof-collector judge`), and that keys belong to whom they should. What a check cannot show stands in README.txt.
 """
 
 import hashlib
@@ -217,11 +217,24 @@ def _criteria(found: _Found) -> str:
                     raise StepFailed("not the rule the verdict names", f"criteria/{name}.toml")
             case _:
                 raise StepFailed("a verdict without its rule")
+    if verdicts != _verdicts_shown(found):
+        raise StepFailed("the verdicts shown are not the ones that were signed", "case.json")
     return "; ".join(
         f"{verdict['criterion']} ({verdict.get('provenance')}): {verdict.get('verdict')}"
         for verdict in verdicts
         if isinstance(verdict, dict)
     )
+
+
+def _verdicts_shown(found: _Found) -> list[object]:
+    """The verdicts in case.json, as far as the signature speaks of them."""
+    names = ("criterion", "criterion_sha256", "provenance", "verdict", "version")
+    try:
+        return [
+            {name: verdict[name] for name in names} for verdict in json.loads(_member(found, "case.json"))["verdicts"]
+        ]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StepFailed("no verdicts that can be read", "case.json") from error
 
 
 def _member(found: _Found, name: str) -> bytes:

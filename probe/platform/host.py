@@ -81,22 +81,37 @@ def snapshot(interface: str | None) -> HostFacts:
     )
 
 
-def interface_to(host: str, port: int) -> str | None:
-    """Name the interface by which packets to a host leave now; sends nothing, but may look up a name.
+def source_to(host: str, port: int) -> str | None:
+    """The address by which packets to a host leave now, None if there is no way; sends nothing, may look up a name.
 
-    A name that cannot be looked up says nothing about the link: then it is the interface by which anything would leave.
+    A name that cannot be looked up says nothing about the link: then it is the address by which anything would leave.
     """
     try:
         family, _kind, _protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-        source = _source(family, address)
     except OSError:
-        source = _source(socket.AF_INET, SOMEWHERE) or _source(socket.AF_INET6, SOMEWHERE_IPV6)
+        return _source(socket.AF_INET, SOMEWHERE) or _source(socket.AF_INET6, SOMEWHERE_IPV6)
+    return _source(family, address)
+
+
+def interface_of(source: str | None) -> str | None:
+    """The interface an address belongs to, None where the system does not tell."""
     if source is None or psutil is None:
         return None
     for name, addresses in (_told(psutil.net_if_addrs) or {}).items():
         if any(address.address.partition("%")[0] == source for address in addresses):
             return str(name)
     return None
+
+
+def interface_to(host: str, port: int) -> str | None:
+    """The interface by which packets to a host leave now, None if there is none or it is not told."""
+    return interface_of(source_to(host, port))
+
+
+def facts_on_the_way_to(host: str, port: int) -> HostFacts:
+    """The host now, with the interface by which packets to there leave."""
+    source = source_to(host, port)
+    return replace(snapshot(interface_of(source)), has_way=source is not None)
 
 
 def _source(family: int, address: tuple[str | int, ...] | tuple[int, bytes]) -> str | None:

@@ -34,8 +34,9 @@ FACTS = HostFacts("wwan0", "cellular", 0, 0, 0, 0, 100, 5_000_000)
 def host(monkeypatch: pytest.MonkeyPatch) -> list[HostFacts]:
     """Give the host's facts at each look, the last one from then on."""
     facts = [FACTS]
-    monkeypatch.setattr(tested, "interface_to", lambda _host, _port: "wwan0")
-    monkeypatch.setattr(tested, "snapshot", lambda _interface: facts.pop(0) if len(facts) > 1 else facts[0])
+    monkeypatch.setattr(
+        tested, "facts_on_the_way_to", lambda _host, _port: facts.pop(0) if len(facts) > 1 else facts[0]
+    )
     return facts
 
 

@@ -55,7 +55,28 @@ def test_foreign_rates_on_an_idle_line(rx: int, tx: int, expected: tuple[str, ..
 def test_loopback_counts_everything_twice() -> None:
     """On loopback foreign traffic is not looked for."""
     before, later = replace(BEFORE, kind="loopback"), after(kind="loopback", rx_bytes=10**9)
-    assert flaws(before, later, 1000, 1000, SECOND_US) == ()
+    assert flaws(before, later, 1000, 1000, SECOND_US) == ("loopback",)
+
+
+def test_no_way_out_is_no_dead_line() -> None:
+    """A test that began without any link is shown, and not held against the line."""
+    assert flaws(replace(BEFORE, has_way=False), after(), 0, 0, SECOND_US) == ("no_link",)
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "expected"),
+    [
+        ("connection_refused", None, ("peer_fault",)),
+        ("connection_reset", None, ()),
+        ("generic_timeout_error", None, ()),
+        ("http_unexpected_status_code", 499, ()),
+        ("http_unexpected_status_code", 500, ("peer_fault",)),
+        (None, 200, ()),
+    ],
+)
+def test_faults_of_the_peer(failure: str | None, status: int | None, expected: tuple[str, ...]) -> None:
+    """A peer that is there and does not work is a flaw; a line that does not get there is a failure."""
+    assert flaws(BEFORE, after(), 0, 0, SECOND_US, failure, status) == expected
 
 
 def test_a_counter_that_was_set_back_is_not_known() -> None:

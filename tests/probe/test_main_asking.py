@@ -27,7 +27,7 @@ def test_status(there: FakeCollector, say: Say, say_json: SayJson) -> None:
     _, out, _ = say("status")
     assert f"line of anna, collector {there.url}" in out
     assert "4 measurements started, 1 batches sealed, 1 not sent yet" in out
-    assert "  #3     object fetch 40 Mbit/s, 5 MB in 1 s" in out.splitlines()
+    assert "  #3     object fetch 40 Mbit/s, 5 MB in 1 s" in out
 
 
 def test_complain(there: FakeCollector, say: Say, say_json: SayJson) -> None:

@@ -45,8 +45,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> FakeRun:
     """Measure nothing, at once, on a host that tells nothing."""
     run = FakeRun(members={"note": "quick"})
     monkeypatch.setattr(agent_module, "METHODS", methods(run))
-    monkeypatch.setattr(agent_module, "interface_to", lambda _host, _port: None)
-    monkeypatch.setattr(agent_module, "snapshot", lambda _interface: HostFacts(None, "other"))
+    monkeypatch.setattr(agent_module, "facts_on_the_way_to", lambda _host, _port: HostFacts(None, "other"))
     return run
 
 

@@ -61,7 +61,7 @@ async def starts_of(agent: Agent, clock: JumpingClock, monkeypatch: pytest.Monke
     monkeypatch.setattr(tested.asyncio, "sleep", sleep)
     monkeypatch.setattr(tested, "measure_slot", note)
     with pytest.raises(KeyboardInterrupt):
-        await tested._measure(agent, "tiny", 4, asyncio.Event())
+        await tested._measure(agent, "tiny", 4, asyncio.Event(), asyncio.Lock())
     return starts
 
 

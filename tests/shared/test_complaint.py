@@ -54,6 +54,7 @@ def test_reading_undoes_making(text: str, wall_us: int) -> None:
         ("x" * (MAX_TEXT_BYTES + 1), "at most 4000 bytes"),
         ("é" * (MAX_TEXT_BYTES // 2 + 1), "this one has 4002"),
         ("\ud800", "not text"),
+        ("x" + "\x01" * 3900 + "x", "unusual characters"),
     ],
 )
 def test_words_that_cannot_be_sent(text: str, why: str) -> None:

@@ -153,6 +153,13 @@ def other_counts(case: Case) -> Files:
     return with_member(case, "case.json", json.dumps(told).encode())
 
 
+def other_verdict(case: Case) -> Files:
+    """With a case that shows another verdict than was signed."""
+    told = json.loads(case.files["case.json"])
+    told["verdicts"][0]["verdict"] = "substantiated"
+    return with_member(case, "case.json", json.dumps(told).encode())
+
+
 TAMPERINGS: dict[str, tuple[int, Callable[[Case], Files], str]] = {
     "file_changed": (2, lambda c: c.files | {"README.txt": b"trust me\n"}, "README.txt"),
     "file_added": (2, lambda c: c.files | {"batches/extra.ndjson": b"{}\n"}, "not in the manifest"),
@@ -183,6 +190,12 @@ TAMPERINGS: dict[str, tuple[int, Callable[[Case], Files], str]] = {
         10,
         lambda c: with_member(c, "criteria/cz-mobile-cert.toml", c.files["criteria/cz-mobile-cert.toml"] + b"\n"),
         "not the rule",
+    ),
+    "other_verdict": (10, other_verdict, "not the ones that were signed"),
+    "no_verdicts": (
+        10,
+        lambda c: with_member(c, "case.json", c.files["case.json"].replace(b'"verdicts"', b'"v"')),
+        "no verdicts",
     ),
     "rule_gone": (10, lambda c: with_member(c, "criteria/cz-mobile-cert.toml", None), "not there"),
 }

@@ -52,9 +52,12 @@ def test_loopback_is_found_and_counted() -> None:
 
 
 def test_no_way_is_no_interface() -> None:
-    """A name that is no host gives no interface and no error."""
-    assert host.interface_to("", -1) is None
-    assert host.interface_to("no.such.host.invalid", 9) is None
+    """Where nothing can leave there is no interface and no error; a name that is unknown is no reason to say so."""
+    anywhere = host.interface_to("192.0.2.1", 9)
+    assert host.interface_to("no.such.host.invalid", 9) == anywhere
+    assert host.facts_on_the_way_to("127.0.0.1", 9).has_way
+    assert host.source_to("255.255.255.255", 9) is None  # to broadcast is refused without asking for it
+    assert not host.facts_on_the_way_to("255.255.255.255", 9).has_way
 
 
 @pytest.mark.parametrize(
