@@ -31,7 +31,7 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     ours.NotAllowed: (HTTPStatus.UNAUTHORIZED, "not_allowed"),
     ours.StorageFull: (HTTPStatus.SERVICE_UNAVAILABLE, "storage_full"),
     ours.LedgerDamaged: (HTTPStatus.INTERNAL_SERVER_ERROR, "ledger_damaged"),
-    ours.IndexUnusable: (HTTPStatus.INTERNAL_SERVER_ERROR, "index_unusable"),
+    ours.IndexUnusable: (HTTPStatus.SERVICE_UNAVAILABLE, "index_unusable"),
     ours.IndexLags: (HTTPStatus.SERVICE_UNAVAILABLE, "index_lags"),
     ours.AlreadyRunning: (HTTPStatus.INTERNAL_SERVER_ERROR, "already_running"),
 }
