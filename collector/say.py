@@ -50,6 +50,10 @@ def up(told: Told) -> None:
     if told["torn_bytes"]:
         message(f"cut {told['torn_bytes']} bytes of an unfinished write off the ledger; they were never acknowledged")
     message(f"desk: {told['desk_url']}")
+    if "//0.0.0.0:" in told["url"] or "//[::]:" in told["url"]:
+        message(
+            "it listens on all addresses of this machine: others reach it by one of these in place of the one shown"
+        )
     message("Ctrl-C stops it")
 
 

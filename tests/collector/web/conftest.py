@@ -76,7 +76,7 @@ VERDICT = VerdictView(
     findings=(FINDING, replace(FINDING, direction="up", verdict="not_substantiated", met=())),
 )
 CASE = CaseView(
-    subscriber="Jana Nováková, 420 555 0142",
+    subscriber="Příklad č. 7, 420 555 0142",
     time_zone="Europe/Prague",
     contract={
         "down": {

@@ -116,7 +116,7 @@ def test_a_full_case_is_a_sound_page(alarmed: CaseView, rows: tuple[RecordRow, .
     """A case with something of everything is well formed, with its parts in the order an agent needs."""
     page = checked(render_page(alarmed, rows))
     parts = [
-        "Jana Nováková",
+        "Příklad č. 7",
         "Attention: these records may not be whole",
         "Verdict",
         "In the customer’s words",
