@@ -74,8 +74,11 @@ class Home:
 
     def key(self) -> FileKey:
         """This device's key; raises NotEnrolled or StateUnusable."""
+        return self._key(_KEY)
+
+    def _key(self, name: str) -> FileKey:
         try:
-            return FileKey.from_pem((self.folder / _KEY).read_bytes())
+            return FileKey.from_pem((self.folder / name).read_bytes())
         except FileNotFoundError as error:
             raise NotEnrolled("this device is not enrolled; use: speedproof-probe enrol URL CODE") from error
         except (OSError, Malformed) as error:
@@ -92,7 +95,7 @@ class Home:
         except NotEnrolled:
             pass
         if fresh and (self.folder / _NEXT_KEY).exists():  # an answer was lost on the way: the same key asks again
-            return FileKey.from_pem((self.folder / _NEXT_KEY).read_bytes())
+            return self._key(_NEXT_KEY)
         key = FileKey.generate()
         self.write(_NEXT_KEY if fresh else _KEY, key.to_pem())
         return key

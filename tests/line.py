@@ -12,45 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.rules import SHORT, UNDISTURBED
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("SPEEDPROOF_SHARED", REPOSITORY.parent / "shared"))
 BIN = Path(sys.executable).parent
 SUBSCRIBER = "line-1"
-CRITERION = """
-id = "test-only-short"
-version = "1"
-title = "three scheduled downloads in any time"
-jurisdiction = "none"
-status = "draft"
-grade = "ours"
-outcome = "none: it only shortens the sample plan for this test"
-limits = ["only for tests"]
-basis = { down = { needs = ["min_bps"] } }
-
-[[validity]]
-name = "flaw"
-predicate = "no_flaw"
-flaws = ["by_hand", "cross_traffic"]
-otherwise = "leave_out"
-
-[[completeness]]
-name = "count"
-primitive = "count"
-counted = { op = ">=", n = 3 }
-
-[[completeness]]
-name = "spacing"
-primitive = "spacing"
-gap_s = { op = ">=", n = 1 }
-within = "set"
-
-[[deviation]]
-name = "below_minimum"
-primitive = "share"
-limit = { op = "<", percent = 100, of = "min_bps" }
-share_percent = { op = ">=", n = 50 }
-"""
 
 
 @dataclass
@@ -146,7 +113,7 @@ def _emulate() -> Any:
 def _up(line: Line, slot_s: int) -> None:
     criteria = line.folder / "criteria"
     criteria.mkdir()
-    (criteria / "short.toml").write_text(CRITERION)
+    (criteria / "short.toml").write_text(SHORT + UNDISTURBED)
     command = [
         str(BIN / "speedproof-collector"), "up", "--json", "--data", str(line.folder / "collector"),
         "--host", line.emulator.server_ip, "--criteria", str(criteria), "--slot-s", str(slot_s), "--guard-s", str(slot_s - 1),
@@ -155,7 +122,7 @@ def _up(line: Line, slot_s: int) -> None:
     ready = json.loads(process.stdout.readline())
     line.url = ready["url"]
     line.collector(
-        "subscriber", "add", SUBSCRIBER, "--time-zone", "Europe/Prague", "--criterion", "test-only-short", "--criteria", str(criteria),
+        "subscriber", "add", SUBSCRIBER, "--time-zone", "Europe/Prague", "--criterion", "short", "--criteria", str(criteria),
         "--down", "advertised=20M", "--down", "min=3M",
     )  # fmt: skip
     code = line.collector("code", SUBSCRIBER)["code"]

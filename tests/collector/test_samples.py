@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+from fakes.rules import SHORT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,34 +20,12 @@ SLOT_US = 900_000_000
 FIRST = 2_000_000
 CONTRACT = {"down": {"min_bps": 10_000_000, "advertised_bps": 40_000_000}}
 LINE = Subscriber("line-1", "Europe/Prague", "short", CONTRACT, None, 0)
-RULE = """
-id = "short"
-version = "1"
-title = "half of at least three"
-jurisdiction = "none"
-status = "draft"
-grade = "ours"
-outcome = "none"
-limits = ["only for tests"]
-basis = { down = { needs = ["min_bps"] } }
-
-[[completeness]]
-name = "count"
-primitive = "count"
-counted = { op = ">=", n = 3 }
-
-[[deviation]]
-name = "slow"
-primitive = "share"
-limit = { op = "<", percent = 100, of = "min_bps" }
-share_percent = { op = ">=", n = 50 }
-"""
 
 
 @pytest.fixture(scope="module")
 def rule() -> Criterion:
     """A rule that names no flaw and knows nothing of slots."""
-    return load_criterion(RULE, "short.toml")
+    return load_criterion(SHORT, "short.toml")
 
 
 def row(number: int = 0, **changed: Any) -> RecordRow:
@@ -133,7 +112,7 @@ def test_making_results_vanish_never_helps(kinds: list[str], hidden: list[bool])
         "failed": {"end": "failed", "failure": "generic_timeout_error", "rate_bps": None},
     }
     rows = [dataclasses.replace(row(number), **made[kind]) for number, kind in enumerate(kinds)]
-    rule = load_criterion(RULE, "short.toml")
+    rule = load_criterion(SHORT, "short.toml")
     honest = verdict_of(rule, rows).verdict
     gone = [
         dataclasses.replace(one, end="aborted", rate_bps=None) if hide else one

@@ -46,8 +46,8 @@ def test_a_starved_link_is_substantiated_and_its_evidence_holds(line_over: LineO
     line = line_over(slot_s=SLOT_S, rtt_ms=40, down_mbps=1, up_mbps=5)
     verdict = measured(line)[0]
     assert verdict["verdict"] == "substantiated"
-    assert verdict["findings"][0]["met"] == ["below_minimum"]
-    assert line.case()["verdicts"][0]["words"].count("would meet rule test-only-short") == 1
+    assert verdict["findings"][0]["met"] == ["slow"]
+    assert line.case()["verdicts"][0]["words"].count("would meet rule short") == 1
     evidence = line.folder / "evidence.zip"
     line.collector("evidence", "line-1", "--out", str(evidence), "--criteria", str(line.folder / "criteria"))
     done = line.emulator.run(

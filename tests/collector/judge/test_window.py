@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import accumulate
 
 import pytest
+from fakes import rules
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,37 +20,7 @@ DAY_US = 24 * 60 * MINUTE_US
 NOON_US = 1_744_113_600_000_000  # 2025-04-08T14:00:00+02:00
 CZ = builtin()["cz-fixed-cert"]
 US = builtin()["us-caf-80-80"]
-SHORT = load_criterion(
-    """
-id = "short"
-version = "1"
-title = "three in any time"
-jurisdiction = "none"
-status = "draft"
-grade = "ours"
-outcome = "none"
-limits = ["only for tests"]
-basis = { down = { needs = ["min_bps"] } }
-
-[[completeness]]
-name = "count"
-primitive = "count"
-counted = { op = ">=", n = 3 }
-
-[[completeness]]
-name = "spacing"
-primitive = "spacing"
-gap_s = { op = ">=", n = 1 }
-within = "set"
-
-[[deviation]]
-name = "slow"
-primitive = "share"
-limit = { op = "<", percent = 80, of = "min_bps" }
-share_percent = { op = ">=", n = 50 }
-""",
-    "short.toml",
-)
+SHORT = load_criterion(rules.SHORT, "short.toml")
 
 
 def line(*minutes: int, rate_bps: int = 1, zone: str = "Europe/Prague") -> Case:
