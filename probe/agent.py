@@ -12,6 +12,7 @@ from probe.home import Enrolled
 from probe.measure.outcome import CouldNotRun, Measured, Progress
 from probe.net.address import PeerAddress
 from probe.net.chance import Chance
+from probe.net.scene import Scene
 from probe.outbox import Outbox
 from probe.platform.host import facts_on_the_way_to
 from probe.seal import seal
@@ -88,7 +89,8 @@ class Agent:
         before = await asyncio.to_thread(_host_facts, peer)
         start_us = self.clock.mono_us()
         try:
-            measured = await method.run(method.plans[plan], peer, clock=self.clock, chance=self.chance, progress=watch)
+            scene = Scene(peer, self.clock, self.chance, watch)
+            measured = await method.run(method.plans[plan], scene)
         except CouldNotRun as error:
             return {"end": End.NOT_STARTED.value, "reason": "could_not_run", "note": error.reason[:200]}
         after = await asyncio.to_thread(_host_facts, peer)

@@ -5,28 +5,20 @@ import aiohttp
 from probe.clock import Clock
 from probe.measure.fetch import Fetch, FetchPlan
 from probe.measure.outcome import Measured
-from probe.net.address import PeerAddress
-from probe.net.chance import Chance
-from probe.net.drive import Watcher, drive
+from probe.net.drive import drive
 from probe.net.failures import trouble_of
 from probe.net.http import NAMED_ERRORS, WatchedContext, one_session, tls_context, url_of
+from probe.net.scene import Scene
 
 
-async def run(
-    plan: FetchPlan,
-    peer: PeerAddress,
-    *,
-    clock: Clock,
-    chance: Chance,
-    progress: Watcher | None = None,
-) -> Measured:
+async def run(plan: FetchPlan, scene: Scene) -> Measured:
     """Fetch the plan's object from the peer."""
-    del chance  # every method is called alike; this one needs none
-    url = str(url_of(peer, plan.path))
-    context = tls_context(peer)
+    clock = scene.clock
+    url = str(url_of(scene.peer, plan.path))
+    context = tls_context(scene.peer)
     core = Fetch(plan, url)
     core.start(clock.mono_us())
-    await drive(core, _get(core, url, context, clock), clock, progress)
+    await drive(core, _get(core, url, context, clock), clock, scene.progress)
     return core.result()
 
 

@@ -8,11 +8,10 @@ from probe.clock import Clock
 from probe.measure.latency import CHANCE_BYTES, LatencyPlan, LatencyTrain, packets_of, result_of
 from probe.measure.outcome import Measured, Trouble
 from probe.net import tcp, udp
-from probe.net.address import PeerAddress
-from probe.net.chance import Chance
-from probe.net.drive import Watcher, drive
+from probe.net.drive import drive
 from probe.net.failures import trouble_of
 from probe.net.http import url_of
+from probe.net.scene import Scene
 from shared.failure import Failure, Stage
 
 LOOKUP_S = 10
@@ -20,17 +19,11 @@ LOOKUP_S = 10
 RunTrain = Callable[[LatencyTrain, udp.Address, Clock], Coroutine[None, None, None]]
 
 
-async def run(
-    plan: LatencyPlan,
-    peer: PeerAddress,
-    *,
-    clock: Clock,
-    chance: Chance,
-    progress: Watcher | None = None,
-) -> Measured:
+async def run(plan: LatencyPlan, scene: Scene) -> Measured:
     """Measure round trips to the peer's echo, or to its web server where the echo does not answer."""
+    peer, clock = scene.peer, scene.clock
     url = url_of(peer, "")
-    packets = packets_of(plan, chance(plan.packets * CHANCE_BYTES))
+    packets = packets_of(plan, scene.chance(plan.packets * CHANCE_BYTES))
     start_us = clock.mono_us()
 
     async def by(run_train: RunTrain, host: str, port: int, kind: socket.SocketKind) -> LatencyTrain | Trouble:
@@ -40,7 +33,7 @@ async def run(
             return trouble_of(exc, Stage.DNS)
         train = LatencyTrain(plan, packets)
         train.start(clock.mono_us())
-        await drive(train, run_train(train, address, clock), clock, progress)
+        await drive(train, run_train(train, address, clock), clock, scene.progress)
         return train
 
     try:

@@ -18,13 +18,14 @@ from probe.measure.fetch import FetchPlan
 from probe.measure.outcome import CouldNotRun, Measured
 from probe.net import fetch
 from probe.net.address import PeerAddress
+from probe.net.scene import Scene
 
 PLAN = FetchPlan("test", 100_000, patience_us=500_000, limit_us=2_000_000)
 
 
 async def measure(peer: PeerAddress) -> Measured:
     """Fetch once."""
-    return await fetch.run(PLAN, peer, clock=SystemClock(), chance=bytes)
+    return await fetch.run(PLAN, Scene(peer, SystemClock(), bytes))
 
 
 def certificate(folder: Path, *, host: str = "127.0.0.1", days: int = 1) -> tuple[ssl.SSLContext, Path]:

@@ -13,6 +13,7 @@ from probe.measure.latency import LatencyPlan
 from probe.measure.outcome import Measured, Progress
 from probe.net import latency
 from probe.net.address import PeerAddress
+from probe.net.scene import Scene
 
 PLAN = LatencyPlan("test", packets=5, interval_us=10_000, patience_us=300_000)
 
@@ -25,7 +26,7 @@ def chance(n_bytes: int) -> bytes:
 async def measure(peer: PeerAddress, seen: list[Progress] | None = None) -> Measured:
     """Run one train."""
     watch = None if seen is None else seen.append
-    return await latency.run(PLAN, peer, clock=SystemClock(), chance=chance, progress=watch)
+    return await latency.run(PLAN, Scene(peer, SystemClock(), chance, watch))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from probe.measure.outcome import CouldNotRun, Measured, Progress
 from probe.measure.transfer import TransferPlan
 from probe.net import download, upload
 from probe.net.address import PeerAddress
+from probe.net.scene import Scene
 
 PLAN = TransferPlan("test", 500_000, 2_000_000_000, warm_us=100_000, patience_us=600_000)
 CLOCK = SystemClock()
@@ -30,7 +31,7 @@ async def measure(
 ) -> Measured:
     """Run one transfer and look for what it left behind."""
     before = asyncio.all_tasks()
-    outcome = await run(plan, peer, clock=CLOCK, chance=chance, progress=watch)
+    outcome = await run(plan, Scene(peer, CLOCK, chance, watch))
     ours = {task for task in asyncio.all_tasks() - before if "probe" in repr(task.get_coro())}
     assert not ours
     return outcome
@@ -165,7 +166,7 @@ async def test_cancelling_leaves_nothing(run: Run) -> None:
     """A transfer that is cancelled in the middle is gone at once, with its task and its socket."""
     async with running(FakePeer()) as peer:
         before = asyncio.all_tasks()
-        task = asyncio.create_task(run(PLAN, peer.address(), clock=CLOCK, chance=chance))
+        task = asyncio.create_task(run(PLAN, Scene(peer.address(), CLOCK, chance)))
         await asyncio.sleep(0.2)
         task.cancel()
         begun = time.monotonic()
