@@ -48,6 +48,7 @@ def case_in_index(services: Services, name: str, criterion: str | None = None) -
             alarms=tuple(store.alarms(name)),
             counts=counts,
             verdicts=tuple(judge_line(chosen, subscriber, rows, store.radio(name), plans, opened_us)),
+            grades=tuple(store.grades(name)),
         ),
         rows,
     )

@@ -1,4 +1,8 @@
-"""Making the index anew from the ledger, and saying whether it is the one that was there."""
+"""Making the index anew from the ledger, and saying whether it is the one that was there.
+
+The index also depends on whose counter-signature is believed (`peerkeys`). An old index that was made when others were
+trusted is graded anew before the two are compared, so a key added meanwhile makes no difference.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +15,11 @@ from collector.errors import IndexUnusable, LedgerDamaged
 from collector.ledger.segments import read_entries
 from collector.ledger.tail import Tail
 from collector.ledger.writer import Ledger
+from collector.peerkeys import trusted_peers
 from collector.registry import Registry
 from collector.services import INDEX, FolderLock
 from collector.store.duck import DuckStore
+from shared.grade import Peers
 
 Digest = dict[str, tuple[int, str]]
 
@@ -37,11 +43,12 @@ def rebuild(config: Config, progress: Callable[[int, int], None]) -> Rebuilt:
         ledger.close()
         for entry in read_entries(config.data / "ledger"):
             registry.apply(entry)
-        before = _digest_of_old(config, registry)
+        peers = trusted_peers(config.data / "keys")
+        before = _digest_of_old(config, registry, peers)
         fresh = config.data / "index.new.duckdb"
         for leftover in (fresh, fresh.with_name(fresh.name + ".wal")):
             leftover.unlink(missing_ok=True)
-        store = DuckStore(fresh, lambda dev: registry.devices[dev].subscriber)
+        store = DuckStore(fresh, lambda dev: registry.devices[dev].subscriber, peers)
         try:
             tail = Tail(config.data / "ledger", 0)
             while entries := tail.read(last_no):
@@ -57,12 +64,12 @@ def rebuild(config: Config, progress: Callable[[int, int], None]) -> Rebuilt:
         lock.close()
 
 
-def _digest_of_old(config: Config, registry: Registry) -> Digest | None:
+def _digest_of_old(config: Config, registry: Registry, peers: Peers) -> Digest | None:
     """The old index's digest after it has caught up; None if there is none or it cannot be used."""
     if not (config.data / INDEX).exists():
         return None
     try:
-        store = DuckStore(config.data / INDEX, lambda dev: registry.devices[dev].subscriber)
+        store = DuckStore(config.data / INDEX, lambda dev: registry.devices[dev].subscriber, peers)
         try:
             tail = Tail(config.data / "ledger", store.loaded_no())
             while entries := tail.read(registry.applied_no):

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from collector.web.words import left_out
+from collector.view import GradeCount
+from collector.web import words
 
 Told = dict[str, Any]
 HEADLINE = {
@@ -104,7 +105,7 @@ def verdicts(told: Told) -> None:
         rule = f"{verdict['criterion']} version {verdict['version']}"
         lines(f"  by {rule}, {verdict['provenance']} measurements: {verdict['verdict']}")
         lines(f"  {verdict['words']}")
-        rejected = left_out(
+        rejected = words.left_out(
             (index, why) for finding in verdict["findings"] for index, why in finding["samples_rejected"]
         )
         if rejected:
@@ -122,6 +123,9 @@ def case(told: Told) -> None:
             f"  {provenance}: "
             + ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items() if number)
         )
+    grades = [GradeCount(**one) for one in told["grades"]]
+    if grades:
+        lines(f"  {words.grades(grades)}")
     for complaint in told["complaints"]:
         lines(f"  complaint: “{complaint['text']}”")
     for alarm in told["alarms"]:

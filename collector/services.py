@@ -18,9 +18,11 @@ from collector.judge.criterion import Criterion
 from collector.keyfiles import load_or_create
 from collector.ledger.segments import read_entries
 from collector.ledger.writer import Ledger
+from collector.peerkeys import trusted_peers
 from collector.registry import Registry
 from collector.store.duck import DuckStore
 from collector.store.port import Store
+from shared.grade import Peers
 from shared.keys import FileKey
 
 INDEX = "index.duckdb"
@@ -61,6 +63,7 @@ class Services:
     collector_key: FileKey
     portal_key: FileKey
     criteria: Mapping[str, Criterion]
+    peers: Peers  # whose counter-signature is believed
     lock: FolderLock | None = None
     peer: dict[str, str | int] | None = None  # what the running peer said of itself
     changing: threading.Lock = field(
@@ -76,6 +79,7 @@ class Services:
             criteria = load_criteria(config.criteria)
             keys = config.data / "keys"
             collector_key, portal_key = load_or_create(keys / "collector.pem"), load_or_create(keys / "portal.pem")
+            peers = trusted_peers(keys)
             used = clock or SystemClock()
             registry = Registry()
             wake: list[Indexer] = []
@@ -83,12 +87,12 @@ class Services:
             opened.callback(ledger.close)
             for entry in read_entries(ledger.folder):
                 registry.apply(entry)
-            store = DuckStore(config.data / INDEX, lambda dev: registry.devices[dev].subscriber)
+            store = DuckStore(config.data / INDEX, lambda dev: registry.devices[dev].subscriber, peers)
             opened.callback(store.close)
             indexer = Indexer(ledger, store)
             wake.append(indexer)
             opened.pop_all()
-        return cls(config, used, ledger, store, indexer, registry, collector_key, portal_key, criteria, lock)
+        return cls(config, used, ledger, store, indexer, registry, collector_key, portal_key, criteria, peers, lock)
 
     def close(self) -> None:
         """Stop writing, loading and reading, then let go of the folder."""

@@ -25,6 +25,7 @@ from collector.app import create_app
 from collector.config import Config
 from collector.errors import BadRequest, CollectorError
 from collector.services import DESK_FILE, Services
+from shared.keys import PublicKey
 
 
 class CannotStart(CollectorError):
@@ -37,7 +38,7 @@ def run_up(config: Config, ready: Callable[[dict[str, object]], None]) -> None:
     with (
         contextlib.closing(Services.over_folder(config)) as services,
         _listening(config) as listener,
-        _peer(config) as (peer, facts),
+        _peer(config, services.portal_key.public) as (peer, facts),
     ):
         services.peer = _peer_facts(config, facts)
         token = desk_token(config.data)
@@ -131,10 +132,13 @@ def _listening(config: Config) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _peer(config: Config) -> Iterator[tuple["subprocess.Popen[bytes]", dict[str, str | int]]]:
-    """The peer's process, and what it said when it was ready."""
+def _peer(config: Config, portal: PublicKey) -> Iterator[tuple["subprocess.Popen[bytes]", dict[str, str | int]]]:
+    """The peer's process, and what it said when it was ready. It admits the probes that this portal has enrolled."""
+    keys = config.data / "keys"
+    private_file(keys / "portal.pub.pem", portal.to_pem().decode().rstrip())
     command = [sys.executable, "-m", "collector.peer", "--host", config.host, "--port", str(config.peer_port)]
-    command += ["--key", str(config.data / "keys" / "peer.pem"), "--stop-with-stdin", "--no-faults"]
+    command += ["--key", str(keys / "peer.pem"), "--admit", str(keys / "portal.pub.pem")]
+    command += ["--transfers", str(config.data / "transfers.ndjson"), "--stop-with-stdin", "--no-faults"]
     log = config.data / "peer.log"
     with (
         log.open("ab") as errors,

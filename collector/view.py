@@ -34,6 +34,8 @@ class RecordRow:
     flaws: tuple[str, ...]
     network_type: str | None
     received_us: int = 0  # when the collector had it
+    grade: str | None = None  # of a transfer: counter_signed, one_sided
+    grade_reason: str | None = None  # why it is one_sided
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,16 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class GradeCount:
+    """How many signed transfers in one direction have one grade; `reason` says why it is not counter_signed."""
+
+    direction: str
+    grade: str
+    reason: str | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
 class FindingView:
     """What one rule says of one direction over one window, with the figures behind it."""
 
@@ -127,3 +139,4 @@ class CaseView:
     alarms: tuple[AlarmRow, ...] = ()
     counts: dict[str, Counts] = field(default_factory=dict)  # by provenance
     verdicts: tuple[VerdictView, ...] = ()
+    grades: tuple[GradeCount, ...] = ()  # by direction, grade and reason

@@ -14,8 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from probe import report
-from probe.agent import ORDER, Agent
+from probe.agent import Agent
 from probe.arguments import build_parser
+from probe.catalogue import CATALOGUE, METHODS, Method
 from probe.clock import SystemClock
 from probe.doctor import look
 from probe.enrol import enrol
@@ -24,7 +25,7 @@ from probe.home import Home
 from probe.measure.outcome import Progress
 from probe.net.collector import Collector
 from probe.outbox import Outbox
-from probe.run import plan_for, run_agent
+from probe.run import run_agent
 from probe.upload import Later, Uploader
 from shared.complaint import make_complaint
 from shared.errors import Malformed, SpeedproofError
@@ -33,6 +34,7 @@ from shared.record import read_record
 from shared.strictjson import JsonObject
 
 WORKED, FAILED, MISUSED = 0, 1, 2
+USUAL_PLAN = "light"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,7 +72,7 @@ def _agent(home: Home) -> Iterator[Agent]:
         )
     outbox = Outbox(home.outbox_file, lambda: secrets.token_bytes(32))
     try:
-        yield Agent(enrolled, key, outbox, SystemClock(), secrets.token_bytes)
+        yield Agent(enrolled, key, outbox, SystemClock(), secrets.token_bytes, home.settings())
     finally:
         outbox.close()
 
@@ -105,9 +107,9 @@ def _enrol(home: Home, options: argparse.Namespace) -> int:
 
 def _once(home: Home, options: argparse.Namespace) -> int:
     with home.lock(), _agent(home) as agent:
+        chosen = _chosen(options.method, options.plan)
         agent.close_open_intents()
-        names = [options.method] if options.method else list(ORDER)
-        results = asyncio.run(_measure(agent, names, options.plan, quiet=options.json))
+        results = asyncio.run(_measure(agent, chosen, quiet=options.json))
         agent.seal_all()
         receipts: list[Receipt] = []
         trouble = None if options.no_upload else asyncio.run(_uploader(agent, receipts.append).send_all())
@@ -125,7 +127,17 @@ def _once(home: Home, options: argparse.Namespace) -> int:
     return FAILED if trouble else WORKED
 
 
-async def _measure(agent: Agent, names: Sequence[str], plan: str, *, quiet: bool) -> list[JsonObject]:
+def _chosen(method: str | None, plan: str | None) -> list[tuple[Method, str]]:
+    """What to run, each with its plan; raises Malformed for a plan that a method does not have."""
+    if method is None:
+        return [(row, row.plan_beside(plan or USUAL_PLAN)) for row in CATALOGUE if row.weight != "by_hand"]
+    row = METHODS[method]
+    if plan is not None and plan not in row.plans:
+        raise Malformed(f"{method} has no plan {plan}; it has {', '.join(row.plans)}")
+    return [(row, plan or row.plan_beside(USUAL_PLAN))]
+
+
+async def _measure(agent: Agent, chosen: Sequence[tuple[Method, str]], *, quiet: bool) -> list[JsonObject]:
     """Run methods by hand, one after the other, with a bar where a person looks."""
     shows = sys.stderr.isatty() and not quiet
 
@@ -134,8 +146,8 @@ async def _measure(agent: Agent, names: Sequence[str], plan: str, *, quiet: bool
         sys.stderr.flush()
 
     results = []
-    for name in names:
-        results.append(await agent.measure(name, plan_for(name, plan), None, watch if shows else None))
+    for method, plan in chosen:
+        results.append(await agent.measure(method.name, plan, None, watch if shows else None))
         if shows:
             sys.stderr.write("\r" + " " * 72 + "\r")
         if not quiet:

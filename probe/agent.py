@@ -1,32 +1,33 @@
 """Measuring for the record: intent on disk, context, method, flaws, record on disk, seal, send."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from probe.boot import boot_id
 from probe.catalogue import METHODS, Method
 from probe.clock import Clock
-from probe.flaws import HostFacts, cpu_busy_per_mille, flaws
+from probe.context import Lull, ended_as
+from probe.flaws import HostFacts
 from probe.home import Enrolled
-from probe.measure.outcome import CouldNotRun, Measured, Progress
+from probe.measure.outcome import CouldNotRun, Progress
 from probe.net.address import PeerAddress
 from probe.net.chance import Chance
 from probe.net.scene import Scene
+from probe.net.tickets import Tickets
 from probe.outbox import Outbox
-from probe.platform.host import facts_on_the_way_to
+from probe.platform.host import facts_on_the_way_to, snapshot
 from probe.seal import seal
+from probe.settings import Settings
 from shared import strictjson
 from shared.batch import boot_name
 from shared.keys import Signer
 from shared.record import End, write_record
-from shared.strictjson import Json, JsonObject
+from shared.strictjson import JsonObject
 
-HEAVY = ("download", "upload")
-LIGHT = ("latency", "fetch")
-PEER_BUSY = 503  # HTTP: the peer has too many tests running
-ORDER = ("latency", "download", "upload", "fetch")
-NETWORK_TYPE = {"cellular": "mobile", "wifi": "wifi", "loopback": "none"}
+TICKETED = ("download", "upload")
+LOADING = (*TICKETED, "loaded_latency", "ookla")
+LOOKS, LOOK_S = 10, 0.1  # at the link, before load is put on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Agent:
     outbox: Outbox
     clock: Clock
     chance: Chance
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def boot(self) -> str:
@@ -72,30 +74,73 @@ class Agent:
         }
         if slot is not None:
             members["slot"] = slot
-        seq = self.outbox.start(lambda number: strictjson.encode(members | {"boot": self.boot, "seq": number}))
+        intent = b""
+
+        def write_intent(number: int) -> bytes:
+            nonlocal intent
+            intent = strictjson.encode(members | {"boot": self.boot, "seq": number})
+            return intent
+
+        seq = self.outbox.start(write_intent)
         members["seq"] = seq
+        tickets = self._tickets(intent, seq) if name in TICKETED else None
         boot = self.boot
         line = write_record(members | {"end": End.ABORTED.value})
         try:
-            members |= await self._run(method, plan, watch)
+            members |= await self._run(method, plan, watch, tickets)
             write_record(members | {"boot": boot})  # sealed after the next boot it carries its boot, and must fit
             line = write_record(members)
         finally:
             self.outbox.finish(seq, line, boot)
         return members
 
-    async def _run(self, method: Method, plan: str, watch: Callable[[Progress], None] | None) -> JsonObject:
+    async def _run(
+        self, method: Method, plan: str, watch: Callable[[Progress], None] | None, tickets: Tickets | None
+    ) -> JsonObject:
         peer = self.enrolled.peer
         before = await asyncio.to_thread(_host_facts, peer)
+        lull = await self._lull(before.interface) if method.name in LOADING else None
         start_us = self.clock.mono_us()
+        scene = Scene(
+            peer=replace(peer, tls_ca=self.settings.ca or peer.tls_ca),
+            clock=self.clock,
+            chance=self.chance,
+            progress=watch,
+            settings=self.settings,
+            collector_url=self.enrolled.collector_url,
+            tickets=tickets,
+        )
         try:
-            scene = Scene(peer, self.clock, self.chance, watch)
             measured = await method.run(method.plans[plan], scene)
         except CouldNotRun as error:
             return {"end": End.NOT_STARTED.value, "reason": "could_not_run", "note": error.reason[:200]}
         after = await asyncio.to_thread(_host_facts, peer)
         took_us = self.clock.mono_us() - start_us
-        return ended_as(method.name, measured, before, after, took_us)
+        return ended_as(method.name, measured, before, after, took_us, lull)
+
+    def _tickets(self, intent: bytes, seq: int) -> Tickets | None:
+        """What this start needs to ask the peer for its counter-signature; None where enrolment named no key of it."""
+        peer, enrolment = self.enrolled.peer, self.enrolled.enrolment
+        if peer.key_id is None or enrolment is None:
+            return None
+        trusted = replace(peer, tls_ca=self.settings.ca or peer.tls_ca)
+        return Tickets(trusted, self.signer, enrolment, intent, seq, self.clock)
+
+    async def _lull(self, interface: str | None) -> Lull:
+        """Watch the link for a moment before a heavy test: what others do there, and for how long nobody did anything."""
+        start_us = quiet_from_us = self.clock.mono_us()
+        first = last = snapshot(interface)
+        for _ in range(LOOKS):
+            await asyncio.sleep(LOOK_S)
+            now = snapshot(interface)
+            if (now.rx_bytes, now.tx_bytes) != (last.rx_bytes, last.tx_bytes):
+                quiet_from_us = self.clock.mono_us()
+            last = now
+        now_us = self.clock.mono_us()
+        if first.rx_bytes is None or last.rx_bytes is None or first.tx_bytes is None or last.tx_bytes is None:
+            return Lull(now_us - start_us, None, None, None)
+        rx_bytes, tx_bytes = last.rx_bytes - first.rx_bytes, last.tx_bytes - first.tx_bytes
+        return Lull(now_us - start_us, rx_bytes, tx_bytes, now_us - quiet_from_us)
 
     def seal_all(self) -> int:
         """Seal everything that can be sealed; how many batches that made."""
@@ -110,65 +155,3 @@ class Agent:
 def _host_facts(peer: PeerAddress) -> HostFacts:
     """The host now; in a thread of its own, because a name may have to be looked up for the route."""
     return facts_on_the_way_to(peer.udp_host, peer.udp_port)
-
-
-def ended_as(method: str, measured: Measured, before: HostFacts, after: HostFacts, took_us: int) -> JsonObject:
-    """The members of a measurement that ran: its own, its context, its flaws."""
-    members: JsonObject = {name: _plain(value) for name, value in measured.members.items()}
-    own_rx, own_tx = own_bytes(method, members)
-    status = members.get("status")
-    if status == PEER_BUSY:
-        return {"ctx": context(before, after), "end": End.NOT_STARTED.value, "reason": "peer_busy", "status": status}
-    failure = members.get("failure")
-    found = flaws(
-        before,
-        after,
-        own_rx,
-        own_tx,
-        took_us,
-        failure if isinstance(failure, str) else None,
-        status if isinstance(status, int) else None,
-    )
-    if found:
-        members["flaws"] = list(found)
-    return members | {"ctx": context(before, after), "end": measured.end}
-
-
-def own_bytes(method: str, members: Mapping[str, Json]) -> tuple[int, int]:
-    """The bytes a measurement itself received and sent."""
-
-    def count(name: str) -> int:
-        value = members.get(name, 0)
-        return value if isinstance(value, int) else 0
-
-    if "tcp_rx_bytes" in members:
-        return count("tcp_rx_bytes"), count("tcp_tx_bytes")
-    match method:
-        case "upload":
-            return 0, count("sent_bytes")
-        case "download" | "fetch":
-            return count("received_bytes"), 0
-        case _:
-            return 0, 0
-
-
-def context(before: HostFacts, after: HostFacts) -> JsonObject:
-    """What is known of host and link around a measurement; what is not known is absent."""
-    told: dict[str, Json | None] = {
-        "cpu_pm": cpu_busy_per_mille(before, after),
-        "if_rx_bytes": _grown(before.rx_bytes, after.rx_bytes),
-        "if_tx_bytes": _grown(before.tx_bytes, after.tx_bytes),
-        "interface": after.interface,
-        "load_pm": after.load_per_mille,
-        "mem_available_bytes": after.memory_available_bytes,
-        "network_type": NETWORK_TYPE.get(after.kind, "other"),
-    }
-    return {name: value for name, value in told.items() if value is not None}
-
-
-def _grown(before: int | None, after: int | None) -> int | None:
-    return None if before is None or after is None or after < before else after - before
-
-
-def _plain(value: "int | str | bool | list[int]") -> Json:
-    return list(value) if isinstance(value, list) else value

@@ -6,6 +6,8 @@ from pathlib import Path
 from probe.catalogue import METHODS
 from probe.measure.transfer import PLANS
 
+ALL_PLANS = sorted({plan for method in METHODS.values() for plan in method.plans})
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
@@ -35,16 +37,22 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
 
     once = commands.add_parser("once", parents=[common], help="measure once by hand, now, and send it")
-    once.add_argument("--method", choices=sorted(METHODS), help="only this method (default: all)")
     once.add_argument(
-        "--plan", choices=sorted(PLANS), default="quick", help="how long the transfers run (default quick)"
-    )
+        "--method", choices=sorted(METHODS), metavar="METHOD",
+        help="only this method: " + ", ".join(METHODS) + " (default: those of a whole slot)",
+    )  # fmt: skip
+    once.add_argument(
+        "--plan", choices=ALL_PLANS, metavar="PLAN",
+        help="how: for transfers light (default; stops as soon as the rate is known), evidence, standard, quick or tiny; "
+        "for others " + "; ".join(f"{name} {', '.join(row.plans)}" for name, row in METHODS.items() if row.plans is not PLANS),
+    )  # fmt: skip
     once.add_argument("--no-upload", action="store_true", help="keep the result here for now")
 
     run = commands.add_parser("run", parents=[common], help="keep measuring by the schedule until stopped")
     run.add_argument(
-        "--plan", choices=sorted(PLANS), default="quick", help="how long the transfers run (default quick)"
-    )
+        "--plan", choices=sorted(PLANS), default="light",
+        help="the transfers' plan: light (default; about 2 MB at 20 Mbit/s), evidence (about 18 MB), standard, quick, tiny",
+    )  # fmt: skip
     run.add_argument(
         "--heavy-every", type=_positive, default=16, metavar="N",
         help="download and upload in every N-th slot only (default 16: six times a day)",

@@ -74,8 +74,15 @@ FLAW_RULES: tuple[FlawRule, ...] = (
         comment="The way to the peer worked and the peer did not: its fault and not the line's.",
         source="ours",
     ),
+    FlawRule(
+        id="client_gap",
+        threshold="a foreign client's own figure is more than 20 % from what the peer counted",
+        comment="The client is wrong on this line; its figure must not be believed, and ours of the same run is doubtful.",
+        source="ours: 3 to 7 % are usual in short tests, whose time includes connecting",
+    ),
 )
 
+CLIENT_GAP_PER_MILLE = 200
 FOREIGN_PER_CENT = 10
 SERVER_ERROR = 500
 IDLE_DOWN_BPS = 64_000
@@ -142,6 +149,7 @@ def flaws(
     dur_us: int,
     failure: str | None = None,
     status: int | None = None,
+    gap_per_mille: int = 0,
 ) -> tuple[str, ...]:
     """Name the flaws of a measurement, in the order of the rows."""
     busy_per_mille = cpu_busy_per_mille(before, after)
@@ -153,5 +161,6 @@ def flaws(
         "loopback": "loopback" in {before.kind, after.kind},
         "no_link": not before.has_way,
         "peer_fault": failure == Failure.CONNECTION_REFUSED or (status is not None and status >= SERVER_ERROR),
+        "client_gap": gap_per_mille > CLIENT_GAP_PER_MILLE,
     }
     return tuple(rule.id for rule in FLAW_RULES if found[rule.id])

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from probe.errors import AlreadyRunning, NotEnrolled, StateUnusable
 from probe.net.address import PeerAddress
+from probe.settings import Settings, read_settings
 from shared import strictjson
 from shared.dsse import b64_exact
 from shared.errors import Malformed
 from shared.keys import FileKey, PublicKey
 from shared.slots import SlotPlan
-from shared.statement import integer, text
+from shared.statement import integer, sha256_hex, text
 
 try:
     import fcntl
@@ -22,6 +23,7 @@ except ImportError:  # pragma: no cover - Windows
 _MOST_PORT = 65535
 
 _KEY, _NEXT_KEY, _ENROLLED, _OUTBOX = "device.pem", "device.next.pem", "enrolled.json", "outbox.sqlite"
+_SETTINGS = "settings.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Enrolled:
     slots: SlotPlan
     peer: PeerAddress
     ca: Path | None
+    enrolment: bytes | None = None  # the portal's envelope, which admits this device to transfers
 
 
 class Home:
@@ -51,6 +54,10 @@ class Home:
     def outbox_file(self) -> Path:
         """The outbox's database."""
         return self.folder / _OUTBOX
+
+    def settings(self) -> Settings:
+        """What whoever runs this device has set; raises Malformed or StateUnusable."""
+        return read_settings(self.folder / _SETTINGS)
 
     @property
     def is_enrolled(self) -> bool:
@@ -176,6 +183,14 @@ def read_enrolled(data: bytes) -> Enrolled:
         collector=PublicKey.from_spki(b64_exact(told.get("collector"))),
         subscriber=text(told, "subscriber"),
         slots=plan,
-        peer=PeerAddress(f"{scheme}://{bracketed}:{port}", host, port, text(peer, "name"), ca_file),
+        peer=PeerAddress(
+            f"{scheme}://{bracketed}:{port}",
+            host,
+            port,
+            text(peer, "name"),
+            ca_file,
+            sha256_hex(peer, "key_id") if "key_id" in peer else None,
+        ),
         ca=ca_file,
+        enrolment=strictjson.encode(told["enrolment"]) if isinstance(told.get("enrolment"), dict) else None,
     )

@@ -10,7 +10,22 @@ from shared.strictjson import Json
 
 _BAR = 20
 _THREE_DIGITS = 100
-NAMES = {"latency": "latency", "download": "download", "upload": "upload", "fetch": "object fetch"}
+NAMES = {
+    "latency": "latency",
+    "download": "download",
+    "upload": "upload",
+    "fetch": "object fetch",
+    "dns": "name lookup",
+    "path": "path",
+    "ookla": "speedtest",
+}
+PLACES = {
+    "host": "on this device",
+    "local": "in the own network",
+    "operator": "in the operator's network",
+    "beyond": "beyond the operator's network",
+}
+LATENCY_WAYS = {"stamp": "STAMP", "icmp": "ICMP", "tcp": "TCP connect", "udp": "UDP"}  # udp: of latency 1
 FLAWS = {
     "cross_traffic": "something else used the line",
     "cpu_busy": "this device was busy",
@@ -19,6 +34,7 @@ FLAWS = {
     "loopback": "this machine itself, no line",
     "no_link": "there was no connection",
     "peer_fault": "the measurement server's fault",
+    "client_gap": "the other program's own figure is wrong",
 }
 
 
@@ -71,12 +87,42 @@ def in_words(record: Record) -> str:
 def _measured(record: Record) -> str:
     if record.method == "latency":
         median, loss = kpi.rtt_median_us(record), kpi.loss_per_mille(record) or 0
-        how = {"udp": "UDP", "tcp": "TCP connect"}.get(record.text("via") or "", "")
+        how = LATENCY_WAYS.get(record.text("via") or "", "")
         middle = "most packets lost" if median is None else f"{digits(median / 1000)} ms median"
         return f"{middle}, {loss / 10:g} % lost ({how})"
+    if record.method == "dns":
+        return _looked_up(record)
+    if record.method == "path":
+        return _found(record)
+    if record.method == "ookla":
+        return _by_speedtest(record)
     received = record.integer("received_bytes") or 0
     time_us = record.integer("dur_us") or 0
     return f"{rate(kpi.rate_bps(record) or 0)}, {size(received)} in {digits(time_us / 1e6)} s"
+
+
+def _looked_up(record: Record) -> str:
+    lookup_us = record.integers("lookup_us")
+    took_us = [one for one in lookup_us if one >= 0]
+    middle = digits((kpi.percentile(took_us, 500) or 0) / 1000)
+    return f"{middle} ms median, {len(took_us)} of {len(lookup_us)} lookups answered"
+
+
+def _found(record: Record) -> str:
+    hops = len(record.integers("hop_sent"))
+    end = "the server" if record.text("ends") == "target" else "the last place that answered"
+    begins = {
+        "delay": record.text("delay_from") or record.integer("delay_from_hop"),
+        "loss": record.text("loss_from") or record.integer("loss_from_hop"),
+    }
+    places = [f"{what} begins {PLACES.get(str(where), f'at hop {where}')}" for what, where in begins.items() if where]
+    return "; ".join([f"{hops} {'hop' if hops == 1 else 'hops'} to {end}", *places])
+
+
+def _by_speedtest(record: Record) -> str:
+    ours = record.text("counted") == "peer"
+    down, up = (record.integer(f"{'' if ours else 'claimed_'}{way}_bps") or 0 for way in ("down", "up"))
+    return f"{rate(down)} down, {rate(up)} up, as {'the server counted' if ours else 'speedtest-cli alone claims'}"
 
 
 def _failed(record: Record) -> str:

@@ -6,8 +6,9 @@ import secrets
 from collections import deque
 from collections.abc import Iterable
 
-from probe.agent import HEAVY, ORDER, Agent
+from probe.agent import Agent
 from probe.backoff import Backoff
+from probe.catalogue import CATALOGUE
 from probe.errors import StateUnusable
 from probe.schedule import Due, Schedule
 from probe.upload import Blocked, Later, Uploader
@@ -74,16 +75,11 @@ async def _wait_until(agent: Agent, due: Due) -> None:
 async def measure_slot(agent: Agent, due: Due, plan: str) -> None:
     """All methods of one slot, one after the other, then sealed."""
     agent.close_open_intents()  # a disk that was full may have left one, and what is open holds up all sealing
-    for name in ORDER:
-        if due.heavy or name not in HEAVY:
-            ended = await agent.measure(name, plan_for(name, plan), due.slot)
-            log.info("slot %d: %s %s", due.slot, name, ended["end"])
+    for method in CATALOGUE:
+        if method.weight == "light" or (due.heavy and method.weight == "heavy"):
+            ended = await agent.measure(method.name, method.plan_beside(plan), due.slot)
+            log.info("slot %d: %s %s", due.slot, method.name, ended["end"])
     agent.seal_all()
-
-
-def plan_for(method: str, plan: str) -> str:
-    """The plan of a method that goes with the transfers' plan."""
-    return {"latency": "standard" if plan == "standard" else "quick", "fetch": "small"}.get(method, plan)
 
 
 async def _send(uploader: Uploader, fresh: asyncio.Event, line: asyncio.Lock) -> None:

@@ -1,6 +1,40 @@
-"""What whoever runs this device may set: the names and objects to look at besides the peer's. Data only."""
+"""What whoever runs this device may set: what to look at besides the peer. `settings.toml` in the state folder.
 
-from dataclasses import dataclass
+TOML 1.0; all of it may be absent, and the file too. What is there must be right: an unknown key is refused, because
+a misspelt name is a missing name. Opens no file but that one; whether a name exists or an address answers is found
+out by the methods.
+"""
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from probe.errors import StateUnusable
+from shared.errors import Malformed
+
+T = TypeVar("T")
+
+DNS_PORT = 53
+MOST_PORT = 65_535
+MOST_NAMES = 6  # with the peer's and the collector's eight: at worst eight times a lookup's patience
+MOST_URLS = 16
+URL_CHARACTERS = 1024
+NAME_CHARACTERS = 253  # RFC 1035, 2.3.4: 255 octets with the first length and the root
+
+
+@dataclass(frozen=True, slots=True)
+class ResolverAddress:
+    """A resolver to ask directly: an address of its own, and a port."""
+
+    host: str
+    port: int = DNS_PORT
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,5 +42,146 @@ class Settings:
     """The settings; each default is what a device does that nobody has set anything on."""
 
     names: tuple[str, ...] = ()  # `dns`: looked up besides the peer's and the collector's
-    resolver: str | None = None  # `dns`: address, or address and port, of a resolver to ask besides the system's
+    local_names: tuple[str, ...] = ()  # `dns`: names (and all below them) that may have a private address
+    resolver: ResolverAddress | None = None  # `dns`: asked directly, besides the system's way of looking up
     urls: tuple[str, ...] = ()  # `fetch`: ordinary HTTPS objects, besides the peer's
+    targets: tuple[str, ...] = ()  # `path`: names or addresses, besides the peer
+    ca: Path | None = None  # the authority (PEM) to believe for the peer's TLS
+
+
+def read_settings(file: Path) -> Settings:
+    """Read the settings; a file that is not there says nothing. Raises Malformed or StateUnusable."""
+    try:
+        text = file.read_bytes()
+    except FileNotFoundError:
+        return Settings()
+    except OSError as error:
+        raise StateUnusable(f"{file} cannot be read: {error.strerror}") from error
+    try:
+        return parse_settings(text.decode("utf-8"), file)
+    except UnicodeDecodeError as error:
+        raise Malformed(f"{file} is not UTF-8 text") from error
+
+
+def parse_settings(text: str, file: Path) -> Settings:
+    """Parse what stands in a file; opens nothing. Raises Malformed with the file, the key and what it may hold."""
+    try:
+        told = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Malformed(f"{file} is not TOML: {error}") from error
+    page = _Page(file, told)
+    names = f"a list of at most {MOST_NAMES} host names"
+    settings = Settings(
+        names=page.each("dns", "names", host_name, MOST_NAMES, names),
+        local_names=page.each("dns", "local", host_name, MOST_NAMES, names),
+        resolver=page.one(
+            "dns", "resolver", resolver_address, 'an address such as "192.0.2.1" or "[2001:db8::1]:5353"'
+        ),
+        urls=page.each(
+            "fetch", "urls", https_url, MOST_URLS, f"a list of at most {MOST_URLS} https URLs, without a user"
+        ),
+        targets=page.each(
+            "path", "targets", host, MOST_NAMES, f"a list of at most {MOST_NAMES} host names or addresses"
+        ),
+        ca=page.one("transfer", "ca", lambda text: file.parent / text, "the path of a PEM file, as text"),
+    )
+    page.nothing_else()
+    return settings
+
+
+@dataclass(slots=True)
+class _Page:
+    """The parsed file, from which each key is taken once; what is left is unknown."""
+
+    file: Path
+    told: dict[str, object]
+    known: list[str] = field(default_factory=list)
+
+    def each(self, section: str, key: str, read: Callable[[str], T], most: int, allowed: str) -> tuple[T, ...]:
+        value = self._take(section, key, allowed)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or len(value) > most:
+            raise self._wrong(section, key, allowed)
+        return tuple(self._read(section, key, item, read, allowed) for item in value)
+
+    def one(self, section: str, key: str, read: Callable[[str], T], allowed: str) -> T | None:
+        value = self._take(section, key, allowed)
+        return None if value is None else self._read(section, key, value, read, allowed)
+
+    def nothing_else(self) -> None:
+        left = [f"[{name}] {key}" for name, table in self.told.items() if isinstance(table, dict) for key in table]
+        left += [name for name, table in self.told.items() if not isinstance(table, dict)]
+        left += [f"[{name}]" for name in self.told if not any(key.startswith(f"[{name}] ") for key in self.known)]
+        if left:
+            raise Malformed(f"{self.file}: nobody knows {left[0]}; known are {', '.join(self.known)}")
+
+    def _take(self, section: str, key: str, allowed: str) -> object:
+        self.known.append(f"[{section}] {key}")
+        table = self.told.get(section, {})
+        if not isinstance(table, dict):
+            raise self._wrong(section, key, allowed)
+        taken: object = table.pop(key, None)
+        return taken
+
+    def _read(self, section: str, key: str, value: object, read: Callable[[str], T], allowed: str) -> T:
+        try:
+            if isinstance(value, str) and value and value.isprintable():
+                return read(value)
+        except ValueError as error:
+            raise self._wrong(section, key, allowed) from error
+        raise self._wrong(section, key, allowed)
+
+    def _wrong(self, section: str, key: str, allowed: str) -> Malformed:
+        return Malformed(f"{self.file}: [{section}] {key} must be {allowed}")
+
+
+def host_name(text: str) -> str:
+    """Spell a host name in ASCII, without the last dot; raises ValueError for an address and for what is no name."""
+    name = text.removesuffix(".").encode("idna").decode("ascii").lower()
+    if not name or len(name) > NAME_CHARACTERS or not set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_."):
+        raise ValueError(text)
+    if is_address(name):
+        raise ValueError(text)
+    return name
+
+
+def host(text: str) -> str:
+    """Take an address as it is, or spell a host name; raises ValueError."""
+    return text if is_address(text) else host_name(text)
+
+
+def is_address(text: str) -> bool:
+    """Tell an address from a name."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def resolver_address(text: str) -> ResolverAddress:
+    """Read `1.2.3.4`, `1.2.3.4:5353`, `::1` or `[::1]:5353`; raises ValueError."""
+    if text.startswith("["):
+        host, closed, port = text[1:].partition("]")
+        if not closed or (port and not port.startswith(":")):
+            raise ValueError(text)
+        port = port.removeprefix(":") if port else str(DNS_PORT)
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    else:
+        host, port = text, str(DNS_PORT)
+    ip_address(host)
+    if not (port.isascii() and port.isdigit() and 0 < int(port) <= MOST_PORT):
+        raise ValueError(text)
+    return ResolverAddress(host, int(port))
+
+
+def https_url(text: str) -> str:
+    """Take an absolute https URL of ASCII; raises ValueError. What a record shows to others must hold no password."""
+    url = urlsplit(text)
+    if url.scheme != "https" or not url.hostname or "@" in url.netloc or url.fragment or " " in text:
+        raise ValueError(text)
+    if not text.isascii() or len(text) > URL_CHARACTERS or url.port == 0:
+        raise ValueError(text)
+    return text

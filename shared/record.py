@@ -64,6 +64,14 @@ class Record:
         whole = tuple(item for item in value if type(item) is int)
         return whole if len(whole) == len(value) else ()
 
+    def series(self, name: str) -> tuple[tuple[int, ...], ...]:
+        """A list of lists of integers, or nothing if it is anything else."""
+        value = self.fields.get(name)
+        if not isinstance(value, list):
+            return ()
+        rows = tuple(tuple(row) for row in value if isinstance(row, list) and all(type(item) is int for item in row))
+        return tuple(tuple(int(str(item)) for item in row) for row in rows) if len(rows) == len(value) else ()
+
     def texts(self, name: str) -> tuple[str, ...]:
         """The text items of a list member."""
         value = self.fields.get(name)

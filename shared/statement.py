@@ -24,6 +24,9 @@ class Kind(StrEnum):
     VERDICT = _ROOT + "verdict/v1"
     ENROL_REQUEST = _ROOT + "enrol-request/v1"
     ENROL = _ROOT + "enrol/v1"
+    TICKET_REQUEST = _ROOT + "ticket-request/v1"
+    TICKET = _ROOT + "ticket/v1"
+    TRANSFER = _ROOT + "transfer/v1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from importlib.resources import files
 
 from collector.case import case_in_index
 from collector.criteria import criterion_file
+from collector.evidence.grades import FOLDER
 from collector.ledger.frame import Entry, EntryKind
 from collector.ledger.segments import read_at
 from collector.services import Services
@@ -37,7 +38,7 @@ def make_evidence(services: Services, subscriber: str) -> bytes:
         "case.json": json.dumps(asdict(case), indent=1, sort_keys=True).encode() + b"\n",
         "keys/collector.pem": services.collector_key.public.to_pem(),
         "keys/portal.pem": services.portal_key.public.to_pem(),
-    }
+    } | {f"{FOLDER}{key.key_id}.pem": key.to_pem() for key in services.peers.values()}
     for verdict in case.verdicts:
         criterion = services.criteria[verdict.criterion]
         members[f"criteria/{criterion.id}.toml"] = criterion_file(services.config.criteria, criterion)

@@ -10,6 +10,7 @@
      8  complaints  each complaint was signed by one of these devices
      9  counts      the numbers in the case are those of the signed records
     10  criteria    the rules in the file are those the signed verdict names, and the case shows that verdict
+    11  counter-signatures  every record, graded anew by its peer's counter-signature, has the grade the case says
 
 Not checked, left to the reader: that the verdict follows from records and rule (the collector judges its own data again
 with `speedproof-collector judge`), and that keys belong to whom they should. What a check cannot show stands in README.txt.
@@ -21,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from collector.evidence.archive import NotEvidence
+from collector.evidence.grades import peers_in, regrade, told_in
 from shared import chain, statement, strictjson
 from shared.batch import OpenedBatch, open_batch
 from shared.complaint import read_complaint
@@ -237,6 +239,16 @@ def _verdicts_shown(found: _Found) -> list[object]:
         raise StepFailed("no verdicts that can be read", "case.json") from error
 
 
+def _counter_signatures(found: _Found) -> str:
+    peers = peers_in(found.files)
+    graded = regrade(found.batches.values(), peers)
+    told = told_in(_member(found, "case.json"))
+    if told is not None and told != graded:
+        raise StepFailed(f"the case says {told.in_words()}; found are {graded.in_words()}", "case.json")
+    trusted = ", ".join(sorted(key.key_id for key in peers.values())) or "none"
+    return f"{graded.in_words()}; peers' keys trusted by the collector: {trusted}"
+
+
 def _member(found: _Found, name: str) -> bytes:
     if name not in found.files:
         raise StepFailed("not there", name)
@@ -253,4 +265,5 @@ _STEPS: tuple[tuple[str, Callable[[_Found], str]], ...] = (
     ("complaints", _complaints),
     ("counts", _counts),
     ("criteria", _criteria),
+    ("counter-signatures", _counter_signatures),
 )

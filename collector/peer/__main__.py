@@ -24,7 +24,10 @@ from collector.peer.app import PeerConfig, create_peer
 from collector.peer.errors import CannotStart
 from collector.peer.logs import JsonLine
 from collector.peer.serve import bind_pair, serving
-from shared.errors import NoKey
+from collector.peer.statements import StatementFile
+from collector.peer.tickets import CounterSigning
+from shared.errors import Malformed, NoKey
+from shared.keys import PublicKey
 
 _CANNOT_START = 2
 _MAX_PORT = 65_535
@@ -52,6 +55,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", type=Path, required=True, metavar="PEM", help="private key, made if absent")
     parser.add_argument("--name", default="peer", help="what the peer calls itself (default: %(default)s)")
     parser.add_argument("--max-clients", type=_clients, default=64, help="transfers at once (default: %(default)s)")
+    parser.add_argument(
+        "--admit",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PEM",
+        help="public key of a portal whose probes get tickets and signed statements; may be repeated (default: nobody)",
+    )
+    parser.add_argument(
+        "--transfers",
+        type=Path,
+        metavar="FILE",
+        help="the signed statements, appended (default: transfers.ndjson beside the key)",
+    )
+    parser.add_argument("--no-anonymous", action="store_true", help="no load, and nothing large, without a ticket")
     parser.add_argument("--no-faults", action="store_true", help="do not serve deliberate faults")
     parser.add_argument("--stop-with-stdin", action="store_true", help="end when the pipe on stdin closes")
     return parser
@@ -67,7 +85,9 @@ def _journal(transfer: Transfer) -> None:
 async def _serve(args: argparse.Namespace) -> None:
     if args.stop_with_stdin and not _is_pipe(sys.stdin.fileno()):
         raise CannotStart("--stop-with-stdin needs a pipe on standard input")
-    key = load_or_create(args.key).public
+    signer = load_or_create(args.key)
+    key = signer.public
+    portals = tuple(_portal(path) for path in args.admit)
     pair = bind_pair(args.host, args.port)
     config = PeerConfig(
         name=args.name,
@@ -77,6 +97,8 @@ async def _serve(args: argparse.Namespace) -> None:
         journal=_journal,
         max_clients=args.max_clients,
         faults=not args.no_faults,
+        anonymous=not args.no_anonymous,
+        counter_signing=CounterSigning(signer, portals, _statements(args)) if portals else None,
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -84,7 +106,7 @@ async def _serve(args: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stop.set)
     if args.stop_with_stdin:
         loop.add_reader(sys.stdin.fileno(), _stop_at_end, sys.stdin.fileno(), stop)
-    async with serving(create_peer(config), pair):
+    async with serving(create_peer(config), pair, config.clock):
         ready = {
             "ready": True,
             "host": args.host,
@@ -95,6 +117,19 @@ async def _serve(args: argparse.Namespace) -> None:
         sys.stdout.write(json.dumps(ready, separators=(",", ":")) + "\n")
         sys.stdout.flush()
         await stop.wait()
+
+
+def _portal(path: Path) -> PublicKey:
+    try:
+        return PublicKey.from_pem(path.read_bytes())
+    except OSError as error:
+        raise CannotStart(f"cannot read the portal's key {path}: {error.strerror}") from error
+    except Malformed as error:
+        raise CannotStart(f"{path} holds no public key: {error}") from error
+
+
+def _statements(args: argparse.Namespace) -> StatementFile:
+    return StatementFile(args.transfers or args.key.with_name("transfers.ndjson"))
 
 
 def _is_pipe(descriptor: int) -> bool:

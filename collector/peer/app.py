@@ -14,18 +14,50 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from collector.clock import Clock
+from collector.peer import anonymous, cloudflare, librespeed
 from collector.peer.account import Transfer
-from collector.peer.errors import BadRequest, Busy, Declined, NothingHere, TooLarge
+from collector.peer.admission import Limits
+from collector.peer.cloudflare import Cloudflare
+from collector.peer.errors import (
+    BadRequest,
+    Busy,
+    Declined,
+    NotAdmitted,
+    NothingHere,
+    NoTicket,
+    OverLimit,
+    StatementsFull,
+    StreamMismatch,
+    TooLarge,
+)
 from collector.peer.faults import Faults
+from collector.peer.librespeed import LibreSpeed
 from collector.peer.load import RandomLoad
 from collector.peer.objects import Objects
+from collector.peer.responsiveness import Responsiveness
+from collector.peer.sessions import Sessions
+from collector.peer.speedtest import Speedtest
+from collector.peer.stream import LoadStream, Stream
+from collector.peer.tickets import CounterSigning, Tickets
 from collector.peer.transfers import Transfers
-from collector.peer.websocket import Ndt7
+from collector.peer.websocket import LoadTests
+from shared import strictjson
 from shared.keys import PublicKey
 
 API_VERSION: Final = 1
-METHODS: Final = ("ndt7-download", "ndt7-upload", "object", "sink", "udp-echo")
-_RETRY_AFTER_S: Final = 5
+THIRD_PARTY: Final = ("librespeed", "cloudflare", "responsiveness", "speedtest")
+METHODS: Final = (
+    "ndt7-download",
+    "ndt7-upload",
+    "throughput1-download",
+    "throughput1-upload",
+    "object",
+    "sink",
+    "stamp",
+    *THIRD_PARTY,
+)
+
+SESSIONS: Final = web.AppKey("sessions", Sessions)
 
 # error → status, name of the problem
 STATUS: Final[dict[type[Declined], tuple[int, str]]] = {
@@ -33,6 +65,11 @@ STATUS: Final[dict[type[Declined], tuple[int, str]]] = {
     NothingHere: (404, "nothing_here"),
     TooLarge: (413, "too_large"),
     Busy: (503, "busy"),
+    NotAdmitted: (403, "not_admitted"),
+    NoTicket: (403, "no_ticket"),
+    OverLimit: (429, "over_limit"),
+    StreamMismatch: (409, "stream_mismatch"),
+    StatementsFull: (503, "storage_full"),
 }
 
 
@@ -47,15 +84,30 @@ class PeerConfig:
     journal: Callable[[Transfer], None]
     max_clients: int = 64
     faults: bool = True
+    anonymous: bool = True  # whether there is load without a ticket
+    counter_signing: CounterSigning | None = None  # without it nobody gets a ticket
 
 
 def create_peer(config: PeerConfig) -> web.Application:
-    """The peer as an application; UDP echo is added where the sockets are, in `serve`."""
+    """The peer as an application; the STAMP reflector is added where the sockets are, in `serve`."""
     app = web.Application(middlewares=[_problems()])
     load = RandomLoad.drawn(config.chance)
     transfers = Transfers(config.max_clients, config.clock, config.journal)
-    app.add_routes(Ndt7(load, transfers, config.clock, config.chance).routes())
+    limits = config.counter_signing.limits if config.counter_signing else Limits()
+    sessions = app[SESSIONS] = Sessions(config.name, limits, _anonymous_load(config, load))
+    app.add_routes(LoadTests(sessions, transfers, config.clock, config.chance).routes())
     app.add_routes(Objects(load, transfers).routes())
+    app.add_routes(LibreSpeed(load, transfers).routes())
+    app.add_routes(Cloudflare(load, transfers, config.clock).routes())
+    app.add_routes(Responsiveness(load, transfers).routes())
+    app.add_routes(Speedtest(load, transfers, config.clock, runs=config.anonymous).routes())
+    app.on_response_prepare.extend((librespeed.open_to_pages, cloudflare.open_to_pages))
+    if config.counter_signing:
+        tickets = Tickets(config.name, config.counter_signing, sessions, config.clock, config.chance)
+        app.add_routes(tickets.routes())
+        app.cleanup_ctx.append(tickets.running)
+    if not config.anonymous:
+        anonymous.switch_off(app)
     if config.faults:
         app.add_routes(Faults(load, transfers, config.clock).routes())
     app.add_routes([web.get("/v1/peer", _introduction(config))])
@@ -67,13 +119,19 @@ def create_peer(config: PeerConfig) -> web.Application:
     return app
 
 
+def _anonymous_load(config: PeerConfig, load: RandomLoad) -> Callable[[], Stream] | None:
+    """What whoever has no ticket downloads: the load from a place of its own each time."""
+    return (lambda: LoadStream(load, config.chance.getrandbits(32))) if config.anonymous else None
+
+
 def _introduction(config: PeerConfig) -> Handler:
     """Who this peer is, and by which key it can be known."""
     body = {
         "name": config.name,
         "key_id": config.key.key_id,
         "spki": base64.b64encode(config.key.spki).decode("ascii"),
-        "methods": [*METHODS, *(["fault"] if config.faults else [])],
+        "methods": [*METHODS, *(["fault"] if config.faults else []), *(["ticket"] if config.counter_signing else [])],
+        "anonymous": config.anonymous,
         "version": API_VERSION,
     }
 
@@ -83,11 +141,13 @@ def _introduction(config: PeerConfig) -> Handler:
     return introduce
 
 
-def problem(status: int, name: str, detail: str) -> web.Response:
+def problem(status: int, name: str, detail: str, retry_after_s: int = 0, **members: strictjson.Json) -> web.Response:
     """An answer of RFC 9457."""
-    headers = {"Retry-After": str(_RETRY_AFTER_S)} if status == STATUS[Busy][0] else {}
-    body = {"type": f"urn:speedproof:problem:{name}", "status": status, "detail": detail}
-    return web.json_response(body, status=status, headers=headers, content_type="application/problem+json")
+    headers = {"Retry-After": str(retry_after_s)} if retry_after_s else {}
+    body = {"type": f"urn:speedproof:problem:{name}", "status": status, "detail": detail, **members}
+    return web.Response(
+        body=strictjson.encode(body), status=status, headers=headers, content_type="application/problem+json"
+    )
 
 
 def _problems() -> Middleware:
@@ -97,7 +157,7 @@ def _problems() -> Middleware:
             return await handler(request)
         except Declined as error:
             status, name = STATUS[type(error)]
-            return problem(status, name, str(error))
+            return problem(status, name, str(error), error.retry_after_s, **error.members)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
             answer = problem(error.status, error.reason.lower().replace(" ", "_"), "see /v1/peer")
             if "Allow" in error.headers:

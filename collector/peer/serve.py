@@ -17,8 +17,9 @@ from typing import Final
 
 from aiohttp import web
 
-from collector.peer.echo import answer_waiting
+from collector.clock import Clock
 from collector.peer.errors import CannotStart
+from collector.peer.stamp import Reflector, ReflectorSocket
 
 _BACKLOG: Final = 256
 _UNSENT_BYTES: Final = 1 << 17
@@ -75,7 +76,7 @@ def _bind(family: socket.AddressFamily, address: tuple[str | int, ...] | tuple[i
 
 
 @asynccontextmanager
-async def serving(app: web.Application, pair: Pair) -> AsyncIterator[None]:
+async def serving(app: web.Application, pair: Pair, clock: Clock) -> AsyncIterator[None]:
     """Serve on both sockets for as long as the block lasts, then close them."""
     runner = web.AppRunner(
         app,
@@ -88,7 +89,7 @@ async def serving(app: web.Application, pair: Pair) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     try:
         await web.SockSite(runner, pair.tcp, backlog=_BACKLOG).start()
-        loop.add_reader(pair.udp, answer_waiting, pair.udp, pair.port)
+        loop.add_reader(pair.udp, ReflectorSocket(pair.udp, Reflector(pair.port), clock).answer_waiting)
         yield
     finally:
         loop.remove_reader(pair.udp)

@@ -18,11 +18,13 @@ _MAX_INTEGER: Final = 2**53 - 1
 
 # name in ndt7, offset, format; times in µs
 _FIELDS: Final = (
+    ("RcvMSS", 20, "=I"),
     ("RTT", 68, "=I"),
     ("RTTVar", 72, "=I"),
     ("BytesAcked", 120, "=Q"),
     ("BytesReceived", 128, "=Q"),
     ("MinRTT", 148, "=I"),
+    ("DataSegsIn", 152, "=I"),
     ("BusyTime", 168, "=Q"),
     ("RWndLimited", 176, "=Q"),
     ("SndBufLimited", 184, "=Q"),

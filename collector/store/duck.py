@@ -3,7 +3,7 @@
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ import duckdb
 from collector.errors import IndexUnusable
 from collector.ledger.frame import Entry
 from collector.store import queries
+from collector.store.grading import basis_of, regraded
 from collector.store.port import Place
 from collector.store.rows import Rows, rows_of
 from collector.verify import Accepted
-from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, RecordRow
+from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow
+from shared.grade import NOBODY, Peers
 from shared.slots import SlotPlan
 
 _SETTINGS = {
@@ -26,18 +28,20 @@ _SETTINGS = {
     "threads": "2",
     "memory_limit": "1GB",
 }
+_REGRADED_AT_ONCE = 1024
 _COLUMNS = tuple(column.name for column in fields(RecordRow))
 
 
 class DuckStore:
     """The store port over one DuckDB file (or `:memory:`)."""
 
-    def __init__(self, path: Path | None, subscriber_of: Callable[[str], str]) -> None:
-        """Open or make the file and bring it to the newest migration; raises IndexUnusable.
+    def __init__(self, path: Path | None, subscriber_of: Callable[[str], str], peers: Peers = NOBODY) -> None:
+        """Open or make the file and bring it to the newest migration and to these `peers`; raises IndexUnusable.
 
-        `subscriber_of` tells whose line a device is.
+        `subscriber_of` tells whose line a device is, `peers` whose counter-signature is believed.
         """
         self._subscriber_of = subscriber_of
+        self._peers = peers
         self._lock = threading.Lock()
         self._path = str(path) if path else ":memory:"
         self._writer = self._open()
@@ -46,6 +50,7 @@ class DuckStore:
         try:
             writer = duckdb.connect(self._path, config=dict(_SETTINGS))
             _migrate(writer)
+            _regrade(writer, self._peers)
         except duckdb.Error as error:
             raise IndexUnusable(f"the index cannot be opened ({error}); `rebuild` makes it anew") from error
         return writer
@@ -73,9 +78,13 @@ class DuckStore:
             fresh = [entry for entry in entries if entry.no > loaded]
             if not fresh:
                 return
-            rows = rows_of(fresh, self._subscriber_of)
+            rows = rows_of(fresh, self._subscriber_of, self._peers, self._used)
             with _transaction(self._writer):
                 self._insert(rows)
+
+    def _used(self, sessions: Collection[str]) -> set[str]:
+        """Those of these sessions that a record in the index bears."""
+        return {row[0] for row in self._writer.execute(queries.USED_SESSIONS, [list(sessions)]).fetchall()}
 
     def _insert(self, rows: Rows) -> None:
         for statement, some in (
@@ -109,6 +118,10 @@ class DuckStore:
         names = ("ok", "failed", "not_started", "aborted", "flawed", "by_hand")
         rows = self._rows(queries.COUNTS, [subscriber])
         return {row[0]: Counts(**dict(zip(names, row[1:], strict=True))) for row in rows}
+
+    def grades(self, subscriber: str) -> list[GradeCount]:
+        """How many of a subscriber's signed transfers have which grade."""
+        return [GradeCount(*row) for row in self._rows(queries.GRADES, [subscriber])]
 
     def filled_slots(self, dev: str) -> set[int]:
         """The slots of a device for which anything was received."""
@@ -151,6 +164,18 @@ def _migrate(writer: duckdb.DuckDBPyConnection) -> None:
             with _transaction(writer):
                 writer.execute(sql)
                 writer.execute("INSERT INTO migration VALUES (?)", [no])
+
+
+def _regrade(writer: duckdb.DuckDBPyConnection, peers: Peers) -> None:
+    """Grade every record anew if they were graded by other rules, or when other peers were trusted."""
+    basis, used = basis_of(peers), set[str]()
+    if writer.execute(queries.GRADED_BY).fetchall() == [(basis,)]:
+        return
+    with _transaction(writer), writer.cursor() as reader:  # the reader sees what was there before
+        reader.execute(queries.TRANSFERS)
+        while some := reader.fetchmany(_REGRADED_AT_ONCE):
+            writer.execute(queries.REGRADE, [json.dumps(regraded(some, peers, used))])
+        writer.execute(queries.MARK_GRADED, [basis])
 
 
 @contextlib.contextmanager

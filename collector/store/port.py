@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from collector.ledger.frame import Entry
 from collector.verify import Accepted
-from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, RecordRow
+from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow
 from shared.slots import SlotPlan
 
 
@@ -39,6 +39,9 @@ class Store(Protocol):
 
     def counts(self, subscriber: str) -> dict[str, Counts]:
         """How a subscriber's measurements ended, by provenance; slots and losses are left at 0."""
+
+    def grades(self, subscriber: str) -> list[GradeCount]:
+        """How many of a subscriber's signed transfers have which grade, in the order of direction, grade and reason."""
 
     def filled_slots(self, dev: str) -> set[int]:
         """The slots of a device for which anything was received."""

@@ -26,6 +26,12 @@ COMPLAINTS = _read("complaints")
 ALARMS = _read("alarms")
 PLACES = _read("places")
 DIGEST = _read("digest")
+GRADES = _read("grades")
+USED_SESSIONS = _read("used_sessions")
+TRANSFERS = _read("transfers")
+REGRADE = _read("regrade")
+GRADED_BY = _read("graded_by")
+MARK_GRADED = _read("mark_graded")
 
 
 def migrations() -> list[tuple[int, str]]:

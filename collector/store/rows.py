@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from collector.importers.imported import SEQ_SPAN
 from collector.ledger.frame import Entry, EntryKind
+from collector.store.grading import Grader, Row, UsedOf
 from shared import kpi, statement
 from shared.batch import read_batch_statement
 from shared.dsse import read_envelope
+from shared.grade import Peers
 from shared.record import Record, reread_record
 from shared.statement import Kind
 from shared.strictjson import JsonObject, encode
 
-Row: TypeAlias = dict[str, object]
 DIRECTION = {"download": "down", "upload": "up", "latency": "round_trip"}
 IMPORTED_DIRECTION = {"passive": "down", "ping": "round_trip"}
 MOST_BPS = 10**15  # a thousand Tbit/s: no line; a figure above it is none
@@ -32,9 +32,14 @@ class Rows:
     complaint: list[Row] = field(default_factory=list)
 
 
-def rows_of(entries: Iterable[Entry], subscriber_of: Callable[[str], str]) -> Rows:
-    """The rows of some entries; `subscriber_of` tells whose line a device measures."""
+def rows_of(entries: Iterable[Entry], subscriber_of: Callable[[str], str], peers: Peers, used_of: UsedOf) -> Rows:
+    """The rows of some entries.
+
+    `subscriber_of` tells whose line a device measures, `peers` whose counter-signature is believed, and `used_of` which
+    sessions are known from the entries before.
+    """
     rows = Rows()
+    grader = Grader(peers)
     enrolled: dict[str, str] = {}
     for entry in entries:
         rows.entry.append(
@@ -49,7 +54,7 @@ def rows_of(entries: Iterable[Entry], subscriber_of: Callable[[str], str]) -> Ro
         match entry.kind:
             case EntryKind.BATCH:
                 dev = statement.sha256_hex(entry.meta, "dev")
-                _batch(rows, entry, enrolled.get(dev) or subscriber_of(dev))
+                _batch(rows, entry, enrolled.get(dev) or subscriber_of(dev), grader)
             case EntryKind.ENROLMENT:
                 row = _device(entry)
                 rows.device.append(row)
@@ -65,10 +70,11 @@ def rows_of(entries: Iterable[Entry], subscriber_of: Callable[[str], str]) -> Ro
                 _imported(rows, entry)
             case EntryKind.SUBSCRIBER | EntryKind.CODE:
                 pass
+    grader.settle(used_of)
     return rows
 
 
-def _batch(rows: Rows, entry: Entry, subscriber: str) -> None:
+def _batch(rows: Rows, entry: Entry, subscriber: str, grader: Grader) -> None:
     line, _, rest = entry.body.partition(b"\n")
     envelope = read_envelope(line)
     said = read_batch_statement(statement.read_statement(envelope.payload, Kind.BATCH))
@@ -90,20 +96,19 @@ def _batch(rows: Rows, entry: Entry, subscriber: str) -> None:
     )
     for record_line in rest[:-1].split(b"\n"):
         record = reread_record(record_line)
-        rows.record.append(
-            _record(entry, record)
-            | {
-                "direction": DIRECTION.get(record.method),
-                "rate_bps": _plausible(kpi.rate_bps(record)),
-                "rtt_us": kpi.rtt_median_us(record),
-                "loss_pm": kpi.loss_per_mille(record),
-                "subscriber": subscriber,
-                "provenance": "signed",
-                "dev": said.dev,
-                "batch": said.batch,
-                "seq": record.seq,
-            }
-        )
+        row = _record(entry, record) | {
+            "direction": DIRECTION.get(record.method),
+            "rate_bps": _plausible(kpi.rate_bps(record)),
+            "rtt_us": kpi.rtt_median_us(record),
+            "loss_pm": kpi.loss_per_mille(record),
+            "subscriber": subscriber,
+            "provenance": "signed",
+            "dev": said.dev,
+            "batch": said.batch,
+            "seq": record.seq,
+        }
+        grader.add(row, record, said.dev)
+        rows.record.append(row)
 
 
 def _imported(rows: Rows, entry: Entry) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from collector.view import Counts, Provenance, VerdictName
 from shared.failure import Stage
+from shared.grade import Grade, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,32 @@ FLAWS: Final[Mapping[str, str]] = MappingProxyType(
         "roaming": "the phone was roaming",
         "battery_saver": "battery saving was on",
         "clock_jumped": "the device's clock was set on the way",
+        "receiver_limited": "the device itself took the data slowly",
+    }
+)
+# Who vouches for a signed record of a transfer.
+GRADES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Grade.COUNTER_SIGNED: "signed by both ends",
+        Grade.ONE_SIDED: "signed by the device only",
+    }
+)
+ONE_SIDED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Reason.NO_COUNTER_SIGNATURE: "the server did not sign it",
+        Reason.UNREADABLE: "what the server is said to have signed cannot be read",
+        Reason.UNKNOWN_PEER: "signed by a server that is not trusted here",
+        Reason.BAD_SIGNATURE: "the server's signature does not fit",
+        Reason.OTHER_DEVICE: "the server signed for another device",
+        Reason.SESSION_REUSED: "the server's word was used for an earlier record",
+        Reason.OTHER_DIRECTION: "the server signed for the other direction",
+        Reason.OTHER_START: "the server signed for another measurement",
+        Reason.OTHER_SESSION: "the server signed for another transfer",
+        Reason.NO_FIGURES: "the record has no amount or no time to compare",
+        Reason.NOT_COUNTED: "the server could not count the data",
+        Reason.OTHER_COUNT: "the device had shown the server another amount",
+        Reason.BYTES_APART: "the server counted another amount",
+        Reason.DURATION_APART: "the server saw it take another time",
     }
 )
 LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(

@@ -8,13 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from collector.view import FindingView, RecordRow, VerdictView
+from collector.view import FindingView, GradeCount, RecordRow, VerdictView
+from collector.web.quantities import counted as counted_in_words
 from collector.web.quantities import delay, loss, promised_delay, promised_rate, rate, took, volume
 from collector.web.vocabulary import (
     DIRECTIONS,
     FLAWS,
+    GRADES,
     LEFT_OUT,
     METHODS,
+    ONE_SIDED,
     OUTCOMES,
     PROMISES,
     REASONS,
@@ -133,7 +136,31 @@ def origin(row: RecordRow) -> str:
     """Who vouches for a record and what started it."""
     if row.provenance == "imported":
         return "imported, unsigned"
-    return "signed, by hand" if row.slot is None else "signed, scheduled"
+    signed = "signed" if row.grade is None else said(GRADES, row.grade)
+    return f"{signed}, {'by hand' if row.slot is None else 'scheduled'}"
+
+
+def one_sided(row: RecordRow) -> str:
+    """Why nobody but the device vouches for a record, empty if somebody does or nobody could."""
+    return said(ONE_SIDED, row.grade_reason) if row.grade_reason else ""
+
+
+def grades(counted: Iterable[GradeCount]) -> str:
+    """How many transfers were signed by both ends, and why the others were not; empty without transfers."""
+    both, reasons = 0, Counter[str]()
+    for one in counted:
+        if one.reason is None:
+            both += one.n
+        else:
+            reasons[said(ONE_SIDED, one.reason)] += one.n
+    total = both + reasons.total()
+    if not total:
+        return ""
+    told = f"Signed by both ends, device and measurement server: {both:,} of {counted_in_words(total, 'transfer')}."
+    if not reasons:
+        return told
+    why = "; ".join(f"{n:,} × {words}" for words, n in sorted(reasons.items(), key=lambda one: (-one[1], one[0])))
+    return f"{told} By the device only: {why}."
 
 
 def named(conditions: Iterable[str]) -> str:

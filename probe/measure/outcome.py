@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from shared.failure import Failure, Stage
 
-Value = int | str | bool | list[int]
+Value = int | str | bool | list[int] | list[list[int]] | dict[str, str]
 NOTE_CHARACTERS = 120
 
 

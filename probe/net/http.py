@@ -1,23 +1,26 @@
-"""One aiohttp session per measurement: one attempt, no proxy, cookie or redirect, and each stage announced.
+"""One aiohttp session per measurement: one attempt, no proxy or cookie, and each stage announced.
 
 aiohttp repeats a GET by itself when a connection breaks before the answer; a repeated attempt would hide the
-very failure that is measured, so `first_attempt_only` turns the break into an error that is not repeated. It
-follows redirects of a WebSocket handshake too; these are refused. Between TCP and TLS aiohttp announces
-nothing; asyncio wraps the connected socket at that moment, so the context tells.
+very failure that is measured, so `first_attempt_only` turns the break into an error that is not repeated.
+Redirects are for the caller to refuse. Between TCP and TLS aiohttp announces nothing; asyncio wraps the
+connected socket at that moment, so the context tells. Its resolver waits in the event loop's own threads, which
+a stuck lookup would keep until long after the deadline; ours does not.
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
-from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from probe.measure.outcome import CouldNotRun
 from probe.net.address import PeerAddress
+from probe.net.lookup import SocketAddress, look_up
 from shared.failure import Stage
 
 Entered = Callable[[Stage], None]
@@ -45,12 +48,42 @@ class WatchedContext(ssl.SSLContext):
         return super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
 
 
+class Resolver(AbstractResolver):
+    """Looks up names for aiohttp, each in a thread that nobody waits for."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Give every address, numeric, with its zone where it has one."""
+        numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(
+                hostname=host, host=_numeric(address), port=port, family=its_family, proto=protocol, flags=numeric
+            )
+            for its_family, protocol, address in await look_up(host, port, family=family)
+        ]
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
+
+def _numeric(address: SocketAddress) -> str:
+    zone = address[3] if len(address) == 4 else 0  # noqa: PLR2004  (an IPv6 address: host, port, flow, zone)
+    return f"{address[0]}%{zone}" if zone else str(address[0])
+
+
+def public_tls_context() -> WatchedContext:
+    """Trust the system's authorities."""
+    context = WatchedContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    return context
+
+
 def tls_context(peer: PeerAddress) -> WatchedContext:
     """Trust the system's authorities, or only the peer's own where it names one."""
-    context = WatchedContext(ssl.PROTOCOL_TLS_CLIENT)
     if peer.tls_ca is None:
-        context.load_default_certs()
-        return context
+        return public_tls_context()
+    context = WatchedContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cafile=peer.tls_ca)
     except OSError as exc:
@@ -69,6 +102,14 @@ def url_of(peer: PeerAddress, path: str) -> URL:
         reason = f"the address of peer {peer.name} is not an http(s) URL"
         raise CouldNotRun(reason)
     return url.with_user(None).joinpath(path.removeprefix("/"))
+
+
+def host_of(url: str | None) -> str | None:
+    """Give a URL's host, if it has one."""
+    try:
+        return URL(url or "").host
+    except ValueError:
+        return None
 
 
 async def first_attempt_only(
@@ -91,19 +132,10 @@ def _tracer(entered: Entered) -> aiohttp.TraceConfig:
 
         return tell
 
-    async def refuse(
-        _session: aiohttp.ClientSession,
-        _context: SimpleNamespace,
-        params: aiohttp.TraceRequestRedirectParams,
-    ) -> None:
-        answer = params.response
-        raise aiohttp.TooManyRedirects(answer.request_info, (), status=answer.status)
-
     tracer = aiohttp.TraceConfig()
     tracer.on_dns_resolvehost_start.append(at(Stage.DNS))  # type: ignore[arg-type]
     tracer.on_dns_resolvehost_end.append(at(Stage.CONNECT))  # type: ignore[arg-type]
     tracer.on_connection_create_end.append(at(Stage.REQUEST))  # type: ignore[arg-type]
-    tracer.on_request_redirect.append(refuse)
     return tracer
 
 
@@ -111,11 +143,10 @@ def _tracer(entered: Entered) -> aiohttp.TraceConfig:
 async def one_session(
     context: WatchedContext,
     entered: Entered,
-    ws_class: type[Any] = aiohttp.ClientWebSocketResponse,
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Open a session for one attempt, and leave no socket behind."""
     context.entered = entered
-    connector = aiohttp.TCPConnector(ssl=context, force_close=True, resolver=aiohttp.ThreadedResolver())
+    connector = aiohttp.TCPConnector(ssl=context, force_close=True, resolver=Resolver())
     session = aiohttp.ClientSession(
         connector=connector,
         timeout=NO_TIMEOUT,
@@ -124,7 +155,6 @@ async def one_session(
         cookie_jar=aiohttp.DummyCookieJar(),
         middlewares=(first_attempt_only,),
         trace_configs=[_tracer(entered)],
-        ws_response_class=ws_class,
     )
     try:
         yield session

@@ -6,6 +6,7 @@ from probe.clock import Clock
 from probe.net.address import PeerAddress
 from probe.net.chance import Chance
 from probe.net.drive import Watcher
+from probe.net.tickets import Tickets
 from probe.settings import Settings
 
 
@@ -18,3 +19,5 @@ class Scene:
     chance: Chance
     progress: Watcher | None = None
     settings: Settings = field(default_factory=Settings)
+    collector_url: str | None = None
+    tickets: Tickets | None = None

@@ -1,6 +1,6 @@
-"""Drives a latency train by TCP connect: each packet is a connection, opened and closed. Interprets nothing.
+"""Drives a train by TCP connect: each of its numbers is a connection, opened and closed. Interprets nothing.
 
-For lines on which UDP does not pass. The time is that of the handshake as the event loop sees it.
+For lines on which neither UDP nor ICMP passes. The time is that of the handshake as the event loop sees it.
 """
 
 import asyncio
@@ -8,31 +8,31 @@ import socket
 from contextlib import suppress
 
 from probe.clock import Clock
-from probe.measure.latency import LatencyTrain
+from probe.measure.train import Train
 from probe.net.failures import trouble_of
 from probe.net.udp import Address
 from shared.failure import Stage
 
 
-async def run_train(train: LatencyTrain, address: Address, clock: Clock) -> None:
-    """Open a connection for each packet of a started train, until the train is final; leave none open."""
+async def run_train(train: Train, address: Address, clock: Clock) -> None:
+    """Open a connection for each number of a started train, until the train is final; leave none open."""
     settled = asyncio.Event()
     tasks: set[asyncio.Task[None]] = set()
 
-    async def connect(packet: bytes) -> None:
+    async def connect(number: int) -> None:
         with socket.socket(address[0], socket.SOCK_STREAM) as sock:
             sock.setblocking(False)  # noqa: FBT003  (the standard library's own)
             try:
                 await asyncio.get_running_loop().sock_connect(sock, address[1])
-                train.receive(packet, clock.mono_us())
+                train.receive(number, clock.mono_us())
             except OSError as exc:
-                train.refuse(packet, trouble_of(exc, Stage.CONNECT))
+                train.refuse(number, trouble_of(exc, Stage.CONNECT), clock.mono_us())
             settled.set()
 
     try:
         while (wake_us := train.next_wakeup(now_us := clock.mono_us())) is not None:
-            for packet in train.to_send(now_us):
-                tasks.add(asyncio.create_task(connect(packet)))
+            for number in train.to_send(now_us):
+                tasks.add(asyncio.create_task(connect(number)))
                 wake_us = now_us
             settled.clear()
             with suppress(TimeoutError):

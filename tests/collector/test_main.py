@@ -20,6 +20,7 @@ from fakes.running import COMMAND, Running, command, is_there, running
 
 from collector.__main__ import main
 from collector.config import Config
+from collector.peerkeys import trusted_peers
 from collector.services import Services
 from shared import batch
 from shared.enrolment import read_code
@@ -265,6 +266,7 @@ def test_ready_says_where(up: tuple[Running, Path]) -> None:
     collector, folder = up
     assert set(collector.told) >= {"ready", "url", "desk_url", "peer", "data", "collector_key", "torn_bytes"}
     assert collector.told["peer"]["key_id"] != collector.told["collector_key"]
+    assert collector.told["peer"]["key_id"] in {key.key_id for key in trusted_peers(folder / "keys").values()}
     for path in (folder / "desk.json", folder / "keys" / "desk.token", *(folder / "keys").glob("*.pem")):
         assert path.stat().st_mode & 0o077 == 0, path
     assert collector.token not in folder.with_name("data.log").read_text()

@@ -1,15 +1,12 @@
 """Simulated links: drive a core with arithmetic, where a shell would wait. Time jumps to the next event.
 
-A packet link is a function from the packet's number to the delays of its copies: none is a loss, two are a
-duplicate, a long one is a reordering. A stream is a schedule of events. An upload link is a bottleneck of a
-given rate in steps of `STEP_US`, with a peer behind it that counts.
+A stream is a schedule of events. An upload link is a bottleneck of a given rate in steps of `STEP_US`, with a
+peer behind it that counts. Links for packets are in `stamp_link`.
 """
 
-import heapq
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
-from probe.measure.latency import LatencyTrain
 from probe.measure.outcome import Core
 from probe.measure.transfer import Ending
 from probe.measure.upload import Upload
@@ -19,25 +16,6 @@ BUFFER_BYTES = 131_072
 TEXT_EVERY_US = 250_000
 
 Event = tuple[int, Callable[[int], object]]
-
-
-def run_train(train: LatencyTrain, delays_us: Callable[[int], Sequence[int]], start_us: int = 0) -> int:
-    """Run a train over a packet link; give the time at which it was final."""
-    now_us, number = start_us, 0
-    in_the_air: list[tuple[int, int, bytes]] = []
-    train.start(now_us)
-    while (wake_us := train.next_wakeup(now_us)) is not None:
-        if sent := train.to_send(now_us):
-            for packet in sent:
-                for delay_us in delays_us(number):
-                    heapq.heappush(in_the_air, (now_us + delay_us, number, packet))
-                number += 1
-            continue
-        now_us = max(now_us, min(wake_us, in_the_air[0][0] if in_the_air else wake_us))
-        while in_the_air and in_the_air[0][0] <= now_us:
-            arrived_us, _number, packet = heapq.heappop(in_the_air)
-            train.receive(packet, arrived_us)
-    return now_us
 
 
 def play(core: Core, events: Iterable[Event], start_us: int = 0) -> int:

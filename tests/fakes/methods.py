@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from probe.catalogue import METHODS, Method
@@ -32,4 +32,4 @@ class FakeRun:
 
 def methods(run: FakeRun) -> dict[str, Method]:
     """The catalogue's methods with another shell; names, versions and plans are the real ones."""
-    return {name: Method(name, real.version, real.ways, real.plans, real.core, run) for name, real in METHODS.items()}
+    return {name: replace(real, run=run) for name, real in METHODS.items()}

@@ -1,4 +1,4 @@
-"""A small measurement peer for the shells: an ndt7 subset, objects, an echo, and a fault for each failure.
+"""A small measurement peer for the shells: an ndt7 subset, objects, a reflector, and a fault for each failure.
 
 Real sockets on loopback, in the test's own event loop. Not the collector's peer, and no model for it: it does
 what it is told, including what no peer should do.
@@ -15,7 +15,9 @@ from pathlib import Path
 from ssl import SSLContext
 
 from aiohttp import WSCloseCode, WSMsgType, web
+from fakes.reflector import FakeReflector
 
+from probe.clock import SystemClock
 from probe.net.address import PeerAddress
 
 LOAD = bytes(8192)
@@ -29,6 +31,7 @@ class FakePeer:
     after_bytes: int = 16_384
     text: bytes = b""
     drop_packets: frozenset[int] = frozenset()
+    drop_replies: frozenset[int] = frozenset()
     port: int = 0
     udp_port: int = 0
     requests: list[str] = field(default_factory=list)
@@ -157,9 +160,10 @@ def reset(request: web.Request) -> None:
         request.transport.abort()
 
 
-class _Echo(asyncio.DatagramProtocol):
+class _Reflector(asyncio.DatagramProtocol):
     def __init__(self, peer: FakePeer) -> None:
         self._peer = peer
+        self._reflector = FakeReflector()
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -167,8 +171,12 @@ class _Echo(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         number, self._peer.packets = self._peer.packets, self._peer.packets + 1
-        if number not in self._peer.drop_packets and self._transport is not None:
-            self._transport.sendto(data, addr)
+        if number in self._peer.drop_packets or self._transport is None:
+            return
+        now_us = SystemClock().wall_us()
+        reply = self._reflector.reply(data, addr, now_us, now_us)
+        if reply is not None and number not in self._peer.drop_replies:
+            self._transport.sendto(reply, addr)
 
 
 @asynccontextmanager
@@ -185,7 +193,7 @@ async def running(peer: FakePeer, tls: SSLContext | None = None) -> AsyncIterato
     await site.start()
     peer.port = runner.addresses[0][1]
     echo, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: _Echo(peer), local_addr=("127.0.0.1", 0)
+        lambda: _Reflector(peer), local_addr=("127.0.0.1", 0)
     )
     peer.udp_port = echo.get_extra_info("sockname")[1]
     try:

@@ -39,8 +39,9 @@ def outbox_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_agent(outbox_file: Path) -> Iterator[MakeAgent]:
-    """Make agents over one outbox file; their outboxes are closed in the end."""
+def make_agent(outbox_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeAgent]:
+    """Make agents over one outbox file, which do not look at the link for long; their outboxes are closed in the end."""
+    monkeypatch.setattr("probe.agent.LOOK_S", 0)
     with ExitStack() as stack:
 
         def make(url: str = "http://127.0.0.1:9", clock: Clock | None = None, slots: SlotPlan | None = None) -> Agent:
@@ -86,7 +87,7 @@ def say_json(say: Say) -> Callable[..., tuple[int, dict[str, object]]]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> FakeRun:
     """Measure nothing, at once."""
-    run = FakeRun(members={"dur_us": 1_000_000, "received_bytes": 5_000_000, "rtt_us": [35_000], "via": "udp"})
+    run = FakeRun(members={"dur_us": 1_000_000, "received_bytes": 5_000_000, "rtt_us": [35_000], "via": "stamp"})
     monkeypatch.setattr(agent_module, "METHODS", methods(run))
     return run
 

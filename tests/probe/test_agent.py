@@ -76,14 +76,14 @@ async def test_the_intent_is_on_disk_before_the_method_runs(
     assert seq == 0
     assert strictjson.decode(line) == {
         "boot": agent.boot, "method": "latency", "mono_us": 5, "peer": "fake", "plan": "quick", "seq": 0, "slot": 12,
-        "ver": 1, "wall_us": 7_000,
+        "ver": 2, "wall_us": 7_000,
     }  # fmt: skip
     assert agent.outbox.open_intents() == []
 
 
 async def test_what_a_record_holds(make_agent: MakeAgent, fake: Fake) -> None:
     """A record is its start, the method's own members, the context and the end; by hand there is no slot."""
-    fake(members={"rtt_us": [1, -1], "via": "udp"})
+    fake(members={"rtt_us": [1, -1], "via": "stamp"})
     agent = make_agent(clock=FakeClock(wall_us=7_000, mono_us=5))
     told = await agent.measure("latency", "quick", None)
     assert stored(agent) == [told]
@@ -93,7 +93,7 @@ async def test_what_a_record_holds(make_agent: MakeAgent, fake: Fake) -> None:
             "mem_available_bytes": 5_000_000, "network_type": "mobile",
         },
         "end": "ok", "method": "latency", "mono_us": 5, "peer": "fake", "plan": "quick", "rtt_us": [1, -1], "seq": 0,
-        "ver": 1, "via": "udp", "wall_us": 7_000,
+        "ver": 2, "via": "stamp", "wall_us": 7_000,
     }  # fmt: skip
 
 
@@ -262,8 +262,9 @@ async def test_flaws_and_context_of_what_happened_meanwhile(
     told = await make_agent().measure("download", "tiny", 1)
     assert told["flaws"] == ["cpu_busy", "link_changed", "wifi"]
     assert told["ctx"] == {
-        "cpu_pm": 900, "if_rx_bytes": 9_000_000, "if_tx_bytes": 2_000, "interface": "wlan0", "load_pm": 2_000,
-        "mem_available_bytes": 4_000, "network_type": "wifi",
+        "before_us": 0, "cpu_pm": 900, "if_rx_bytes": 9_000_000, "if_tx_bytes": 2_000, "interface": "wlan0",
+        "interface_before": "wwan0", "load_before_pm": 100, "load_pm": 2_000, "mem_available_bytes": 4_000,
+        "network_type": "wifi",
     }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from probe.agent import context, ended_as, own_bytes
+from probe.context import context, ended_as, own_bytes
 from probe.flaws import HostFacts
 from probe.measure.outcome import Measured
 from shared.strictjson import JsonObject

@@ -3,9 +3,9 @@
 from probe.catalogue import CATALOGUE, METHODS
 
 
-def test_the_four_methods_are_there() -> None:
+def test_every_method_is_there() -> None:
     """Names are unique, in the order in which they are run."""
-    assert [method.name for method in CATALOGUE] == ["latency", "download", "upload", "fetch"]
+    assert [method.name for method in CATALOGUE] == ["latency", "download", "upload", "fetch", "dns", "path", "ookla"]
     assert list(METHODS) == [method.name for method in CATALOGUE]
 
 

@@ -106,20 +106,29 @@ def test_enrol_that_fails(words: tuple[str, ...], code: int, message: str, say: 
 
 
 def test_once(there: FakeCollector, say: Say, say_json: SayJson) -> None:
-    """By hand all four methods are measured, told, sealed and sent, and the receipt is shown."""
+    """By hand the methods of a whole slot are measured, told, sealed and sent, and the receipt is shown."""
     code, out, err = say("once")
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert [line[:12].strip() for line in lines[:4]] == ["latency", "download", "upload", "object fetch"]
-    assert lines[4].startswith("sent as batch 0; the collector's receipt: ")
+    whole = [method.name for method in METHODS.values() if method.weight != "by_hand"]
+    assert [line[:12].strip() for line in lines[:-1]] == [NAMES[name] for name in whole]
+    assert lines[-1].startswith("sent as batch 0; the collector's receipt: ")
     code, told = say_json("once", "--method", "download", "--plan", "tiny")
     assert code == 0
     (record,), (receipt,) = told["records"], told["receipts"]  # type: ignore[misc]
-    assert (record["method"], record["plan"], record["seq"], record["end"]) == ("download", "tiny", 4, "ok")
+    assert (record["method"], record["plan"], record["seq"], record["end"]) == ("download", "tiny", len(whole), "ok")
     assert "slot" not in record
     assert receipt["batch"] == 1
     assert told["unsent"] is None
-    assert there.seqs == [0, 1, 2, 3, 4]
+    assert there.seqs == list(range(len(whole) + 1))
+
+
+def test_once_with_a_plan_of_another_method(there: FakeCollector, say: Say) -> None:
+    """A plan that a method does not have is refused with those it has, and nothing is measured."""
+    code, out, err = say("once", "--method", "fetch", "--plan", "evidence")
+    assert (code, out) == (2, "")
+    assert "fetch has no plan evidence; it has small, page" in err
+    assert there.seqs == []
 
 
 def test_once_without_sending(there: FakeCollector, say_json: SayJson) -> None:

@@ -48,14 +48,15 @@ def test_no_exponent(count: int) -> None:
     assert "e+" not in report.rate(count) + report.size(count)
 
 
-LATENCY: JsonObject = {"end": "ok", "method": "latency", "seq": 1, "via": "udp"}
+LATENCY: JsonObject = {"end": "ok", "method": "latency", "seq": 1, "via": "stamp"}
 DOWNLOAD: JsonObject = {"dur_us": 10_000_000, "end": "ok", "method": "download", "received_bytes": 50_000_000, "seq": 2}
 
 LINES: list[tuple[JsonObject, str]] = [
-    (LATENCY | {"rtt_us": [35_000, 36_000, 37_000]}, "latency      36 ms median, 0 % lost (UDP)"),
+    (LATENCY | {"rtt_us": [35_000, 36_000, 37_000]}, "latency      36 ms median, 0 % lost (STAMP)"),
     (LATENCY | {"rtt_us": [1_500_000], "via": "tcp"}, "latency      1500 ms median, 0 % lost (TCP connect)"),
-    (LATENCY | {"rtt_us": [360, -1, 360]}, "latency      0.36 ms median, 33.3 % lost (UDP)"),
-    (LATENCY | {"rtt_us": [-1, -1, 5]}, "latency      most packets lost, 66.6 % lost (UDP)"),
+    (LATENCY | {"rtt_us": [9_000], "via": "icmp"}, "latency      9 ms median, 0 % lost (ICMP)"),
+    (LATENCY | {"rtt_us": [360, -1, 360]}, "latency      0.36 ms median, 33.3 % lost (STAMP)"),
+    (LATENCY | {"rtt_us": [-1, -1, 5]}, "latency      most packets lost, 66.6 % lost (STAMP)"),
     (DOWNLOAD, "download     40 Mbit/s, 50 MB in 10 s"),
     (DOWNLOAD | {"method": "upload"}, "upload       40 Mbit/s, 50 MB in 10 s"),
     (DOWNLOAD | {"method": "fetch", "dur_us": 120_000_000}, "object fetch 3.33 Mbit/s, 50 MB in 120 s"),
@@ -76,7 +77,35 @@ LINES: list[tuple[JsonObject, str]] = [
         {"end": "failed", "failure": "http_unexpected_status_code", "method": "fetch", "seq": 0, "status": 503},
         "object fetch FAILED: the server answered with an error (503)",
     ),
-    ({"end": "failed", "failure": "new_failure", "method": "dns", "seq": 0}, "dns          FAILED: new_failure"),
+    ({"end": "failed", "failure": "new_failure", "method": "dns", "seq": 0}, "name lookup  FAILED: new_failure"),
+    (
+        {"end": "ok", "lookup_us": [24_000, -1, 30_000], "method": "dns", "seq": 0},
+        "name lookup  24 ms median, 2 of 3 lookups answered",
+    ),
+    (
+        {"counted": "peer", "down_bps": 18_000_000, "end": "ok", "method": "ookla", "seq": 0, "up_bps": 9_600_000},
+        "speedtest    18 Mbit/s down, 9.6 Mbit/s up, as the server counted",
+    ),
+    (
+        {"claimed_down_bps": 8_000, "claimed_up_bps": 1, "counted": "client", "end": "ok", "method": "ookla", "seq": 0},
+        "speedtest    8 kbit/s down, 1 bit/s up, as speedtest-cli alone claims",
+    ),
+    (
+        {
+            "delay_from": "operator",
+            "delay_from_hop": 2,
+            "end": "ok",
+            "ends": "target",
+            "hop_sent": [5] * 9,
+            "method": "path",
+            "seq": 0,
+        },
+        "path         9 hops to the server; delay begins in the operator's network",
+    ),
+    (
+        {"end": "ok", "ends": "silence", "hop_sent": [5], "loss_from_hop": 1, "method": "path", "seq": 0},
+        "path         1 hop to the last place that answered; loss begins at hop 1",
+    ),
 ]
 
 

@@ -32,6 +32,7 @@ NAMES = (
     "complaints",
     "counts",
     "criteria",
+    "counter-signatures",
 )
 
 
@@ -160,6 +161,19 @@ def other_verdict(case: Case) -> Files:
     return with_member(case, "case.json", json.dumps(told).encode())
 
 
+def better_grades(case: Case) -> Files:
+    """With a case that says its transfers are counter-signed."""
+    told = json.loads(case.files["case.json"])
+    told["grades"] = [one | {"grade": "counter_signed", "reason": None} for one in told["grades"]]
+    return with_member(case, "case.json", json.dumps(told).encode())
+
+
+def peer_renamed(case: Case) -> Files:
+    """With a key of nobody's in the place of a peer's."""
+    name = named(case.files, "keys/peers")[0]
+    return with_member(case, name, FileKey.generate().public.to_pem())
+
+
 TAMPERINGS: dict[str, tuple[int, Callable[[Case], Files], str]] = {
     "file_changed": (2, lambda c: c.files | {"README.txt": b"trust me\n"}, "README.txt"),
     "file_added": (2, lambda c: c.files | {"batches/extra.ndjson": b"{}\n"}, "not in the manifest"),
@@ -198,6 +212,13 @@ TAMPERINGS: dict[str, tuple[int, Callable[[Case], Files], str]] = {
         "no verdicts",
     ),
     "rule_gone": (10, lambda c: with_member(c, "criteria/cz-mobile-cert.toml", None), "not there"),
+    "better_grades": (11, better_grades, "0 of 6 transfers counter-signed"),
+    "grades_of_another_form": (
+        11,
+        lambda c: with_member(c, "case.json", c.files["case.json"].replace(b'"n": ', b'"m": ')),
+        "a grade that cannot be read",
+    ),
+    "peer_renamed": (11, peer_renamed, "not the key its name says"),
 }
 
 
@@ -211,7 +232,7 @@ def test_tampering(case: Case, name: str) -> None:
 
 def test_each_step_has_a_tampering() -> None:
     """Every step after the first can fail, and is seen to."""
-    assert {step for step, _, _ in TAMPERINGS.values()} == set(range(2, 11))
+    assert {step for step, _, _ in TAMPERINGS.values()} == set(range(2, 12))
 
 
 def test_dropping_the_newest_batches_with_all_traces(case: Case) -> None:
@@ -222,6 +243,7 @@ def test_dropping_the_newest_batches_with_all_traces(case: Case) -> None:
     told = json.loads(files["case.json"])
     told["counts"]["signed"]["ok"] -= 1
     told["counts"]["signed"]["failed"] -= 1
+    told["grades"][0]["n"] -= 2
     files["case.json"] = json.dumps(told).encode()
     assert failed_step(case.signed_anew(files)) == (0, "")
     assert b"no\nbatch was withheld after the last receipt" in files["README.txt"]
@@ -297,4 +319,4 @@ def test_checker_needs_only_shared(case: Case, tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == "The evidence holds."
-    assert done.stdout.count("ok  ") == 10
+    assert done.stdout.count("ok  ") == 11

@@ -35,7 +35,7 @@ def test_as_a_program(file: Path) -> None:
     )
     assert done.returncode == 0
     told = json.loads(done.stdout)
-    assert (told["holds"], told["evidence"], len(told["steps"])) == (True, True, 10)
+    assert (told["holds"], told["evidence"], len(told["steps"])) == (True, True, 11)
     assert done.stderr == ""
 
 

@@ -130,7 +130,7 @@ async def running(*, max_clients: int = 8, faults: bool = True, seed: int = 7) -
         max_clients=max_clients,
         faults=faults,
     )
-    async with serving(create_peer(config), pair):
+    async with serving(create_peer(config), pair, config.clock):
         yield served
 
 

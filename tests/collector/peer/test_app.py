@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
-from collector.peer.app import STATUS
+from collector.peer.app import METHODS, STATUS
 from collector.peer.errors import Declined
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ async def test_introduction(peer: "Served", session: aiohttp.ClientSession) -> N
     assert said["name"] == "test peer"
     assert said["version"] == 1
     assert hashlib.sha256(base64.b64decode(said["spki"])).hexdigest() == said["key_id"] == peer.key_id
-    assert {"ndt7-download", "ndt7-upload", "object", "sink", "udp-echo", "fault"} == set(said["methods"])
+    assert set(said["methods"]) == {*METHODS, "fault"}
+    assert len(said["methods"]) == len(METHODS) + 1
 
 
 def test_every_refusal_has_a_status() -> None:

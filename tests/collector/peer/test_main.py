@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from shared.keys import FileKey
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -89,6 +91,32 @@ def test_the_peer_ends_with_its_parent(tmp_path: Path) -> None:
         assert process.poll() is None
         process.stdin.close()
         assert process.wait(2) == 0
+
+
+def test_a_peer_that_admits_probes(tmp_path: Path) -> None:
+    """Told a portal's key, it gives tickets, says so, and keeps its statements beside its key; nobody else does."""
+    portal = tmp_path / "portal.pem"
+    portal.write_bytes(FileKey.generate().public.to_pem())
+    with _started(tmp_path / "peer.pem", "--admit", str(portal), "--no-anonymous") as (process, ready):
+        with urllib.request.urlopen(f"http://127.0.0.1:{ready['port']}/v1/peer") as answer:
+            said = json.load(answer)
+        assert "ticket" in said["methods"] and said["anonymous"] is False
+        assert (tmp_path / "transfers.ndjson").read_bytes() == b""
+        second = _run("--port", "0", "--key", str(tmp_path / "peer.pem"), "--admit", str(portal))
+        assert (second.returncode, second.stdout) == (2, "")
+        assert "cannot use the file of statements" in second.stderr
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+
+
+@pytest.mark.parametrize(("pem", "says"), [(b"x", "holds no public key"), (None, "cannot read the portal's key")])
+def test_a_portal_that_is_none(tmp_path: Path, pem: bytes | None, says: str) -> None:
+    """A portal's key that cannot be read keeps the peer from starting: it would admit nobody, or worse."""
+    if pem is not None:
+        (tmp_path / "portal.pem").write_bytes(pem)
+    result = _run("--port", "0", "--key", str(tmp_path / "peer.pem"), "--admit", str(tmp_path / "portal.pem"))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert says in result.stderr and "Traceback" not in result.stderr
 
 
 def test_rubbish_on_the_port_leaves_one_line_of_json_at_most(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from collector.peer import ndt7, tcpinfo
+from collector.peer import loadtest, tcpinfo
 from collector.peer.account import End
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ async def test_a_silent_client_of_a_download_is_left_at_last(
     peer: "Served", raw: "RawFactory", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that never reads is dropped when its time is up, and what it did not take is not counted."""
-    monkeypatch.setattr(ndt7, "CLOSING_US", 400_000)
+    monkeypatch.setattr(loadtest, "CLOSING_US", 400_000)
     client = await raw(peer)
     client.writer.transport.pause_reading()
     client.ask(f"{DOWNLOAD}?max_ms=200")
@@ -57,7 +57,6 @@ async def test_download(peer: "Served", session: aiohttp.ClientSession) -> None:
     assert texts[-1]["AppInfo"]["NumBytes"] == sum(sizes)
     assert sizes[0] == 2**13
     assert max(sizes) <= 2**20
-    assert sizes == sorted(sizes)
     assert 700_000 <= texts[-1]["AppInfo"]["ElapsedTime"] < 3_000_000
     (transfer,) = await peer.ended()
     assert (transfer.kind, transfer.end) == ("ndt7-download", End.DURATION)

@@ -20,6 +20,7 @@ from collector.view import (
     Counts,
     DeviceRow,
     FindingView,
+    GradeCount,
     Provenance,
     RecordRow,
     VerdictName,
@@ -33,8 +34,9 @@ from collector.web.page import (
     render_list,
     render_page,
 )
-from collector.web.vocabulary import TALLIES, VERDICTS
+from collector.web.vocabulary import ONE_SIDED, TALLIES, VERDICTS
 from shared.failure import IN_WORDS, Failure
+from shared.grade import Reason
 from shared.record import End
 
 MakeRow = Callable[..., RecordRow]
@@ -223,6 +225,18 @@ def test_counts_are_shown_with_what_they_mean(make_case: MakeCase) -> None:
     assert all(tally.meaning in text for tally in TALLIES)
     assert "Missing 11 of 140 scheduled" in text
     assert {tally.field for tally in TALLIES} | {"scheduled_slots"} == {field.name for field in fields(Counts)}
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_grade_is_listed_in_words(make_case: MakeCase, make_row: MakeRow, reason: Reason) -> None:
+    """A transfer that only the device vouches for says so and why; one that both ends signed says that."""
+    case = make_case(grades=(GradeCount("down", "counter_signed", None, 1), GradeCount("down", "one_sided", reason, 1)))
+    rows = [make_row(grade="one_sided", grade_reason=reason.value), make_row(seq=2, grade="counter_signed")]
+    text = checked(render_page(case, rows)).text
+    assert f"signed by the device only, scheduled ({ONE_SIDED[reason]})" in text
+    assert "signed by both ends, scheduled 3f9a1c07" in text
+    assert "Signed by both ends, device and measurement server: 1 of 2 transfers." in text
+    assert "_" not in text
 
 
 def test_only_the_newest_records_are_listed(make_case: MakeCase, make_row: MakeRow) -> None:

@@ -5,9 +5,10 @@ from typing import get_args
 
 import pytest
 
-from collector.view import RecordRow, VerdictName
+from collector.view import GradeCount, RecordRow, VerdictName
 from collector.web import vocabulary, words
 from shared.failure import IN_WORDS, Failure, Stage
+from shared.grade import RECEIVER_LIMITED, Grade, Reason
 from shared.record import End
 
 Make = Callable[..., RecordRow]
@@ -131,6 +132,43 @@ def test_origins_never_blur(make_row: Make) -> None:
         "signed, by hand",
         "imported, unsigned",
     ]
+
+
+def test_who_vouches_for_a_transfer_is_told(make_row: Make) -> None:
+    """Signed by both ends and signed by the device only are told apart, with the reason why only the device."""
+    both = make_row(grade="counter_signed")
+    alone = make_row(grade="one_sided", grade_reason="bytes_apart", slot=None)
+    assert [words.origin(row) for row in (both, alone)] == [
+        "signed by both ends, scheduled",
+        "signed by the device only, by hand",
+    ]
+    assert [words.one_sided(row) for row in (both, alone, make_row())] == ["", "the server counted another amount", ""]
+
+
+def test_every_reason_to_be_one_sided_has_words() -> None:
+    """Each grade and each reason has words of its own, without a technical name in them."""
+    assert set(vocabulary.GRADES) == set(Grade)
+    assert set(vocabulary.ONE_SIDED) == set(Reason)
+    assert len(set(vocabulary.ONE_SIDED.values())) == len(Reason)
+    assert not [told for told in vocabulary.ONE_SIDED.values() if "_" in told or not told]
+    assert RECEIVER_LIMITED in vocabulary.FLAWS
+
+
+def test_grades_are_summed_up() -> None:
+    """How many transfers both ends signed is told, and why the others were not, the commonest reason first."""
+    both = GradeCount("down", "counter_signed", None, 1200)
+    assert words.grades([]) == ""
+    assert words.grades([both]) == "Signed by both ends, device and measurement server: 1,200 of 1,200 transfers."
+    alone = [
+        GradeCount("down", "one_sided", "bytes_apart", 1),
+        GradeCount("down", "one_sided", "no_counter_signature", 2),
+        GradeCount("up", "one_sided", "no_counter_signature", 3),
+        GradeCount("up", "one_sided", "of_the_future", 1),
+    ]
+    assert words.grades([both, *alone]) == (
+        "Signed by both ends, device and measurement server: 1,200 of 1,207 transfers. By the device only: "
+        "5 × the server did not sign it; 1 × of the future; 1 × the server counted another amount."
+    )
 
 
 def test_what_cannot_be_printed_is_made_visible() -> None:

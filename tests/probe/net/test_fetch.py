@@ -1,16 +1,12 @@
 """The fetch over real sockets, in the clear and over TLS: each failure by its name."""
 
 import asyncio
-import ssl
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+import socket
+import threading
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from fakes.certificate import certificate
 from fakes.peer import FakePeer, free_port, mute_port, running
 
 from probe.clock import SystemClock
@@ -26,34 +22,6 @@ PLAN = FetchPlan("test", 100_000, patience_us=500_000, limit_us=2_000_000)
 async def measure(peer: PeerAddress) -> Measured:
     """Fetch once."""
     return await fetch.run(PLAN, Scene(peer, SystemClock(), bytes))
-
-
-def certificate(folder: Path, *, host: str = "127.0.0.1", days: int = 1) -> tuple[ssl.SSLContext, Path]:
-    """Make a self-signed certificate that is its own authority, and a server context with it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fake peer")])
-    now = datetime.now(UTC)
-    alternative = x509.IPAddress(ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=3))
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_path, key_path = folder / "cert.pem", folder / "key.pem"
-    certificate_path.write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    key_path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate_path, key_path)
-    return context, certificate_path
 
 
 async def test_a_peer_that_never_answers() -> None:
@@ -164,6 +132,21 @@ async def test_no_tls_at_all() -> None:
         mute = await measure(PeerAddress(f"https://127.0.0.1:{port}", "127.0.0.1", 9, "mute"))
     assert (plain.members["failure"], plain.members["stage"]) == ("ssl_failed_handshake", "tls")
     assert (mute.members["failure"], mute.members["stage"]) == ("generic_timeout_error", "tls")
+
+
+async def test_a_stuck_resolver_is_a_timeout_of_the_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name whose lookup never ends fails at the end of patience, and the fetch does not wait for the lookup."""
+    go_on = threading.Event()
+
+    def stuck(*_args: object, **_more: object) -> None:
+        go_on.wait(20)
+        raise socket.gaierror(socket.EAI_AGAIN, "late")
+
+    monkeypatch.setattr(socket, "getaddrinfo", stuck)
+    outcome = await measure(PeerAddress("http://www.example.net", "127.0.0.1", 9, "stuck"))
+    go_on.set()
+    assert (outcome.members["failure"], outcome.members["stage"]) == ("generic_timeout_error", "dns")
+    assert outcome.members["received_bytes"] == 0
 
 
 async def test_an_authority_that_is_no_file_cannot_run(tmp_path: Path) -> None:

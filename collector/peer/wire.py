@@ -1,0 +1,133 @@
+"""A WebSocket connection taken over from aiohttp after its handshake: frames in, frames out. Interprets nothing.
+
+aiohttp joins every message before anybody sees it, which hides how much of a slow upload has arrived and costs a copy
+of it. Here load is counted and hashed as it comes, in one buffer that all connections share, and what is written waits
+until the kernel has taken the write before.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from aiohttp import web
+
+from shared.frames import BadFrame, FrameReader, Load, Opcode, Told, frame, frame_head
+
+_BUFFER = memoryview(bytearray(1 << 18))  # consumed before anything else runs
+LEAST_UNSENT_BYTES: Final = 4096
+MOST_UNSENT_BYTES: Final = 1 << 17
+_UNSENT_US: Final = 20_000
+_NOTSENT_LOWAT: Final = 25
+
+
+class TakenOver(web.WebSocketResponse):
+    """aiohttp's handshake, whose connection then belongs to somebody else."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Nothing: whoever has the connection ends it."""
+
+
+class Wire(asyncio.BufferedProtocol):
+    """One connection. `load` is told each piece of load, `told` each text and control frame, `lost` the end."""
+
+    def __init__(
+        self,
+        request: web.Request,
+        load: Callable[[memoryview], None],
+        told: Callable[[Told], None],
+        lost: Callable[[BadFrame | None], None],
+    ) -> None:
+        """Take a request's connection over; raises ConnectionResetError if it is gone."""
+        if request.transport is None:
+            raise ConnectionResetError
+        self._transport = request.transport
+        self._behind = request.protocol
+        self._load, self._told, self._lost = load, told, lost
+        self._frames = FrameReader(masked=True)
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self.gone = asyncio.Event()
+        self._transport.set_write_buffer_limits(high=0)
+        self._transport.set_protocol(self)
+
+    @property
+    def socket(self) -> socket.socket | None:
+        """The socket, while it is open."""
+        sock = self._transport.get_extra_info("socket")
+        return sock if sock is not None and sock.fileno() >= 0 else None
+
+    async def send(self, opcode: Opcode, payload: bytes) -> None:
+        """Send a whole message once there is room for it. Raises ConnectionResetError if the connection is gone."""
+        await self._writable.wait()
+        if self.gone.is_set() or self._transport.is_closing():
+            raise ConnectionResetError
+        self._transport.write(frame_head(opcode, len(payload)) + payload)
+
+    def fill_segments(self, on: bool) -> None:  # noqa: FBT001
+        """Let messages share packets, or send each at once."""
+        if (sock := self.socket) is not None:
+            with suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(not on))
+
+    def limit_unsent(self, rate_bps: int) -> None:
+        """Let the kernel hold back some milliseconds' worth of bytes and no more."""
+        if (sock := self.socket) is not None:
+            n_bytes = min(max(rate_bps * _UNSENT_US // 8_000_000, LEAST_UNSENT_BYTES), MOST_UNSENT_BYTES)
+            with suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, n_bytes)
+
+    def choose_congestion_control(self, name: str) -> str:
+        """Send by this rule if the kernel has it; the rule that is in force, empty if the kernel does not say."""
+        if (sock := self.socket) is None or not hasattr(socket, "TCP_CONGESTION"):
+            return ""
+        if name:
+            with suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, name.encode())
+        with suppress(OSError):
+            return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).partition(b"\0")[0].decode("ascii")
+        return ""
+
+    def close(self) -> None:
+        """Close once everything is written."""
+        self._transport.close()
+
+    # what the event loop calls
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """The shared buffer."""
+        del sizehint
+        return _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Read what has arrived."""
+        try:
+            for event in self._frames.feed(_BUFFER[:nbytes]):
+                if isinstance(event, Load):
+                    self._load(event.piece)
+                elif event.opcode is Opcode.PING:
+                    self._transport.write(frame(Opcode.PONG, event.payload))
+                else:
+                    self._told(event)
+        except BadFrame as error:
+            self._lost(error)
+
+    def eof_received(self) -> bool:
+        """Close too."""
+        return False
+
+    def pause_writing(self) -> None:
+        """Wait with more."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._writable.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell everybody, and aiohttp, which still counts the connection as one of its own."""
+        self.gone.set()
+        self._writable.set()
+        self._lost(None)
+        self._behind.connection_lost(exc)

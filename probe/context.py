@@ -1,0 +1,97 @@
+"""What stands around a measurement in its record: host and link before and after, whose bytes, which flaws. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from probe.flaws import HostFacts, cpu_busy_per_mille, flaws
+from probe.measure.outcome import Measured
+from shared.record import End
+from shared.strictjson import Json, JsonObject
+
+PEER_BUSY = 503  # HTTP: the peer has too many tests running
+NETWORK_TYPE = {"cellular": "mobile", "wifi": "wifi", "loopback": "none"}
+
+
+@dataclass(frozen=True, slots=True)
+class Lull:
+    """What was seen of the link in the moment before a heavy test."""
+
+    watched_us: int
+    rx_bytes: int | None
+    tx_bytes: int | None
+    quiet_us: int | None  # for how long nothing had crossed the link when the test began, as far as it was watched
+
+
+def ended_as(
+    method: str, measured: Measured, before: HostFacts, after: HostFacts, took_us: int, lull: Lull | None = None
+) -> JsonObject:
+    """The members of a measurement that ran: its own, its context, its flaws."""
+    members: JsonObject = {name: cast("Json", value) for name, value in measured.members.items()}
+    own_rx, own_tx = own_bytes(method, members)
+    status = members.get("status") if members.get("host") != "foreign" else None  # another's server is not our peer
+    if status == PEER_BUSY:
+        told = context(before, after, lull)
+        return {"ctx": told, "end": End.NOT_STARTED.value, "reason": "peer_busy", "status": status}
+    failure = members.get("failure") if members.get("host") != "foreign" else None
+    found = flaws(
+        before,
+        after,
+        own_rx,
+        own_tx,
+        took_us,
+        failure if isinstance(failure, str) else None,
+        status if isinstance(status, int) else None,
+        _count(members, "gap_pm"),
+    )
+    if found:
+        members["flaws"] = list(found)
+    return members | {"ctx": context(before, after, lull), "end": measured.end}
+
+
+def own_bytes(method: str, members: Mapping[str, Json]) -> tuple[int, int]:
+    """The bytes a measurement itself received and sent."""
+    if "tcp_rx_bytes" in members:
+        return _count(members, "tcp_rx_bytes"), _count(members, "tcp_tx_bytes")
+    match method:
+        case "upload":
+            return 0, _count(members, "sent_bytes")
+        case "download" | "fetch":
+            return _count(members, "received_bytes"), 0
+        case "ookla":
+            return _count(members, "down_bytes"), _count(members, "up_bytes")
+        case _:
+            return 0, 0
+
+
+def _count(members: Mapping[str, Json], name: str) -> int:
+    value = members.get(name, 0)
+    return value if isinstance(value, int) else 0
+
+
+def context(before: HostFacts, after: HostFacts, lull: Lull | None = None) -> JsonObject:
+    """What is known of host and link around a measurement; what is not known is absent."""
+    told: dict[str, Json | None] = {
+        "cpu_pm": cpu_busy_per_mille(before, after),
+        "if_rx_bytes": _grown(before.rx_bytes, after.rx_bytes),
+        "if_tx_bytes": _grown(before.tx_bytes, after.tx_bytes),
+        "interface": after.interface,
+        "load_pm": after.load_per_mille,
+        "mem_available_bytes": after.memory_available_bytes,
+        "network_type": NETWORK_TYPE.get(after.kind, "other"),
+    }
+    if before.interface != after.interface:
+        told["interface_before"] = before.interface
+    if lull is not None:
+        told |= {
+            "before_us": lull.watched_us,
+            "before_rx_bytes": lull.rx_bytes,
+            "before_tx_bytes": lull.tx_bytes,
+            "quiet_us": lull.quiet_us,
+            "load_before_pm": before.load_per_mille,
+        }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _grown(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None or after < before else after - before

@@ -1,0 +1,332 @@
+"""What a transfer of either direction goes through: handshakes, signs of life, a stop, an end, a result.
+
+Pure: told what happened on which of its flows, and when. t = 0 is the first finished handshake; the same moment counts
+for all flows. A silence of all flows as long as the plan's patience fails the transfer, and so does the failure of any
+one flow; a sign of life is a count that grew, or growth of the kernel's own count (`heard`). The peer ends each flow at
+the planned time; one that does not is asked to stop (`wants_close`), and what was under way is still counted. A line
+that has died shortly before the planned end brings neither an end nor bytes, and the transfer fails after all.
+
+`dur_us` is, when all went well, the time from t = 0 to the last byte counted, by the clock of whoever counted; when it
+failed, until it was given up, from t = 0 or, without a handshake, from the start of the attempt. `received_bytes` is
+everything counted; the rate is that of a window (`warm_us`, `until_us`), by the rule in `shared.kpi`.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from probe.measure.burst import BURST_BYTES, DECIDED_US, NOTICE_US, Burst
+from probe.measure.claims import Direction, FalseClaim, PeerCount
+from probe.measure.flow import Flow
+from probe.measure.grid import Grid
+from probe.measure.held import Held, Kernel
+from probe.measure.outcome import Measured, Progress, Trouble, Value, measured
+from probe.measure.samples import Samples
+from probe.measure.steady import GRID_US, Estimate, estimate, known_estimate, last_estimate
+from probe.measure.transfer import (
+    CLOSE_US,
+    HANDSHAKE_US,
+    LEAST_RAMP_US,
+    OVERTIME_US,
+    RAMP_ROUND_TRIPS,
+    Ending,
+    TransferPlan,
+    trouble_of_end,
+)
+from shared.failure import Failure, Stage
+
+
+@dataclass(slots=True)
+class Flows(ABC):
+    """One transfer over the plan's number of flows."""
+
+    NAME: ClassVar[Direction]
+    VERSION: ClassVar[int] = 2
+
+    plan: TransferPlan
+    name: str = "0"
+    over: bool = False
+    flows: list[Flow] = field(init=False)
+    zero_us: int | None = None
+    start_us: int = 0
+    alive_us: int = 0
+    stopped_us: int | None = None
+    found: Estimate | None = None
+    congestion: set[str] = field(default_factory=set)
+    grid: Grid = field(default_factory=Grid)
+    burst: Burst = field(default_factory=Burst)
+    alone: bool = False  # the line is too slow for more than the first flow
+    _decided: bool = False
+    _wake_us: int | None = None
+    _end_us: int = 0
+    _trouble: Trouble | None = None
+
+    def __post_init__(self) -> None:
+        """Make room for the flows."""
+        spacing_us = self.plan.spacing_us
+        self.flows = [
+            Flow(PeerCount(self.NAME, self.plan.protocol), Samples(spacing_us), Samples(spacing_us))
+            for _ in range(self.plan.flows)
+        ]
+
+    def start(self, now_us: int) -> None:
+        """Begin the attempts to connect."""
+        self.start_us = now_us
+        for flow in self.flows:
+            flow.attempt.start(now_us)
+
+    def entered(self, number: int, stage: Stage, now_us: int) -> None:
+        """Take the news that a flow's connection has come to its next stage."""
+        self.flows[number].attempt.enter(stage, now_us)
+
+    @property
+    def wake_us(self) -> int:
+        """How long the trickle lasts, from t = 0; settled when it is first asked for."""
+        if self._wake_us is None:
+            times_us = [flow.round_trip_us for flow in self.flows if flow.round_trip_us is not None]
+            self._wake_us = self.plan.wake_us(min(times_us, default=0))
+        return self._wake_us
+
+    def query(self, number: int) -> dict[str, str]:
+        """What a flow asks of the peer in its handshake."""
+        bursts = {"burst_bytes": str(BURST_BYTES)} if self.plan.asks_for_bursts(number) else {}
+        return self.plan.query(self.name, self.wake_us, self.text_us) | bursts
+
+    def opened(self, number: int, now_us: int) -> None:
+        """Take a flow's finished handshake: the first is t = 0."""
+        flow = self.flows[number]
+        flow.attempt.enter(Stage.BODY, now_us)
+        flow.zero_us = self.alive_us = now_us
+        if self.zero_us is None:
+            self.zero_us = now_us
+
+    @property
+    @abstractmethod
+    def text_us(self) -> int:
+        """How often the peer is to say what it counted."""
+
+    @abstractmethod
+    def moved(self, number: int, n_bytes: int, now_us: int) -> None:
+        """Take load from the peer, in whatever pieces it arrives."""
+
+    def text(self, number: int, message: bytes, now_us: int) -> None:
+        """Take a message of the peer's about what it counted."""
+        flow = self.flows[number]
+        if self.over or flow.zero_us is None:
+            return
+        try:
+            self._take_text(flow, message, now_us)
+        except FalseClaim:
+            flow.false_claim = True
+            self._contradicted(now_us)
+        self.congestion |= flow.peer.congestion
+
+    @abstractmethod
+    def _take_text(self, flow: Flow, message: bytes, now_us: int) -> None:
+        """Read a message of the peer's and use it as this direction does."""
+
+    @abstractmethod
+    def _contradicted(self, now_us: int) -> None:
+        """Draw the consequence of a claim that cannot be true."""
+
+    def heard(self, number: int, kernel_bytes: int, now_us: int) -> None:
+        """Take the kernel's count of what has crossed a connection in the direction measured."""
+        if self.flows[number].grew(kernel_bytes, now_us):
+            self.alive_us = now_us
+
+    def crossed(self, number: int, rx_bytes: int, tx_bytes: int) -> None:
+        """Take the kernel's last counts of a connection, both ways; 0 is what it does not say."""
+        self.flows[number].wire = (rx_bytes, tx_bytes) if rx_bytes and tx_bytes else None
+
+    def closed(self, number: int, ending: Ending, now_us: int) -> None:
+        """Take the peer's end of a connection."""
+        flow = self.flows[number]
+        if self.over or flow.ended:
+            return
+        flow.cut = ending is Ending.EOF
+        t_us = 0 if self.zero_us is None else now_us - self.zero_us
+        trouble = trouble_of_end(self.plan, ending, flow.samples.total_bytes, t_us)
+        forgiven = self.unwanted(number) or (self.stopped_us is not None and flow.samples.total_bytes)
+        if trouble is not None and not forgiven:
+            self._end(trouble, now_us)
+        else:
+            self._flow_ended(flow, now_us)
+
+    def failed(self, number: int, trouble: Trouble, now_us: int, status: int | None = None) -> None:
+        """Take a failure that has a name, and the HTTP status if it came with one."""
+        flow = self.flows[number]
+        if self.over or flow.ended:
+            return
+        flow.status = status
+        if self.unwanted(number):
+            self._flow_ended(flow, now_us)
+        else:
+            self._end(trouble, now_us)
+
+    def wants_close(self, number: int) -> bool:
+        """Whether a flow that is still open should be asked to end."""
+        return (self.stopped_us is not None or self.unwanted(number)) and not self.flows[number].ended
+
+    def unwanted(self, number: int) -> bool:
+        """Whether a flow is not to carry load."""
+        return self.alone and number > 0
+
+    @property
+    def _loaded(self) -> list[Flow]:
+        return self.flows[:1] if self.alone else self.flows
+
+    def stop(self, now_us: int) -> None:
+        """Ask the peer to end; what is under way still counts."""
+        if self.stopped_us is None:
+            self.stopped_us = now_us
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether it ended in a way that lets nothing more be taken from the peer."""
+        return self._trouble is not None
+
+    def in_full_flow(self, now_us: int) -> bool:
+        """Whether load is under way and its end is not near."""
+        if self.plan.light or self.zero_us is None or self.stopped_us is not None:
+            return False
+        return self.wake_us <= now_us - self.zero_us < self.plan.duration_us - OVERTIME_US
+
+    def _flow_ended(self, flow: Flow, now_us: int) -> None:
+        flow.ended = True
+        if all(one.ended for one in self.flows):
+            self._end(None, now_us)
+
+    def next_wakeup(self, now_us: int) -> int | None:
+        """Say when patience will end, or it is time to stop; None exactly when the result is final."""
+        if self.over:
+            return None
+        if any(flow.zero_us is None for flow in self.flows):
+            limits_us = [self.start_us + HANDSHAKE_US]
+        else:
+            limits_us = [self.alive_us + self.plan.patience_us]
+        if self.zero_us is not None:
+            self._decide(now_us - self.zero_us)
+            due_us = self.zero_us + self.plan.duration_us + OVERTIME_US
+            if now_us >= due_us:
+                self.stop(due_us)
+            limits_us.append(due_us if self.stopped_us is None else self.stopped_us + self._close_us)
+        if now_us < min(limits_us):
+            return min(limits_us)
+        self._run_out(now_us)
+        return None
+
+    def _decide(self, t_us: int) -> None:
+        """Go on with the first flow alone if the line has shown that it is slow."""
+        if not self._decided and self.plan.asks_for_bursts(0) and t_us >= DECIDED_US:
+            self._decided = True
+            self.alone = self.wake_us >= DECIDED_US + NOTICE_US and not self.burst.fast
+
+    def _held_by(self, flow: Flow, kernel: Kernel, t_us: int) -> int:
+        """What a flow's receiver holds back; nothing while it trickles, in segments of all sizes."""
+        if t_us < self.wake_us:
+            flow.held = Held()
+            return 0
+        return flow.held.look(kernel)
+
+    @property
+    def _close_us(self) -> int:
+        return min(CLOSE_US, self.plan.patience_us)
+
+    def _run_out(self, now_us: int) -> None:
+        """Fail a silence; count a line that is alive but slow."""
+        silent = now_us - self.alive_us >= self._close_us
+        opening = next((flow for flow in self.flows if flow.zero_us is None), None)
+        stage = Stage.BODY if opening is None else opening.stage
+        empty = not any(flow.samples.total_bytes for flow in self.flows)
+        self._end(Trouble(Failure.TIMEOUT, stage) if opening or silent or empty else None, now_us)
+
+    def _look(self, now_us: int) -> None:
+        """Stop a light plan as soon as its rate is known."""
+        if self.plan.light and self.stopped_us is None and self.grid.advance([flow.samples for flow in self.flows]):
+            self.found = known_estimate(self.grid.points, self._round_trip_us)
+            if self.found is not None:
+                self.stop(now_us)
+
+    @property
+    def _round_trip_us(self) -> int:
+        return min((flow.round_trip_us for flow in self.flows if flow.round_trip_us is not None), default=0)
+
+    @property
+    def total_bytes(self) -> int:
+        """Everything counted so far."""
+        return sum(flow.samples.total_bytes for flow in self.flows)
+
+    def progress(self, now_us: int) -> Progress:
+        """Say how far the transfer is."""
+        elapsed_us = 0 if self.zero_us is None else now_us - self.zero_us
+        rate_bps = sum(flow.samples.rate_bps() for flow in self.flows)
+        return Progress(self.NAME, elapsed_us, self.plan.duration_us, self.total_bytes, rate_bps)
+
+    def result(self) -> Measured:
+        """Give what was counted, and the failure if there was one."""
+        members: dict[str, Value] = {"plan": self.plan.name, "ver": self.VERSION, "flows": len(self._loaded)}
+        members |= {"protocol": self.plan.protocol.value, "received_bytes": self.total_bytes}
+        members["warm_us"] = self.plan.warm_us
+        if self.zero_us is None:
+            members["dur_us"] = self._end_us - self.start_us
+        else:
+            members["connect_us"] = self.zero_us - self.start_us
+            grown_us = max(flow.samples.grown_us for flow in self.flows)
+            members["dur_us"] = self._end_us - self.zero_us if self._trouble else grown_us
+            members |= self._series() | self._interval()
+        if self.plan.gentle:
+            members |= {"wake_us": self.wake_us, "flows_opened": sum(flow.zero_us is not None for flow in self.flows)}
+        members |= self._peers_words()
+        wires = [flow.wire for flow in self.flows if flow.wire is not None]
+        if len(wires) == len(self.flows):
+            members |= {"tcp_rx_bytes": sum(rx for rx, _ in wires), "tcp_tx_bytes": sum(tx for _, tx in wires)}
+        return measured(self._trouble, members)
+
+    def _series(self) -> dict[str, Value]:
+        kept = [flow.samples.until_grown() for flow in self._loaded]
+        held = [held for _, _, held in kept]
+        if len(kept) == 1:
+            times, counts, _ = kept[0]
+            single: dict[str, Value] = {"t_us": times, "bytes": counts}
+            return single | ({"held_bytes": held[0]} if any(held[0]) else {})
+        members: dict[str, Value] = {"flow_t_us": [times for times, _, _ in kept]}
+        members["flow_bytes"] = [counts for _, counts, _ in kept]
+        return members | ({"flow_held_bytes": held} if any(map(any, held)) else {})
+
+    def _interval(self) -> dict[str, Value]:
+        """The stated interval of the rate, and the window it was taken over where the plan does not fix it."""
+        if self._trouble is not None:
+            return {}
+        samples = [flow.samples for flow in self._loaded]
+        self.grid.advance(samples)
+        end_us = min(one.grown_us for one in samples)
+        if self.plan.light:
+            warm_us = max(LEAST_RAMP_US, RAMP_ROUND_TRIPS * self._round_trip_us)
+            points = self.grid.points[: end_us // GRID_US + 1]
+            found = self.found or last_estimate(points, warm_us)
+            return {} if found is None else {"warm_us": found.from_us, "until_us": found.until_us} | found.members()
+        start, end = -(-self.plan.warm_us // GRID_US), min(end_us // GRID_US, len(self.grid.points) - 1)
+        found = estimate(self.grid.points, start, end) if end > start else None
+        return {} if found is None else found.members()
+
+    def _peers_words(self) -> dict[str, Value]:
+        members: dict[str, Value] = {}
+        claims = [flow.peer.last for flow in self.flows if flow.peer.last is not None]
+        if claims and len(claims) == len(self.flows):
+            members |= {"peer_bytes": sum(claim.count_bytes for claim in claims), "counted": claims[0].counted}
+            members["peer_dur_us"] = max(claim.elapsed_us for claim in claims)
+        if self.congestion:
+            members["cc"] = ",".join(sorted(self.congestion))
+        if any(flow.false_claim for flow in self.flows):
+            members["peer_inconsistent"] = True
+        status = next((flow.status for flow in self.flows if flow.status is not None), None)
+        if status is not None:
+            members["status"] = status
+        if any(flow.cut for flow in self.flows):
+            members["closed"] = Ending.EOF.value
+        return members
+
+    def _end(self, trouble: Trouble | None, now_us: int) -> None:
+        self.over, self._trouble, self._end_us = True, trouble, now_us
+        for flow in self.flows:
+            flow.samples.close()

@@ -1,0 +1,161 @@
+"""The peer's admission and its counter-signature, as the probe asks for them (FORMAT.md, section "Transfers").
+
+Before a transfer the probe asks for a ticket for the very start it has written down; afterwards it returns what it
+received, and is given the peer's signed statement. Neither is needed to measure: where the peer gives no ticket, or does
+not answer in time, the transfer runs without one and only the device vouches for it. What is wrong stands in the
+record's member `ticket`.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from probe.clock import Clock
+from probe.measure.outcome import Value
+from probe.net.address import PeerAddress
+from probe.net.http import NAMED_ERRORS, one_session, tls_context, url_of
+from shared import strictjson
+from shared.dsse import Envelope, b64, b64_exact
+from shared.errors import Malformed
+from shared.keys import PublicKey, Signer, WrongSignature
+from shared.ticket import Ticket, TicketRequest, ticket_for
+from shared.transfer import (
+    NO_CLAIM,
+    Claim,
+    Direction,
+    co_member,
+    envelope_in,
+    read_transfer,
+    stream_sha256,
+)
+
+PATIENCE_S = 5  # for each question; the peer itself waits up to 3 s for the last bytes
+ANSWER_LIMIT_BYTES = 1 << 16
+CREATED, OK, MISMATCH = 201, 200, 409
+
+
+class NoTicket(StrEnum):
+    """Why a transfer ran without a ticket, or stayed without a counter-signature."""
+
+    SILENT = "silent"  # no answer in time
+    REFUSED = "refused"  # the peer gives this device none, now or at all
+    NOT_BELIEVED = "not_believed"  # the answer is not what this peer signed for this start
+    MISMATCH = "mismatch"  # the peer says it sent something else
+
+
+class _Without(Exception):
+    """There will be no counter-signature."""
+
+    def __init__(self, reason: NoTicket) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A transfer that the peer has admitted, or not."""
+
+    ticket: Ticket | None
+    reason: NoTicket | None = None
+    seed: bytes | None = None  # of an upload
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What the flows' handshakes present."""
+        return {} if self.ticket is None else {"sid": self.ticket.sid}
+
+
+@dataclass(frozen=True, slots=True)
+class Tickets:
+    """What one start of this device needs to ask the peer: who asks, whom, and for what."""
+
+    peer: PeerAddress
+    signer: Signer
+    enrolment: bytes  # the envelope line that says whose device this is
+    intent: bytes  # the line that is on disk
+    seq: int
+    clock: Clock
+
+    async def ask(self, direction: Direction, flows: int, seed: bytes | None = None) -> Admitted:
+        """Ask for a ticket; `seed` is what an upload's bytes come from."""
+        request = TicketRequest(
+            dev=self.signer.public.key_id,
+            intent=hashlib.sha256(self.intent).hexdigest(),
+            direction=direction,
+            flows=flows,
+            seq=self.seq,
+            t_us=self.clock.wall_us(),
+            seed_sha256=None if seed is None else hashlib.sha256(seed).hexdigest(),
+        )
+        sealed = strictjson.decode(request.seal(self.signer))
+        body = strictjson.encode({"enrolment": strictjson.decode(self.enrolment), "request": sealed})
+        try:
+            status, answer = await self._post("v1/tickets", body)
+            if status != CREATED:
+                raise _Without(NoTicket.REFUSED)
+            return Admitted(ticket_for(request, envelope_in(answer, "ticket"), await self._peer_key()), seed=seed)
+        except (Malformed, WrongSignature):
+            return Admitted(None, NoTicket.NOT_BELIEVED)
+        except _Without as without:
+            return Admitted(None, without.reason)
+
+    async def finish(self, admitted: Admitted, flow_bytes: Sequence[int], digests: Sequence[bytes]) -> dict[str, Value]:
+        """Return what was received, and give the record's members about the peer's word."""
+        if admitted.ticket is None:
+            return {} if admitted.reason is None else {"ticket": admitted.reason.value}
+        sid = admitted.ticket.sid
+        members: dict[str, Value] = {"sid": sid}
+        if admitted.seed is not None:
+            members["seed"] = b64(admitted.seed)
+        claim = Claim(tuple(flow_bytes), stream_sha256(digests)).encode() if digests else NO_CLAIM
+        try:
+            status, answer = await self._post(f"v1/transfers/{sid}", claim)
+            if status not in {OK, MISMATCH}:
+                raise _Without(NoTicket.REFUSED)
+            envelope = envelope_in(answer, "transfer")
+            if read_transfer(envelope, await self._peer_key()).sid != sid:
+                raise _Without(NoTicket.NOT_BELIEVED)
+        except (Malformed, WrongSignature):
+            return members | {"ticket": NoTicket.NOT_BELIEVED.value}
+        except _Without as without:
+            return members | {"ticket": without.reason.value}
+        return members | _co(envelope) | ({"ticket": NoTicket.MISMATCH.value} if status == MISMATCH else {})
+
+    async def _peer_key(self) -> PublicKey:
+        """The peer's key: the one that enrolment named. Raises _Without or Malformed."""
+        _status, answer = await self._ask("GET", "v1/peer", b"")
+        try:
+            told = json.loads(answer)
+        except (ValueError, RecursionError) as error:
+            raise Malformed("the peer's introduction is not JSON") from error
+        key = PublicKey.from_spki(b64_exact(told.get("spki") if isinstance(told, dict) else None))
+        if key.key_id != self.peer.key_id:
+            raise Malformed("the peer's key is not the one that enrolment named")
+        return key
+
+    async def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        return await self._ask("POST", path, body)
+
+    async def _ask(self, verb: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """One question; raises _Without if there is no answer."""
+        try:
+            async with (
+                asyncio.timeout(PATIENCE_S),
+                one_session(tls_context(self.peer), lambda _stage: None) as session,
+                session.request(verb, url_of(self.peer, path), data=body or None, allow_redirects=False) as answer,
+            ):
+                data = b""
+                async for part in answer.content.iter_any():
+                    data += part
+                    if len(data) > ANSWER_LIMIT_BYTES:
+                        raise _Without(NoTicket.NOT_BELIEVED)
+                return answer.status, data
+        except (*NAMED_ERRORS, TimeoutError) as error:
+            raise _Without(NoTicket.SILENT) from error
+
+
+def _co(envelope: Envelope) -> dict[str, Value]:
+    return {"co": {name: str(value) for name, value in co_member(envelope).items()}}
