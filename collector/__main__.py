@@ -56,7 +56,8 @@ def _config(options: argparse.Namespace) -> Config:
         text = file.read_text(encoding="utf-8") if file.exists() else ""
     except UnicodeDecodeError as error:
         raise BadRequest(f"{file} is not UTF-8") from error
-    names = ("host", "port", "peer_port", "peer_host", "criteria", "slot_s", "guard_s", "code_minutes")
+    peer = ("peer_port", "peer_host", "peer_tls_cert", "peer_tls_key", "peer_tls_port")
+    names = ("host", "port", *peer, "criteria", "slot_s", "guard_s", "code_minutes")
     return parse(text, data, {name: getattr(options, name, None) for name in names})
 
 

@@ -48,6 +48,11 @@ def build_parser() -> argparse.ArgumentParser:
     up.add_argument("--port", type=int, help=f"port of the collector (default {DEFAULT_PORT}; 0: any free one)")
     up.add_argument("--peer-port", type=int, help=f"port of the peer, TCP and UDP (default {DEFAULT_PORT + 1}; 0: any)")
     up.add_argument("--peer-host", help="the name probes reach the peer by (default: as they reach the collector)")
+    up.add_argument(
+        "--peer-tls-cert", type=Path, metavar="PEM", help="certificate chain by which probes reach the peer (TLS)"
+    )
+    up.add_argument("--peer-tls-key", type=Path, metavar="PEM", help="its private key (default: in the same file)")
+    up.add_argument("--peer-tls-port", type=int, help=f"port of the peer for TLS (default {DEFAULT_PORT + 2}; 0: any)")
     up.add_argument("--slot-s", type=int, help="length of a schedule slot in seconds (default 900)")
     up.add_argument("--guard-s", type=int, help="end of a slot kept free of starts, in seconds (default 60)")
 

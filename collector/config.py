@@ -21,6 +21,9 @@ class Config:
     port: int = DEFAULT_PORT
     peer_port: int = DEFAULT_PORT + 1
     peer_host: str | None = None  # the name probes reach the peer by; None: the one they reach the collector by
+    peer_tls_cert: Path | None = None  # PEM, the chain; with it probes reach the peer by TLS
+    peer_tls_key: Path | None = None  # PEM; None: in the same file
+    peer_tls_port: int = DEFAULT_PORT + 2
     criteria: Path | None = None  # a folder of further criterion files
     slots: SlotPlan = field(default_factory=SlotPlan)
     code_minutes: int = 15
@@ -38,7 +41,7 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
     for name in told:
         if name not in known:
             raise BadRequest(f"unknown setting {name!r}; known are {', '.join(sorted(known | {'slot_s', 'guard_s'}))}")
-    for name in ("port", "peer_port"):
+    for name in ("port", "peer_port", "peer_tls_port"):
         if name in told:
             told[name] = _whole(name, told[name], 0, 65535)
     if "code_minutes" in told:
@@ -46,8 +49,11 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
     for name in ("host", "peer_host"):
         if name in told and not isinstance(told[name], str):
             raise BadRequest(f"{name} is not text")
-    if "criteria" in told:
-        told["criteria"] = Path(str(told["criteria"]))
+    for name in ("criteria", "peer_tls_cert", "peer_tls_key"):
+        if name in told:
+            told[name] = Path(str(told[name]))
+    if "peer_tls_key" in told and "peer_tls_cert" not in told:
+        raise BadRequest("peer_tls_key needs peer_tls_cert")
     length = _whole("slot_s", slot_s, 2, 86400)
     guard = _whole("guard_s", guard_s, 0, length - 1) if guard_s is not None else min(60, length // 2)
     return Config(data=data, slots=SlotPlan(length, guard), **told)  # type: ignore[arg-type]

@@ -139,6 +139,10 @@ def _peer(config: Config, portal: PublicKey) -> Iterator[tuple["subprocess.Popen
     command = [sys.executable, "-m", "collector.peer", "--host", config.host, "--port", str(config.peer_port)]
     command += ["--key", str(keys / "peer.pem"), "--admit", str(keys / "portal.pub.pem")]
     command += ["--transfers", str(config.data / "transfers.ndjson"), "--stop-with-stdin", "--no-faults"]
+    if config.peer_tls_cert is not None:
+        command += ["--tls-cert", str(config.peer_tls_cert), "--tls-port", str(config.peer_tls_port)]
+    if config.peer_tls_key is not None:
+        command += ["--tls-key", str(config.peer_tls_key)]
     log = config.data / "peer.log"
     with (
         log.open("ab") as errors,
@@ -168,12 +172,10 @@ def _ready_line(output: IO[bytes], log: Path) -> dict[str, str | int]:
 
 def _peer_facts(config: Config, told: dict[str, str | int]) -> dict[str, str | int]:
     """What probes are told of the peer; an empty host means the one they reach the collector by."""
-    return {
-        "host": config.peer_host or "",
-        "key_id": told["key_id"],
-        "name": told["name"],
-        "port": told["port"],
-    }
+    facts = {"host": config.peer_host or "", "key_id": told["key_id"], "name": told["name"], "port": told["port"]}
+    if "tls_port" in told:
+        facts |= {"port": told["tls_port"], "tls": True, "udp_port": told["port"]}
+    return facts
 
 
 def desk_token(data: Path) -> str:

@@ -167,7 +167,8 @@ def read_enrolled(data: bytes) -> Enrolled:
     ca = told.get("ca")
     ca_file = Path(ca) if isinstance(ca, str) else None
     host, port = text(peer, "host"), integer(peer, "port", 1)
-    if not host or port > _MOST_PORT:
+    udp_port = integer(peer, "udp_port", 1) if "udp_port" in peer else port
+    if not host or max(port, udp_port) > _MOST_PORT:
         raise Malformed("the peer's host and port are no address")
     try:
         host.encode("idna")
@@ -186,7 +187,7 @@ def read_enrolled(data: bytes) -> Enrolled:
         peer=PeerAddress(
             f"{scheme}://{bracketed}:{port}",
             host,
-            port,
+            udp_port,
             text(peer, "name"),
             ca_file,
             sha256_hex(peer, "key_id") if "key_id" in peer else None,

@@ -43,7 +43,8 @@ def window_us(record: Record) -> tuple[int, int] | None:
 def flow_series(record: Record) -> list[tuple[Sequence[int], Sequence[int]]]:
     """Each flow's sample times and cumulative counts of what had arrived; nothing if there are none or they cannot be true.
 
-    What had arrived is what was counted in order and what waited behind a lost packet (`held_bytes`), if that is told.
+    What had arrived is what was counted in order and what waited behind a lost packet (`held_bytes`), if that is told;
+    but never more than was counted in order in the end.
     """
     times, counts, held = record.series("flow_t_us"), record.series("flow_bytes"), record.series("flow_held_bytes")
     if not times and not counts:
@@ -51,7 +52,10 @@ def flow_series(record: Record) -> list[tuple[Sequence[int], Sequence[int]]]:
     if len(times) != len(counts):
         return []
     if [len(row) for row in held] == [len(row) for row in counts]:
-        counts = tuple(tuple(map(add, *rows)) for rows in zip(counts, held, strict=True))
+        counts = tuple(
+            tuple(min(arrived, row[-1]) for arrived in map(add, row, waiting))
+            for row, waiting in zip(counts, held, strict=True)
+        )
     return list(zip(times, counts, strict=True)) if all(map(_is_series, times, counts)) else []
 
 

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.jobs import BY_IPV4 as PEER
+from fakes.jobs import PORT
 from fakes.rules import SHORT, UNDISTURBED
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("SPEEDPROOF_SHARED", REPOSITORY.parent / "shared"))
 BIN = Path(sys.executable).parent
 SUBSCRIBER = "line-1"
+GOOD = {"down_mbps": 20, "up_mbps": 10, "rtt_ms": 40, "queue_ms": 300}
 
 
 @dataclass
@@ -91,6 +94,83 @@ def line_over(tmp_path: Path) -> Iterator[Callable[..., Line]]:
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream:
                     stream.close()
+
+
+@dataclass
+class Methods:
+    """The probe's methods on an emulated link, run by a process that takes orders (`fakes.probing`)."""
+
+    emulator: Any
+    process: "subprocess.Popen[bytes]"
+
+    def order(self, *jobs: str, mark_us: int = 0, mark_bytes: int = 0, cancel: bool = False) -> "Ordered":
+        """Begin jobs that `fakes.jobs` names, all at once."""
+        assert self.process.stdin is not None
+        before = self.emulator.stats()
+        order = {"jobs": jobs, "mark_us": mark_us, "mark_bytes": mark_bytes, "cancel": cancel}
+        self.process.stdin.write(json.dumps(order).encode() + b"\n")
+        self.process.stdin.flush()
+        return Ordered(self, before)
+
+    def told(self) -> dict[str, Any]:
+        """The next line it says."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "the process has ended"
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+    def route(self, *words: str) -> None:
+        """Change the routes at the customer's end."""
+        subprocess.run(["ip", "-n", self.emulator.client_ns, "route", *words], check=True)
+
+
+@dataclass
+class Ordered:
+    """Jobs under way, and what had crossed the link when they began."""
+
+    methods: Methods
+    before: dict[str, Any]
+
+    def until_marked(self) -> None:
+        """Wait until every job is past the mark."""
+        assert self.methods.told() == {"marked": True}
+
+    def until_delivered(self, direction: str, packets: int) -> None:
+        """Wait until the link has carried so many packets one way."""
+        while self.delivered(direction, "pkts") < packets:
+            time.sleep(0.01)
+
+    def delivered(self, direction: str, what: str = "bytes") -> int:
+        """How much the link has carried one way since the jobs began."""
+        now = self.methods.emulator.stats()
+        return int(now[direction][f"tx_{what}"] - self.before[direction][f"tx_{what}"])
+
+    def ended(self) -> dict[str, Any]:
+        """What came of the jobs, and what the process was left with."""
+        told = self.methods.told()
+        return self.methods.told() if "marked" in told else told
+
+
+@pytest.fixture(scope="module")
+def methods(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Methods]:
+    """The probe's methods before an emulated line, a peer and a name server behind it."""
+    folder = tmp_path_factory.mktemp("peer")
+    python, paths = str(sys.executable), os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")])
+    with _emulate().Emulator(**GOOD, resolv=PEER) as emulator:
+        words = ["--host", "::", "--port", str(PORT), "--key", str(folder / "key.pem"), "--no-faults"]
+        environ = os.environ | {"PYTHONPATH": paths, "RES_OPTIONS": "timeout:1 attempts:1"}
+        emulator.popen_server([python, "-m", "collector.peer", *words], port=PORT, wait=20, env=environ)
+        emulator.popen_server([python, "-m", "fakes.nameserver"], env=environ)
+        command = [python, "-m", "fakes.probing"]
+        process = emulator.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ)
+        made = Methods(emulator, process)
+        try:
+            assert made.told() == {"ready": True}
+            yield made
+        finally:
+            process.stdin.close()
+            process.stdout.close()
 
 
 def _emulate() -> Any:

@@ -23,7 +23,7 @@ from collector.peer.account import Transfer, log_line
 from collector.peer.app import PeerConfig, create_peer
 from collector.peer.errors import CannotStart
 from collector.peer.logs import JsonLine
-from collector.peer.serve import bind_pair, serving
+from collector.peer.serve import Pair, Secure, bind_pair, bind_secure, serving, tls_context
 from collector.peer.statements import StatementFile
 from collector.peer.tickets import CounterSigning
 from shared.errors import Malformed, NoKey
@@ -31,6 +31,7 @@ from shared.keys import PublicKey
 
 _CANNOT_START = 2
 _MAX_PORT = 65_535
+_TLS_PORT = 8442
 
 
 def _at_most(most: int, least: int, text: str) -> int:
@@ -52,6 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m collector.peer", description="The measurement peer.")
     parser.add_argument("--host", default="127.0.0.1", help="address to serve on (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=8441, help="TCP and UDP; 0: any free one (default: %(default)s)")
+    parser.add_argument(
+        "--tls-cert", type=Path, metavar="PEM", help="certificate chain; serves TLS on a port of its own"
+    )
+    parser.add_argument("--tls-key", type=Path, metavar="PEM", help="its private key (default: in the same file)")
+    parser.add_argument("--tls-port", type=_port, metavar="PORT", help=f"0: any free one (default: {_TLS_PORT})")
     parser.add_argument("--key", type=Path, required=True, metavar="PEM", help="private key, made if absent")
     parser.add_argument("--name", default="peer", help="what the peer calls itself (default: %(default)s)")
     parser.add_argument("--max-clients", type=_clients, default=64, help="transfers at once (default: %(default)s)")
@@ -88,6 +94,7 @@ async def _serve(args: argparse.Namespace) -> None:
     signer = load_or_create(args.key)
     key = signer.public
     portals = tuple(_portal(path) for path in args.admit)
+    secure = _secure(args)
     pair = bind_pair(args.host, args.port)
     config = PeerConfig(
         name=args.name,
@@ -99,6 +106,7 @@ async def _serve(args: argparse.Namespace) -> None:
         faults=not args.no_faults,
         anonymous=not args.no_anonymous,
         counter_signing=CounterSigning(signer, portals, _statements(args)) if portals else None,
+        ports=_ports(pair, secure),
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -106,17 +114,30 @@ async def _serve(args: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stop.set)
     if args.stop_with_stdin:
         loop.add_reader(sys.stdin.fileno(), _stop_at_end, sys.stdin.fileno(), stop)
-    async with serving(create_peer(config), pair, config.clock):
+    async with serving(create_peer(config), pair, config.clock, secure):
         ready = {
             "ready": True,
             "host": args.host,
-            "port": pair.port,
+            **config.ports,
             "name": args.name,
             "key_id": key.key_id,
         }
         sys.stdout.write(json.dumps(ready, separators=(",", ":")) + "\n")
         sys.stdout.flush()
         await stop.wait()
+
+
+def _secure(args: argparse.Namespace) -> Secure | None:
+    if args.tls_cert is None:
+        if args.tls_key is not None or args.tls_port is not None:
+            raise CannotStart("--tls-key and --tls-port need --tls-cert")
+        return None
+    context = tls_context(args.tls_cert, args.tls_key)
+    return bind_secure(args.host, _TLS_PORT if args.tls_port is None else args.tls_port, context)
+
+
+def _ports(pair: Pair, secure: Secure | None) -> dict[str, int]:
+    return {"port": pair.port} if secure is None else {"port": pair.port, "tls_port": secure.port}
 
 
 def _portal(path: Path) -> PublicKey:

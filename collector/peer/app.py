@@ -6,8 +6,8 @@ peer hands in key, clock, chance and journal.
 
 import base64
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import web
@@ -86,6 +86,7 @@ class PeerConfig:
     faults: bool = True
     anonymous: bool = True  # whether there is load without a ticket
     counter_signing: CounterSigning | None = None  # without it nobody gets a ticket
+    ports: Mapping[str, int] = field(default_factory=dict)  # as it introduces itself: port (also UDP), tls_port
 
 
 def create_peer(config: PeerConfig) -> web.Application:
@@ -132,6 +133,7 @@ def _introduction(config: PeerConfig) -> Handler:
         "spki": base64.b64encode(config.key.spki).decode("ascii"),
         "methods": [*METHODS, *(["fault"] if config.faults else []), *(["ticket"] if config.counter_signing else [])],
         "anonymous": config.anonymous,
+        **config.ports,
         "version": API_VERSION,
     }
 

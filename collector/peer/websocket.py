@@ -21,13 +21,13 @@ from aiohttp.typedefs import Handler
 from collector.clock import Clock
 from collector.peer import loadtest, ndt7, tcpinfo, throughput1
 from collector.peer.account import End, Meter, address_text
-from collector.peer.errors import BadRequest
 from collector.peer.flows import FlowAccount
+from collector.peer.handshake import end_http, switched
 from collector.peer.loadtest import Dialect, Direction, LoadTest
 from collector.peer.query import integer, parse_fields, query_of
 from collector.peer.sessions import Sessions
 from collector.peer.transfers import Transfers, drop
-from collector.peer.wire import TakenOver, Wire
+from collector.peer.wire import Wire
 from shared.frames import NORMAL, UNSUPPORTED, BadFrame, Opcode, Told
 from shared.transfer import Direction as Way
 
@@ -209,14 +209,10 @@ class LoadTests:
         return serve
 
     async def _serve(self, request: web.Request, dialect: Dialect, direction: Direction) -> web.StreamResponse:
-        offers = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
-        if dialect.subprotocol not in (offer.strip() for offer in offers):
-            raise BadRequest(f"the subprotocol {dialect.subprotocol} must be offered")
+        answer = switched(request, dialect.subprotocol)
         fields = parse_fields(query_of(request.raw_path))
         plan = dialect.parse_plan(fields)
-        ws = TakenOver(protocols=(dialect.subprotocol,), compress=False)
-        if not ws.can_prepare(request):
-            raise BadRequest("a handshake for WebSocket version 13 is needed here")
+        end_http(request)
         limit_us = plan.duration_us + loadtest.CLOSING_US
         async with self._transfers.running(request, f"{dialect.name}-{direction}", limit_us) as meter:
             session = _Session(
@@ -232,13 +228,13 @@ class LoadTests:
                 session.connection["CC"] = wire.choose_congestion_control(plan.congestion)
                 session.account.connected(session.connection["Client"], session.connection["CC"])
                 wire.limit_unsent(0)
-                await ws.prepare(request)
+                await answer.prepare(request)
                 session.began_us = self._clock.mono_us()
                 await session.run(wire)
             finally:
                 session.account.closed(meter.end, self._clock.mono_us())
                 drop(request)
-        return ws
+        return answer
 
     def _account(self, fields: Mapping[str, str], direction: Direction) -> FlowAccount:
         """The account this flow goes to: its ticket's, or nobody's. Raises NoTicket."""

@@ -20,13 +20,7 @@ LEAST_UNSENT_BYTES: Final = 4096
 MOST_UNSENT_BYTES: Final = 1 << 17
 _UNSENT_US: Final = 20_000
 _NOTSENT_LOWAT: Final = 25
-
-
-class TakenOver(web.WebSocketResponse):
-    """aiohttp's handshake, whose connection then belongs to somebody else."""
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Nothing: whoever has the connection ends it."""
+_HELD_BACK_BYTES: Final = 1  # by asyncio; with 0 its TLS takes an empty buffer for a full one
 
 
 class Wire(asyncio.BufferedProtocol):
@@ -49,7 +43,10 @@ class Wire(asyncio.BufferedProtocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self.gone = asyncio.Event()
-        self._transport.set_write_buffer_limits(high=0)
+        self._broken = False  # what cannot be read once is not read again
+        for transport in (self._transport, _below_tls(self._transport)):
+            if transport is not None:
+                transport.set_write_buffer_limits(high=_HELD_BACK_BYTES)
         self._transport.set_protocol(self)
 
     @property
@@ -102,16 +99,24 @@ class Wire(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Read what has arrived."""
+        if self._broken:
+            return
         try:
             for event in self._frames.feed(_BUFFER[:nbytes]):
                 if isinstance(event, Load):
                     self._load(event.piece)
                 elif event.opcode is Opcode.PING:
-                    self._transport.write(frame(Opcode.PONG, event.payload))
+                    self._answer(event.payload)
                 else:
                     self._told(event)
         except BadFrame as error:
+            self._broken = True
             self._lost(error)
+
+    def _answer(self, payload: bytes) -> None:
+        """Answer a ping, but pile nothing up for a client that does not read; not every ping needs a pong (5.5.3)."""
+        if self._writable.is_set():
+            self._transport.write(frame(Opcode.PONG, payload))
 
     def eof_received(self) -> bool:
         """Close too."""
@@ -131,3 +136,8 @@ class Wire(asyncio.BufferedProtocol):
         self._writable.set()
         self._lost(None)
         self._behind.connection_lost(exc)
+
+
+def _below_tls(transport: asyncio.Transport) -> asyncio.Transport | None:
+    """The transport that carries the TLS of this one, which holds bytes back too and has no public name; else none."""
+    return getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)

@@ -27,7 +27,7 @@ class Download(Flows):
     NAME: ClassVar[Direction] = NAME
     VERSION: ClassVar[int] = VERSION
 
-    _texts_bytes: int = 0
+    _talk_bytes: int = 0
 
     @property
     def text_us(self) -> int:
@@ -37,7 +37,7 @@ class Download(Flows):
     @property
     def allowance_bytes(self) -> int:
         """How much may still be taken, load and talk together."""
-        return max(self.plan.cap_bytes - self.total_bytes - self._texts_bytes, 0)
+        return max(self.plan.cap_bytes - self.total_bytes - self._talk_bytes, 0)
 
     @property
     def in_trouble(self) -> bool:
@@ -66,11 +66,15 @@ class Download(Flows):
         flow.samples.reach(flow.samples.total_bytes, t_us, self._held_by(flow, kernel, t_us))
         self._look(now_us)
 
-    def _take_text(self, flow: Flow, message: bytes, now_us: int) -> None:
-        """Keep the peer's claim; talk uses up the cap as load does, so it cannot cost more either."""
-        self._texts_bytes += len(message)
-        if not self.allowance_bytes:
+    def talked(self, n_bytes: int, now_us: int) -> None:
+        """Count talk: it uses up the cap as load does, so it cannot cost more either."""
+        self._talk_bytes += n_bytes
+        if not self.allowance_bytes and not self.over:
             self._end(None if self.total_bytes else Trouble(Failure.EOF, Stage.BODY), now_us)
+
+    def _take_text(self, flow: Flow, message: bytes, now_us: int) -> None:
+        """Keep the peer's claim."""
+        del now_us
         claim = flow.peer.read(message)
         if claim is not None:
             flow.peer.accept(claim)

@@ -122,6 +122,10 @@ class Flows(ABC):
         self.congestion |= flow.peer.congestion
 
     @abstractmethod
+    def talked(self, n_bytes: int, now_us: int) -> None:
+        """Take bytes from the peer that are no load: texts, control frames, heads of frames."""
+
+    @abstractmethod
     def _take_text(self, flow: Flow, message: bytes, now_us: int) -> None:
         """Read a message of the peer's and use it as this direction does."""
 
@@ -193,14 +197,14 @@ class Flows(ABC):
 
     def _flow_ended(self, flow: Flow, now_us: int) -> None:
         flow.ended = True
-        if all(one.ended for one in self.flows):
+        if all(one.ended for one in self._loaded):
             self._end(None, now_us)
 
     def next_wakeup(self, now_us: int) -> int | None:
         """Say when patience will end, or it is time to stop; None exactly when the result is final."""
         if self.over:
             return None
-        if any(flow.zero_us is None for flow in self.flows):
+        if any(flow.zero_us is None for flow in self._loaded):
             limits_us = [self.start_us + HANDSHAKE_US]
         else:
             limits_us = [self.alive_us + self.plan.patience_us]
@@ -235,7 +239,7 @@ class Flows(ABC):
     def _run_out(self, now_us: int) -> None:
         """Fail a silence; count a line that is alive but slow."""
         silent = now_us - self.alive_us >= self._close_us
-        opening = next((flow for flow in self.flows if flow.zero_us is None), None)
+        opening = next((flow for flow in self._loaded if flow.zero_us is None), None)
         stage = Stage.BODY if opening is None else opening.stage
         empty = not any(flow.samples.total_bytes for flow in self.flows)
         self._end(Trouble(Failure.TIMEOUT, stage) if opening or silent or empty else None, now_us)

@@ -50,6 +50,8 @@ class Samples:
         """Keep the last count too, however soon it came after the one before."""
         if self.t_us:
             self._keep()
+        # What was held back is counted before the end, or it was nothing that anybody received.
+        self.held = [min(held, self.total_bytes - count) for count, held in zip(self.counts, self.held, strict=True)]
 
     def until_grown(self) -> tuple[list[int], list[int], list[int]]:
         """Give times, counts and what was held back, up to the moment at which the last byte was counted."""

@@ -27,6 +27,7 @@ FIRST_MESSAGE_BYTES = 1 << 10  # ndt7's least, below its usual 2^13: a very slow
 LARGEST_MESSAGE_BYTES = 1 << 16  # ndt7 allows 2^24; larger ones cost more CPU and hide more of a slow line
 MESSAGE_US = 20_000  # a message lasts at most about this long, so that little is left over when sending stops
 CLOCK_SLACK_US = 250_000  # a loaded peer may start its clock this much after its handshake
+TALK_LIMIT_BYTES = 1 << 21  # of everything a peer says; twice what its texts may be
 HEADERS_SHARE = 16  # the kernel's count includes at most a sixteenth of headers ...
 HEADERS_BYTES = 65_536  # ... and the handshake
 
@@ -49,6 +50,8 @@ class Upload(Flows):
     NAME: ClassVar[Direction] = NAME
     VERSION: ClassVar[int] = VERSION
 
+    _talk_bytes: int = 0
+
     @property
     def text_us(self) -> int:
         """As often as there is to be a sample: they are made of what the peer says."""
@@ -56,8 +59,14 @@ class Upload(Flows):
 
     @property
     def allowance_bytes(self) -> int:
-        """How much may be taken from the peer at once: it only talks, and its talk is bounded elsewhere."""
-        return 1 << 20
+        """How much may still be taken from the peer, which here only talks."""
+        return max(TALK_LIMIT_BYTES - self._talk_bytes, 0)
+
+    def talked(self, n_bytes: int, now_us: int) -> None:
+        """Refuse talk without end."""
+        self._talk_bytes += n_bytes
+        if not self.allowance_bytes and not self.over:
+            self._end(Trouble(Failure.UNKNOWN, Stage.BODY, "talk without end from the peer"), now_us)
 
     def step(self, number: int, now_us: int) -> Step:
         """Say what a flow's sender is to do now."""

@@ -151,11 +151,7 @@ class Lane(asyncio.BufferedProtocol):
         if self._frames is None:
             data = self._read_head(data)
         if self._frames is not None:
-            try:
-                for event in self._frames.feed(data):
-                    self._take(event)
-            except BadFrame as exc:
-                self._failed(Trouble(Failure.UNKNOWN, Stage.BODY, str(exc)))
+            self._read_frames(self._frames, data)
         self.look()
         self._settle()
 
@@ -217,6 +213,18 @@ class Lane(asyncio.BufferedProtocol):
         self._open.set()
         return memoryview(rest)
 
+    def _read_frames(self, frames: FrameReader, data: memoryview) -> None:
+        talk_bytes = len(data)
+        try:
+            for event in frames.feed(data):
+                if isinstance(event, Load):
+                    talk_bytes -= len(event.piece)
+                self._take(event)
+        except BadFrame as exc:
+            self._failed(Trouble(Failure.UNKNOWN, Stage.BODY, str(exc)))
+            self.cut()
+        self._core.talked(talk_bytes, self._clock.mono_us())
+
     def _take(self, event: Load | Told) -> None:
         now_us = self._clock.mono_us()
         if isinstance(event, Load):
@@ -226,7 +234,7 @@ class Lane(asyncio.BufferedProtocol):
                 self._digest.update(event.piece)
         elif event.opcode is Opcode.TEXT:
             self._core.text(self._number, event.payload, now_us)
-        elif event.opcode is Opcode.PING:
+        elif event.opcode is Opcode.PING and self._writable.is_set():  # who does not read needs no answer
             self._write(frame(Opcode.PONG, event.payload, self._chance(MASK_BYTES)))
         elif event.opcode is Opcode.CLOSE:
             if not self._said_close:

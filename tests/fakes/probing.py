@@ -10,7 +10,6 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,7 +98,7 @@ async def obey(order: dict[str, Any]) -> None:
     say({"came": came, "left": left()})
 
 
-def main(run: Coroutine[Any, Any, None] | None = None) -> None:
+def main() -> None:
     """Carry out orders until there are no more."""
     say({"ready": True})
     for line in sys.stdin:

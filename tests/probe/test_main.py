@@ -21,6 +21,7 @@ from probe.arguments import build_parser
 from probe.catalogue import METHODS
 from probe.home import Home
 from probe.outbox import Outbox
+from probe.report import NAMES
 
 COMMANDS = ["enrol", "once", "run", "status", "complain", "doctor"]
 PROBE = [sys.executable, "-m", "probe"]
