@@ -132,8 +132,8 @@ def _chosen(method: str | None, plan: str | None) -> list[tuple[Method, str]]:
     if method is None:
         return [(row, row.plan_beside(plan or USUAL_PLAN)) for row in CATALOGUE if row.weight != "by_hand"]
     row = METHODS[method]
-    if plan is not None and plan not in row.plans:
-        raise Malformed(f"{method} has no plan {plan}; it has {', '.join(row.plans)}")
+    if plan is not None and plan not in row.plan_names:
+        raise Malformed(f"{method} has no plan {plan}; it has {', '.join(row.plan_names)}")
     return [(row, plan or row.plan_beside(USUAL_PLAN))]
 
 

@@ -25,8 +25,8 @@ from shared.keys import Signer
 from shared.record import End, write_record
 from shared.strictjson import JsonObject
 
-TICKETED = ("download", "upload")
-LOADING = (*TICKETED, "loaded_latency", "ookla")
+TICKETED = ("download", "upload", "loaded_latency")
+LOADING = (*TICKETED, "ookla")
 LOOKS, LOOK_S = 10, 0.1  # at the link, before load is put on it
 
 

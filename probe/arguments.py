@@ -3,10 +3,9 @@
 import argparse
 from pathlib import Path
 
-from probe.catalogue import METHODS
-from probe.measure.transfer import PLANS
+from probe.catalogue import METHODS, TRANSFERS
 
-ALL_PLANS = sorted({plan for method in METHODS.values() for plan in method.plans})
+ALL_PLANS = sorted({plan for method in METHODS.values() for plan in method.plan_names})
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -44,13 +43,13 @@ def build_parser() -> argparse.ArgumentParser:
     once.add_argument(
         "--plan", choices=ALL_PLANS, metavar="PLAN",
         help="how: for transfers light (default; stops as soon as the rate is known), evidence, standard, quick or tiny; "
-        "for others " + "; ".join(f"{name} {', '.join(row.plans)}" for name, row in METHODS.items() if row.plans is not PLANS),
+        f"for others {_other_plans()}",
     )  # fmt: skip
     once.add_argument("--no-upload", action="store_true", help="keep the result here for now")
 
     run = commands.add_parser("run", parents=[common], help="keep measuring by the schedule until stopped")
     run.add_argument(
-        "--plan", choices=sorted(PLANS), default="light",
+        "--plan", choices=sorted(TRANSFERS), default="light",
         help="the transfers' plan: light (default; about 2 MB at 20 Mbit/s), evidence (about 18 MB), standard, quick, tiny",
     )  # fmt: skip
     run.add_argument(
@@ -63,6 +62,11 @@ def build_parser() -> argparse.ArgumentParser:
     complain.add_argument("words", help='for instance "since Monday nothing loads in the evening"')
     commands.add_parser("doctor", parents=[common], help="check everything that good evidence needs")
     return parser
+
+
+def _other_plans() -> str:
+    others = [row for row in METHODS.values() if row.plan_names is not TRANSFERS]
+    return "; ".join(f"{row.name} {', '.join(row.plan_names)}" for row in others)
 
 
 def _positive(text: str) -> int:

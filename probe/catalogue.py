@@ -1,26 +1,22 @@
 """Every method of measuring, in sight and in full.
 
-One tuple, no registration: a method that fails to import stops the program and does not vanish. Changing what
-a method means raises its version. A new method is one more row here, one core in `probe.measure` and one
-shell in `probe.net`, under the same name.
+One tuple, no registration. Changing what a method means raises its version. A new method is one more row here, one core in
+`probe.measure` and one shell in `probe.net`, under the same name. Both are loaded when the method is first asked for, so
+that a device pays for what it uses; a method that fails to load stops whoever asked for it, and does not vanish.
 """
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from importlib import import_module
+from typing import Any, Literal, Protocol, cast
 
-import probe.net.dns
-import probe.net.download
-import probe.net.fetch
-import probe.net.latency
-import probe.net.ookla
-import probe.net.path
-import probe.net.upload
-from probe.measure import dns, download, fetch, latency, ookla, path, stamp, transfer, upload
-from probe.measure.outcome import Core, Measured
+from probe.measure.outcome import Measured
 
 Way = Literal["down", "up"]
 Weight = Literal["light", "heavy", "by_hand"]  # in every slot, in every n-th slot, only when a person asks for it
+TRANSFERS = ("standard", "quick", "tiny", "evidence", "light")
+
+Shell = Callable[..., Coroutine[Any, Any, Measured]]  # takes a plan and a Scene
 
 
 class Plan(Protocol):
@@ -37,21 +33,30 @@ class Plan(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way of measuring; a core and a shell of one row take the plans of that row and no others."""
+    """One way of measuring; its core and its shell take its own plans and no others."""
 
     name: str
     version: int
     ways: tuple[Way, ...]
-    plans: Mapping[str, Plan]
-    core: Callable[..., Core]
-    run: Callable[..., Coroutine[Any, Any, Measured]]
+    plan_names: tuple[str, ...]
     weight: Weight = "by_hand"
     usual: str = ""  # the plan that goes with a transfers' plan which `beside` does not name
     beside: Mapping[str, str] = field(default_factory=dict)
+    shell: Shell | None = None  # in place of the one in `probe.net`
+
+    @property
+    def plans(self) -> Mapping[str, Plan]:
+        """Its named parameter sets."""
+        return cast("Mapping[str, Plan]", import_module(f"probe.measure.{self.name}").PLANS)
+
+    @property
+    def run(self) -> Shell:
+        """What measures."""
+        return self.shell or cast("Shell", import_module(f"probe.net.{self.name}").run)
 
     def plan_beside(self, plan_name: str) -> str:
         """Say which of this method's plans goes with the plan that was chosen for the transfers."""
-        return plan_name if plan_name in self.plans else self.beside.get(plan_name, self.usual)
+        return plan_name if plan_name in self.plan_names else self.beside.get(plan_name, self.usual)
 
     def cost_bytes(self, plan_name: str) -> int:
         """Say what a plan may cost at most, for the byte budget."""
@@ -59,74 +64,20 @@ class Method:
 
 
 CATALOGUE: tuple[Method, ...] = (
+    Method("latency", 2, ("down", "up"), ("standard", "quick"), "light", "quick", {"evidence": "standard"}),
+    Method("download", 2, ("down",), TRANSFERS, "heavy"),
+    Method("upload", 2, ("up",), TRANSFERS, "heavy"),
+    Method("fetch", 2, ("down",), ("small", "page", "large", "host"), "light", "small"),
+    Method("dns", 1, ("down",), ("standard",), "light", "standard"),
+    Method("path", 1, ("down", "up"), ("standard", "quick"), "heavy", "quick", {"evidence": "standard"}),
+    Method("ookla", 1, ("down", "up"), ("metered", "full", "public"), usual="metered"),
     Method(
-        name=latency.NAME,
-        version=latency.VERSION,
-        ways=("down", "up"),
-        plans=latency.PLANS,
-        core=stamp.Stamp,
-        run=probe.net.latency.run,
-        weight="light",
-        usual="quick",
-        beside={"evidence": "standard"},
-    ),
-    Method(
-        name=download.NAME,
-        version=download.VERSION,
-        ways=("down",),
-        plans=transfer.PLANS,
-        core=download.Download,
-        run=probe.net.download.run,
-        weight="heavy",
-    ),
-    Method(
-        name=upload.NAME,
-        version=upload.VERSION,
-        ways=("up",),
-        plans=transfer.PLANS,
-        core=upload.Upload,
-        run=probe.net.upload.run,
-        weight="heavy",
-    ),
-    Method(
-        name=fetch.NAME,
-        version=fetch.VERSION,
-        ways=("down",),
-        plans=fetch.PLANS,
-        core=fetch.Fetch,
-        run=probe.net.fetch.run,
-        weight="light",
-        usual="small",
-    ),
-    Method(
-        name=dns.NAME,
-        version=dns.VERSION,
-        ways=("down",),
-        plans=dns.PLANS,
-        core=dns.Lookups,
-        run=probe.net.dns.run,
-        weight="light",
-        usual="standard",
-    ),
-    Method(
-        name=path.NAME,
-        version=path.VERSION,
-        ways=("down", "up"),
-        plans=path.PLANS,
-        core=path.PathTrace,
-        run=probe.net.path.run,
-        weight="heavy",
-        usual="quick",
-        beside={"evidence": "standard"},
-    ),
-    Method(
-        name=ookla.NAME,
-        version=ookla.VERSION,
-        ways=("down", "up"),
-        plans=ookla.PLANS,
-        core=ookla.Ookla,
-        run=probe.net.ookla.run,
-        usual="metered",
+        "loaded_latency",
+        1,
+        ("down", "up"),
+        ("download-light", "upload-light", "download", "upload"),
+        usual="download-light",
+        beside={"evidence": "download"},
     ),
 )
 

@@ -6,7 +6,8 @@ from typing import cast
 
 from probe.flaws import HostFacts, cpu_busy_per_mille, flaws
 from probe.measure.outcome import Measured
-from shared.record import End
+from shared.kpi import window_us
+from shared.record import End, Record
 from shared.strictjson import Json, JsonObject
 
 PEER_BUSY = 503  # HTTP: the peer has too many tests running
@@ -43,6 +44,7 @@ def ended_as(
         failure if isinstance(failure, str) else None,
         status if isinstance(status, int) else None,
         _count(members, "gap_pm"),
+        _evidence_us(members) if measured.end == "ok" else None,
     )
     if found:
         members["flaws"] = list(found)
@@ -62,6 +64,14 @@ def own_bytes(method: str, members: Mapping[str, Json]) -> tuple[int, int]:
             return _count(members, "down_bytes"), _count(members, "up_bytes")
         case _:
             return 0, 0
+
+
+def _evidence_us(members: JsonObject) -> int | None:
+    """How long the window is from which an evidence transfer's rate is taken; None for other measurements."""
+    if members.get("plan") != "evidence" or "protocol" not in members:
+        return None
+    window = window_us(Record(b"", members, 0))
+    return 0 if window is None else window[1] - window[0]
 
 
 def _count(members: Mapping[str, Json], name: str) -> int:

@@ -14,6 +14,7 @@ from probe.errors import ProbeError
 from probe.home import Enrolled, Home
 from probe.outbox import Outbox
 from probe.platform.host import interface_to, kind_of, snapshot
+from shared.errors import SpeedproofError
 from shared.keys import FileKey
 
 _FREE_BYTES = 100 * 1024 * 1024
@@ -48,6 +49,7 @@ def look(home: Home, clock: Clock) -> Iterator[Check]:
         yield Check("enrolment", good=False, found=str(error), advice="ask support for a code")
         return
     yield Check("enrolment", good=True, found=f"line of {enrolled.subscriber} at {enrolled.collector_url}")
+    yield _settings(home)
     yield from _network(enrolled)
     yield from _outbox(home)
 
@@ -60,11 +62,21 @@ def _signer() -> Check:
     return Check("signer", good=True, found=f"ECDSA P-256 works{', deterministic' if same else ''}")
 
 
+def _settings(home: Home) -> Check:
+    try:
+        settings = home.settings()
+    except SpeedproofError as error:
+        return Check("settings", good=False, found=str(error), advice="put settings.toml right, or take it away")
+    set_here = [name for name in ("names", "resolver", "urls", "ca") if getattr(settings, name)]
+    return Check("settings", good=True, found=", ".join(set_here) or "none: the usual ones")
+
+
 def _network(enrolled: Enrolled) -> Iterator[Check]:
     parts = urlsplit(enrolled.collector_url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     yield _reach("collector", parts.hostname or "", port)
-    yield _reach("peer", enrolled.peer.udp_host, enrolled.peer.udp_port)
+    peer = urlsplit(enrolled.peer.http_url)
+    yield _reach("peer", enrolled.peer.udp_host, peer.port or (443 if peer.scheme == "https" else 80))
     interface = interface_to(enrolled.peer.udp_host, enrolled.peer.udp_port)
     kind = kind_of(interface)
     advice = "switch Wi-Fi off: only the mobile line itself counts" if kind == "wifi" else "connect to a network"

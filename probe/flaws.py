@@ -75,6 +75,12 @@ FLAW_RULES: tuple[FlawRule, ...] = (
         source="ours",
     ),
     FlawRule(
+        id="short_window",
+        threshold="an evidence transfer whose rate is from less than 6 s",
+        comment="A flow stalled, or the cap was reached, before the rate could settle.",
+        source="RMBT: at least 6 to 7 s on LTE (PIMRC'17)",
+    ),
+    FlawRule(
         id="client_gap",
         threshold="a foreign client's own figure is more than 20 % from what the peer counted",
         comment="The client is wrong on this line; its figure must not be believed, and ours of the same run is doubtful.",
@@ -83,6 +89,7 @@ FLAW_RULES: tuple[FlawRule, ...] = (
 )
 
 CLIENT_GAP_PER_MILLE = 200
+SETTLED_US = 6_000_000
 FOREIGN_PER_CENT = 10
 SERVER_ERROR = 500
 IDLE_DOWN_BPS = 64_000
@@ -150,6 +157,7 @@ def flaws(
     failure: str | None = None,
     status: int | None = None,
     gap_per_mille: int = 0,
+    evidence_us: int | None = None,
 ) -> tuple[str, ...]:
     """Name the flaws of a measurement, in the order of the rows."""
     busy_per_mille = cpu_busy_per_mille(before, after)
@@ -161,6 +169,7 @@ def flaws(
         "loopback": "loopback" in {before.kind, after.kind},
         "no_link": not before.has_way,
         "peer_fault": failure == Failure.CONNECTION_REFUSED or (status is not None and status >= SERVER_ERROR),
+        "short_window": evidence_us is not None and evidence_us < SETTLED_US,
         "client_gap": gap_per_mille > CLIENT_GAP_PER_MILLE,
     }
     return tuple(rule.id for rule in FLAW_RULES if found[rule.id])

@@ -18,6 +18,7 @@ NAMES = {
     "dns": "name lookup",
     "path": "path",
     "ookla": "speedtest",
+    "loaded_latency": "under load",
 }
 PLACES = {
     "host": "on this device",
@@ -34,6 +35,7 @@ FLAWS = {
     "loopback": "this machine itself, no line",
     "no_link": "there was no connection",
     "peer_fault": "the measurement server's fault",
+    "short_window": "too short to settle",
     "client_gap": "the other program's own figure is wrong",
 }
 
@@ -96,6 +98,8 @@ def _measured(record: Record) -> str:
         return _found(record)
     if record.method == "ookla":
         return _by_speedtest(record)
+    if record.method == "loaded_latency":
+        return _under_load(record)
     received = record.integer("received_bytes") or 0
     time_us = record.integer("dur_us") or 0
     return f"{rate(kpi.rate_bps(record) or 0)}, {size(received)} in {digits(time_us / 1e6)} s"
@@ -123,6 +127,19 @@ def _by_speedtest(record: Record) -> str:
     ours = record.text("counted") == "peer"
     down, up = (record.integer(f"{'' if ours else 'claimed_'}{way}_bps") or 0 for way in ("down", "up"))
     return f"{rate(down)} down, {rate(up)} up, as {'the server counted' if ours else 'speedtest-cli alone claims'}"
+
+
+def _under_load(record: Record) -> str:
+    idle, loaded = record.integers("idle_rtt_us"), record.integers("loaded_rtt_us")
+    idle_us, middle_us, most_us = kpi.percentile(idle, 500), kpi.percentile(loaded, 500), kpi.percentile(loaded, 950)
+    figures = [
+        "idle unknown" if idle_us is None else f"{digits(idle_us / 1000)} ms idle",
+        "no figure under load" if middle_us is None else f"{digits(middle_us / 1000)} ms median",
+    ]
+    figures += [] if most_us is None else [f"{digits(most_us / 1000)} ms p95"]
+    text = f"{', '.join(figures)} in {record.text('direction') or 'a transfer'} at {rate(kpi.rate_bps(record) or 0)}"
+    rpm, band, sure = record.integer("rpm"), record.text("rpm_band"), record.text("rpm_confidence")
+    return text if rpm is None else f"{text}; {rpm} round trips a minute ({band}, confidence {sure})"
 
 
 def _failed(record: Record) -> str:

@@ -45,7 +45,6 @@ class Settings:
     local_names: tuple[str, ...] = ()  # `dns`: names (and all below them) that may have a private address
     resolver: ResolverAddress | None = None  # `dns`: asked directly, besides the system's way of looking up
     urls: tuple[str, ...] = ()  # `fetch`: ordinary HTTPS objects, besides the peer's
-    targets: tuple[str, ...] = ()  # `path`: names or addresses, besides the peer
     ca: Path | None = None  # the authority (PEM) to believe for the peer's TLS
 
 
@@ -79,9 +78,6 @@ def parse_settings(text: str, file: Path) -> Settings:
         ),
         urls=page.each(
             "fetch", "urls", https_url, MOST_URLS, f"a list of at most {MOST_URLS} https URLs, without a user"
-        ),
-        targets=page.each(
-            "path", "targets", host, MOST_NAMES, f"a list of at most {MOST_NAMES} host names or addresses"
         ),
         ca=page.one("transfer", "ca", lambda text: file.parent / text, "the path of a PEM file, as text"),
     )
@@ -144,11 +140,6 @@ def host_name(text: str) -> str:
     if is_address(name):
         raise ValueError(text)
     return name
-
-
-def host(text: str) -> str:
-    """Take an address as it is, or spell a host name; raises ValueError."""
-    return text if is_address(text) else host_name(text)
 
 
 def is_address(text: str) -> bool:

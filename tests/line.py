@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,14 +104,15 @@ class Methods:
     emulator: Any
     process: "subprocess.Popen[bytes]"
 
-    def order(self, *jobs: str, mark_us: int = 0, mark_bytes: int = 0, cancel: bool = False) -> "Ordered":
-        """Begin jobs that `fakes.jobs` names, all at once."""
+    def order(self, *jobs: str, mark_us: int = 0, mark_bytes: int = 0, cancel_us: int = -1) -> "Ordered":
+        """Begin jobs that `fakes.jobs` names, all at once; returns when all have come to the mark."""
         assert self.process.stdin is not None
-        before = self.emulator.stats()
-        order = {"jobs": jobs, "mark_us": mark_us, "mark_bytes": mark_bytes, "cancel": cancel}
+        ordered = Ordered(self, self.emulator.stats())
+        order = {"jobs": jobs, "mark_us": mark_us, "mark_bytes": mark_bytes, "cancel_us": cancel_us}
         self.process.stdin.write(json.dumps(order).encode() + b"\n")
         self.process.stdin.flush()
-        return Ordered(self, before)
+        assert self.told() == {"marked": True}
+        return ordered
 
     def told(self) -> dict[str, Any]:
         """The next line it says."""
@@ -120,9 +122,39 @@ class Methods:
         told: dict[str, Any] = json.loads(line)
         return told
 
-    def route(self, *words: str) -> None:
-        """Change the routes at the customer's end."""
-        subprocess.run(["ip", "-n", self.emulator.client_ns, "route", *words], check=True)
+    @contextmanager
+    def fault(self, what: str) -> Iterator[None]:
+        """Keep a fault on the link: it drops everything, holds everything, has no route, or drops what the emulator names."""
+        modes = {"dead": "drop", "stalled": "stall"}
+        with ExitStack() as lifted:
+            if what in modes:
+                self.emulator.outage(mode=modes[what])
+                lifted.callback(self.emulator.outage, mode=modes[what], on=False)
+            elif what == "routeless":
+                for kind, words in self._routes():
+                    self._route(kind, "del", words[0])
+                    lifted.callback(self._route, kind, "add", *words)
+            else:
+                self.emulator.blackhole(what)
+                lifted.callback(self.emulator.blackhole, what, on=False)
+            yield
+
+    @contextmanager
+    def link(self, **settings: Any) -> Iterator[None]:
+        """Change the link for a while."""
+        self.emulator.set(**settings)
+        try:
+            yield
+        finally:
+            self.emulator.set(**GOOD)
+
+    def _routes(self) -> list[tuple[str, list[str]]]:
+        lines = [(kind, line) for kind in ("-4", "-6") for line in self._route(kind, "show").splitlines()]
+        return [(kind, line.split()) for kind, line in lines if not line.startswith(("fe80:", "multicast"))]
+
+    def _route(self, kind: str, *words: str) -> str:
+        command = ["ip", kind, "-n", self.emulator.client_ns, "route", *words, "dev", "tun0"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @dataclass
@@ -132,13 +164,11 @@ class Ordered:
     methods: Methods
     before: dict[str, Any]
 
-    def until_marked(self) -> None:
-        """Wait until every job is past the mark."""
-        assert self.methods.told() == {"marked": True}
-
     def until_delivered(self, direction: str, packets: int) -> None:
         """Wait until the link has carried so many packets one way."""
+        deadline = time.monotonic() + 10
         while self.delivered(direction, "pkts") < packets:
+            assert time.monotonic() < deadline
             time.sleep(0.01)
 
     def delivered(self, direction: str, what: str = "bytes") -> int:
@@ -147,9 +177,8 @@ class Ordered:
         return int(now[direction][f"tx_{what}"] - self.before[direction][f"tx_{what}"])
 
     def ended(self) -> dict[str, Any]:
-        """What came of the jobs, and what the process was left with."""
-        told = self.methods.told()
-        return self.methods.told() if "marked" in told else told
+        """What came of the jobs, what the process had before it cancelled them, and what it was left with."""
+        return self.methods.told()
 
 
 @pytest.fixture(scope="module")

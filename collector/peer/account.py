@@ -29,6 +29,7 @@ class Meter:
     sent_bytes: int = 0
     received_bytes: int = 0
     end: End = End.COMPLETE
+    cc: str = ""  # the congestion control by which this side sends, where it is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Transfer:
     sent_bytes: int
     received_bytes: int
     end: End
+    cc: str = ""
 
 
 def log_line(transfer: Transfer) -> str:

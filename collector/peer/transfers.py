@@ -77,6 +77,7 @@ class Transfers:
                     sent_bytes=meter.sent_bytes,
                     received_bytes=meter.received_bytes,
                     end=meter.end,
+                    cc=meter.cc,
                 )
             )
 

@@ -11,6 +11,7 @@ import random
 import struct
 import uuid
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -22,7 +23,7 @@ from collector.clock import Clock
 from collector.peer import loadtest, ndt7, tcpinfo, throughput1
 from collector.peer.account import End, Meter, address_text
 from collector.peer.flows import FlowAccount
-from collector.peer.handshake import end_http, switched
+from collector.peer.handshake import Switched, end_http, switched
 from collector.peer.loadtest import Dialect, Direction, LoadTest
 from collector.peer.query import integer, parse_fields, query_of
 from collector.peer.sessions import Sessions
@@ -52,7 +53,6 @@ class _Session:
     clock: Clock
     connection: dict[str, str]
     began_us: int = 0
-    wire: Wire | None = None
     _spoken: bool = False
     _code: int = NORMAL
     _goodbye: asyncio.Event = field(default_factory=asyncio.Event)  # the client has said it, or is gone
@@ -60,7 +60,6 @@ class _Session:
 
     async def run(self, wire: Wire) -> None:
         """Run the test to its end, then close: with a last text, if somebody is there to read it."""
-        self.wire = wire
         poll = asyncio.create_task(self._poll(wire))
         try:
             downloads = self.test.direction is Direction.DOWNLOAD
@@ -68,14 +67,10 @@ class _Session:
             await self._part(wire)
         except ConnectionError:
             self.test.stop(End.CLIENT_GONE)
-        except asyncio.CancelledError:
-            self.test.stop(End.HARD_STOP)
-            raise
         finally:
             poll.cancel()
             self._look_at(wire)
             self.meter.end = self.test.end or End.PEER_FAILED
-            self.account.closed(self.meter.end, self.clock.mono_us())
 
     async def _part(self, wire: Wire) -> None:
         end = self.test.end or End.PEER_FAILED
@@ -86,6 +81,9 @@ class _Session:
         wire.fill_segments(False)  # noqa: FBT003
         await wire.send(Opcode.CLOSE, struct.pack("!H", self._code))
         await self._goodbye.wait()
+        # A client may say goodbye while a long queue still drains, and the kernel counts only as long as the socket is open.
+        while wire.unacknowledged_bytes:  # noqa: ASYNC110  (the kernel sets no event)
+            await asyncio.sleep(_POLL_US / 1_000_000)
         self._look_at(wire)
         wire.close()
         await wire.gone.wait()
@@ -214,27 +212,35 @@ class LoadTests:
         plan = dialect.parse_plan(fields)
         end_http(request)
         limit_us = plan.duration_us + loadtest.CLOSING_US
-        async with self._transfers.running(request, f"{dialect.name}-{direction}", limit_us) as meter:
-            session = _Session(
-                test=LoadTest(direction, plan, self._chance),
-                dialect=dialect,
-                meter=meter,
-                account=self._account(fields, direction),
-                clock=self._clock,
-                connection=self._connection(request),
-            )
-            try:
-                wire = Wire(request, session.load, session.told, session.lost)
-                session.connection["CC"] = wire.choose_congestion_control(plan.congestion)
-                session.account.connected(session.connection["Client"], session.connection["CC"])
-                wire.limit_unsent(0)
-                await answer.prepare(request)
-                session.began_us = self._clock.mono_us()
-                await session.run(wire)
-            finally:
-                session.account.closed(meter.end, self._clock.mono_us())
-                drop(request)
+        with ExitStack() as afterwards:
+            async with self._transfers.running(request, f"{dialect.name}-{direction}", limit_us) as meter:
+                account = self._account(fields, direction)
+                # Once it is known why this ended, so that the statement says what the journal says.
+                afterwards.callback(lambda: account.closed(meter.end, self._clock.mono_us()))
+                session = _Session(
+                    test=LoadTest(direction, plan, self._chance),
+                    dialect=dialect,
+                    meter=meter,
+                    account=account,
+                    clock=self._clock,
+                    connection=self._connection(request),
+                )
+                try:
+                    await self._begin(request, answer, session)
+                finally:
+                    drop(request)
         return answer
+
+    async def _begin(self, request: web.Request, answer: Switched, session: _Session) -> None:
+        """Take the connection over, answer the handshake, and run the test."""
+        wire = Wire(request, session.load, session.told, session.lost)
+        cc = wire.choose_congestion_control(session.test.plan.congestion)
+        session.connection["CC"] = session.meter.cc = cc
+        session.account.connected(session.connection["Client"], cc)
+        wire.limit_unsent(0)
+        await answer.prepare(request)
+        session.began_us = self._clock.mono_us()
+        await session.run(wire)
 
     def _account(self, fields: Mapping[str, str], direction: Direction) -> FlowAccount:
         """The account this flow goes to: its ticket's, or nobody's. Raises NoTicket."""

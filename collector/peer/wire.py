@@ -6,8 +6,12 @@ until the kernel has taken the write before.
 """
 
 import asyncio
+import fcntl
 import socket
-from collections.abc import Callable
+import struct
+import sys
+import termios
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final
 
@@ -37,6 +41,9 @@ class Wire(asyncio.BufferedProtocol):
         if request.transport is None:
             raise ConnectionResetError
         self._transport = request.transport
+        # Asked later, a transport of TLS may have lost both.
+        self._socket: socket.socket | None = self._transport.get_extra_info("socket")
+        self._below = _below_tls(self._transport)
         self._behind = request.protocol
         self._load, self._told, self._lost = load, told, lost
         self._frames = FrameReader(masked=True)
@@ -44,16 +51,30 @@ class Wire(asyncio.BufferedProtocol):
         self._writable.set()
         self.gone = asyncio.Event()
         self._broken = False  # what cannot be read once is not read again
-        for transport in (self._transport, _below_tls(self._transport)):
-            if transport is not None:
-                transport.set_write_buffer_limits(high=_HELD_BACK_BYTES)
+        for transport in self._transports:
+            transport.set_write_buffer_limits(high=_HELD_BACK_BYTES)
         self._transport.set_protocol(self)
 
     @property
     def socket(self) -> socket.socket | None:
         """The socket, while it is open."""
-        sock = self._transport.get_extra_info("socket")
-        return sock if sock is not None and sock.fileno() >= 0 else None
+        return self._socket if self._socket is not None and self._socket.fileno() >= 0 else None
+
+    @property
+    def _transports(self) -> Iterator[asyncio.Transport]:
+        """All that hold bytes back: the one written to, and the one below its TLS if it speaks TLS."""
+        return (one for one in (self._transport, self._below) if one is not None)
+
+    @property
+    def unacknowledged_bytes(self) -> int:
+        """What was written and has not arrived at the client; on systems that do not tell, what the kernel has not taken."""
+        if self.gone.is_set():
+            return 0
+        held_bytes = sum(transport.get_write_buffer_size() for transport in self._transports)
+        if sys.platform != "linux" or (sock := self.socket) is None:
+            return held_bytes
+        (queued_bytes,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
+        return held_bytes + int(queued_bytes)
 
     async def send(self, opcode: Opcode, payload: bytes) -> None:
         """Send a whole message once there is room for it. Raises ConnectionResetError if the connection is gone."""

@@ -13,6 +13,7 @@ from probe.measure.flow import Flow
 from probe.measure.flows import Flows
 from probe.measure.held import Kernel
 from probe.measure.outcome import Trouble
+from probe.measure.transfer import PLANS as PLANS
 from shared.failure import Failure, Stage
 
 NAME: Direction = "download"
@@ -27,7 +28,7 @@ class Download(Flows):
     NAME: ClassVar[Direction] = NAME
     VERSION: ClassVar[int] = VERSION
 
-    _talk_bytes: int = 0
+    _taken_bytes: int = 0  # load and talk together
 
     @property
     def text_us(self) -> int:
@@ -37,7 +38,7 @@ class Download(Flows):
     @property
     def allowance_bytes(self) -> int:
         """How much may still be taken, load and talk together."""
-        return max(self.plan.cap_bytes - self.total_bytes - self._talk_bytes, 0)
+        return max(self.plan.cap_bytes - self._taken_bytes, 0)
 
     @property
     def in_trouble(self) -> bool:
@@ -50,8 +51,9 @@ class Download(Flows):
         if self.over or self.zero_us is None or flow.ended:
             return
         self.alive_us = now_us
+        self._taken_bytes += n_bytes
         flow.samples.add(n_bytes, now_us - self.zero_us)
-        if number == 0:
+        if number == 0 and not self.decided:
             self.burst.note(now_us - self.zero_us, flow.samples.total_bytes)
         if not self.allowance_bytes:
             self._end(None, now_us)
@@ -68,7 +70,7 @@ class Download(Flows):
 
     def talked(self, n_bytes: int, now_us: int) -> None:
         """Count talk: it uses up the cap as load does, so it cannot cost more either."""
-        self._talk_bytes += n_bytes
+        self._taken_bytes += n_bytes
         if not self.allowance_bytes and not self.over:
             self._end(None if self.total_bytes else Trouble(Failure.EOF, Stage.BODY), now_us)
 

@@ -4,7 +4,8 @@ Pure: told what happened on which of its flows, and when. t = 0 is the first fin
 for all flows. A silence of all flows as long as the plan's patience fails the transfer, and so does the failure of any
 one flow; a sign of life is a count that grew, or growth of the kernel's own count (`heard`). The peer ends each flow at
 the planned time; one that does not is asked to stop (`wants_close`), and what was under way is still counted. A line
-that has died shortly before the planned end brings neither an end nor bytes, and the transfer fails after all.
+that has died shortly before the planned end, or while that came, brings neither an end nor bytes, and the transfer
+fails after all.
 
 `dur_us` is, when all went well, the time from t = 0 to the last byte counted, by the clock of whoever counted; when it
 failed, until it was given up, from t = 0 or, without a handshake, from the start of the attempt. `received_bytes` is
@@ -22,13 +23,13 @@ from probe.measure.grid import Grid
 from probe.measure.held import Held, Kernel
 from probe.measure.outcome import Measured, Progress, Trouble, Value, measured
 from probe.measure.samples import Samples
-from probe.measure.steady import GRID_US, Estimate, estimate, known_estimate, last_estimate
+from probe.measure.steady import GRID_US, Estimate, known_estimate
+from probe.measure.tally import interval_members, peer_members, series_members, wire_members
 from probe.measure.transfer import (
-    CLOSE_US,
     HANDSHAKE_US,
     LEAST_RAMP_US,
     OVERTIME_US,
-    RAMP_ROUND_TRIPS,
+    QUIET_US,
     Ending,
     TransferPlan,
     trouble_of_end,
@@ -56,7 +57,7 @@ class Flows(ABC):
     grid: Grid = field(default_factory=Grid)
     burst: Burst = field(default_factory=Burst)
     alone: bool = False  # the line is too slow for more than the first flow
-    _decided: bool = False
+    decided: bool = False  # how many flows carry load
     _wake_us: int | None = None
     _end_us: int = 0
     _trouble: Trouble | None = None
@@ -189,6 +190,12 @@ class Flows(ABC):
         """Whether it ended in a way that lets nothing more be taken from the peer."""
         return self._trouble is not None
 
+    def look_us(self, now_us: int) -> int:
+        """How long until the kernel is to be asked again: soon while the load grows or is about to be known."""
+        t_us = 0 if self.zero_us is None else now_us - self.zero_us
+        grows = self.plan.light or self.wake_us <= t_us < max(self.plan.warm_us, LEAST_RAMP_US)
+        return min(GRID_US if grows else self.plan.spacing_us, self.plan.spacing_us)
+
     def in_full_flow(self, now_us: int) -> bool:
         """Whether load is under way and its end is not near."""
         if self.plan.light or self.zero_us is None or self.stopped_us is not None:
@@ -213,7 +220,7 @@ class Flows(ABC):
             due_us = self.zero_us + self.plan.duration_us + OVERTIME_US
             if now_us >= due_us:
                 self.stop(due_us)
-            limits_us.append(due_us if self.stopped_us is None else self.stopped_us + self._close_us)
+            limits_us.append(due_us if self.stopped_us is None else self._drained_us(self.stopped_us, now_us))
         if now_us < min(limits_us):
             return min(limits_us)
         self._run_out(now_us)
@@ -221,8 +228,8 @@ class Flows(ABC):
 
     def _decide(self, t_us: int) -> None:
         """Go on with the first flow alone if the line has shown that it is slow."""
-        if not self._decided and self.plan.asks_for_bursts(0) and t_us >= DECIDED_US:
-            self._decided = True
+        if not self.decided and self.plan.asks_for_bursts(0) and t_us >= DECIDED_US:
+            self.decided = True
             self.alone = self.wake_us >= DECIDED_US + NOTICE_US and not self.burst.fast
 
     def _held_by(self, flow: Flow, kernel: Kernel, t_us: int) -> int:
@@ -232,16 +239,17 @@ class Flows(ABC):
             return 0
         return flow.held.look(kernel)
 
-    @property
-    def _close_us(self) -> int:
-        return min(CLOSE_US, self.plan.patience_us)
+    def _drained_us(self, stopped_us: int, now_us: int) -> int:
+        """Until when to wait for what is under way; a silence that has begun by then is waited out, for the line may be dead."""
+        quiet = now_us - self.alive_us >= QUIET_US
+        return max(stopped_us, self.alive_us if quiet else stopped_us) + self.plan.close_us
 
     def _run_out(self, now_us: int) -> None:
         """Fail a silence; count a line that is alive but slow."""
-        silent = now_us - self.alive_us >= self._close_us
+        silent = now_us - self.alive_us >= self.plan.close_us
         opening = next((flow for flow in self._loaded if flow.zero_us is None), None)
         stage = Stage.BODY if opening is None else opening.stage
-        empty = not any(flow.samples.total_bytes for flow in self.flows)
+        empty = not all(flow.samples.total_bytes for flow in self._loaded)
         self._end(Trouble(Failure.TIMEOUT, stage) if opening or silent or empty else None, now_us)
 
     def _look(self, now_us: int) -> None:
@@ -277,58 +285,14 @@ class Flows(ABC):
             members["connect_us"] = self.zero_us - self.start_us
             grown_us = max(flow.samples.grown_us for flow in self.flows)
             members["dur_us"] = self._end_us - self.zero_us if self._trouble else grown_us
-            members |= self._series() | self._interval()
+            members |= series_members(self._loaded)
+            if self._trouble is None:
+                self.grid.advance([flow.samples for flow in self._loaded])
+                members |= interval_members(self.plan, self._loaded, self.grid.points, self.found, self._round_trip_us)
         if self.plan.gentle:
             members |= {"wake_us": self.wake_us, "flows_opened": sum(flow.zero_us is not None for flow in self.flows)}
-        members |= self._peers_words()
-        wires = [flow.wire for flow in self.flows if flow.wire is not None]
-        if len(wires) == len(self.flows):
-            members |= {"tcp_rx_bytes": sum(rx for rx, _ in wires), "tcp_tx_bytes": sum(tx for _, tx in wires)}
+        members |= peer_members(self.flows, self.congestion) | wire_members(self.flows)
         return measured(self._trouble, members)
-
-    def _series(self) -> dict[str, Value]:
-        kept = [flow.samples.until_grown() for flow in self._loaded]
-        held = [held for _, _, held in kept]
-        if len(kept) == 1:
-            times, counts, _ = kept[0]
-            single: dict[str, Value] = {"t_us": times, "bytes": counts}
-            return single | ({"held_bytes": held[0]} if any(held[0]) else {})
-        members: dict[str, Value] = {"flow_t_us": [times for times, _, _ in kept]}
-        members["flow_bytes"] = [counts for _, counts, _ in kept]
-        return members | ({"flow_held_bytes": held} if any(map(any, held)) else {})
-
-    def _interval(self) -> dict[str, Value]:
-        """The stated interval of the rate, and the window it was taken over where the plan does not fix it."""
-        if self._trouble is not None:
-            return {}
-        samples = [flow.samples for flow in self._loaded]
-        self.grid.advance(samples)
-        end_us = min(one.grown_us for one in samples)
-        if self.plan.light:
-            warm_us = max(LEAST_RAMP_US, RAMP_ROUND_TRIPS * self._round_trip_us)
-            points = self.grid.points[: end_us // GRID_US + 1]
-            found = self.found or last_estimate(points, warm_us)
-            return {} if found is None else {"warm_us": found.from_us, "until_us": found.until_us} | found.members()
-        start, end = -(-self.plan.warm_us // GRID_US), min(end_us // GRID_US, len(self.grid.points) - 1)
-        found = estimate(self.grid.points, start, end) if end > start else None
-        return {} if found is None else found.members()
-
-    def _peers_words(self) -> dict[str, Value]:
-        members: dict[str, Value] = {}
-        claims = [flow.peer.last for flow in self.flows if flow.peer.last is not None]
-        if claims and len(claims) == len(self.flows):
-            members |= {"peer_bytes": sum(claim.count_bytes for claim in claims), "counted": claims[0].counted}
-            members["peer_dur_us"] = max(claim.elapsed_us for claim in claims)
-        if self.congestion:
-            members["cc"] = ",".join(sorted(self.congestion))
-        if any(flow.false_claim for flow in self.flows):
-            members["peer_inconsistent"] = True
-        status = next((flow.status for flow in self.flows if flow.status is not None), None)
-        if status is not None:
-            members["status"] = status
-        if any(flow.cut for flow in self.flows):
-            members["closed"] = Ending.EOF.value
-        return members
 
     def _end(self, trouble: Trouble | None, now_us: int) -> None:
         self.over, self._trouble, self._end_us = True, trouble, now_us

@@ -1,4 +1,4 @@
-"""How many bytes have arrived and wait in the receiver's kernel for a lost packet before them.
+"""How many bytes have arrived and wait in the receiver's kernel: for a lost packet before them, or to be read.
 
 TCP hands bytes on in order, so behind every loss the count stands still for a round trip and then jumps, although the
 line carried packets all the time; a rate between two moments is wrong by what was held back at either. A kernel that
@@ -21,6 +21,7 @@ class Kernel:
     in_order_bytes: int = 0
     segments: int = 0
     segment_bytes: int = 0
+    unread_bytes: int = 0  # in order, and not handed on yet
 
 
 @dataclass(slots=True)
@@ -43,4 +44,5 @@ class Held:
             self._smooth = 0
         if self._free_bytes is None or rest_bytes > self._free_bytes or self._smooth >= SMOOTH_LOOKS:
             self._free_bytes = rest_bytes
-        return min(self._free_bytes - rest_bytes, LIMIT_BYTES) if now.segment_bytes else 0
+        waiting_bytes = min(self._free_bytes - rest_bytes, LIMIT_BYTES) if now.segment_bytes else 0
+        return waiting_bytes + now.unread_bytes

@@ -188,6 +188,7 @@ class PathTrace:
         """Take the news that this system does not send: there is no line to ask any more."""
         if not self.over:
             self._trouble = trouble
+            self.ends = Ending.UNREACHABLE if self.ends is Ending.TIME else self.ends
             self._finish(now_us)
 
     def next_wakeup(self, now_us: int) -> int | None:

@@ -16,7 +16,7 @@ packets, and one-way variations that no clocks could give are not used and set `
 number of packets it runs until it is stopped, beside a transfer for instance.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from probe.measure.outcome import Progress, Trouble, Value
@@ -60,6 +60,11 @@ class Stamp:
         seed = self.chance[_SSID_BYTES:CHANCE_BYTES]
         self._train = Train(self.name, self.pace, seed, self.packets, self.expected_us)
         self._fuzz = draws(b"fuzz" + seed)
+
+    @property
+    def sent_us(self) -> Sequence[int]:
+        """When each packet was sent."""
+        return self._train.sent_us
 
     def start(self, now_us: int, wall_us: int) -> None:
         """Make the first packet due; the packets' stamps are wall time as it is now, and run with the other clock."""

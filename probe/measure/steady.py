@@ -5,7 +5,7 @@ line carried in the very seconds of the window. Two things make the window's own
 among arrivals that come in bursts, and load that did not fill the line all the time; the second leaves its trace in how
 much the parts of the window differ. So the window is cut into equal batches (batch means; their number is small, hence
 Student's t), and to the half width that follows from them comes a floor, which was set from runs over emulated links
-whose rate is known (`scripts/bench_methods.py`).
+whose rate is known (`scripts/bench_methods.py`), and the share of silences, in which nobody knows what the line could do.
 """
 
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ LEVEL_PER_MILLE = 40  # the last third of a level window differs from its first 
 KNOWN_PER_MILLE = 50  # a rate is known well enough at this half width
 FLOOR_PER_MILLE = 20
 BATCHES = 8
+SILENCE_STEPS = 10  # a quarter of a second without a byte: longer than any queue of a line that is being loaded
 # Student's t, 97.5 %, in thousandths, by the number of batches less one.
 T_MILLI = (0, 12706, 4303, 3182, 2776, 2571, 2447, 2365)
 
@@ -63,8 +64,20 @@ def estimate(points: Sequence[int], start: int, end: int) -> Estimate | None:
     ]
     rate_bps = 8_000_000 * (points[end] - points[start]) // span_us
     variance = sum((rate - rate_bps) ** 2 for rate in rates) // (batches - 1)
-    half_bps = T_MILLI[batches - 1] * isqrt(variance // batches) // 1000
-    return Estimate(start * GRID_US, end * GRID_US, rate_bps, half_bps + rate_bps * FLOOR_PER_MILLE // 1000)
+    half_bps = T_MILLI[batches - 1] * isqrt(variance // batches) // 1000 + rate_bps * FLOOR_PER_MILLE // 1000
+    silent = _silent_steps(points, start, end)
+    if silent:
+        half_bps += rate_bps * silent // max(steps - silent, 1)
+    return Estimate(start * GRID_US, end * GRID_US, rate_bps, half_bps)
+
+
+def _silent_steps(points: Sequence[int], start: int, end: int) -> int:
+    """How many steps belong to silences: there the sender may have waited, for a line that could have carried more."""
+    total = run = 0
+    for place in range(start, end):
+        run = run + 1 if points[place + 1] == points[place] else 0
+        total += SILENCE_STEPS if run == SILENCE_STEPS else int(run > SILENCE_STEPS)
+    return total
 
 
 def known_estimate(points: Sequence[int], round_trip_us: int) -> Estimate | None:

@@ -18,6 +18,7 @@ from probe.measure.claims import Claim, Direction, FalseClaim
 from probe.measure.flow import Flow
 from probe.measure.flows import Flows
 from probe.measure.outcome import Measured, Trouble
+from probe.measure.transfer import PLANS as PLANS
 from probe.measure.transfer import WAKE_BYTES, WAKE_EVERY_US, Protocol
 from shared.failure import Failure, Stage
 
@@ -126,7 +127,7 @@ class Upload(Flows):
         held_bytes = 0 if claim.kernel is None else self._held_by(flow, claim.kernel, t_us)
         held_bytes = min(held_bytes, flow.given.total_bytes - min(claim.count_bytes, flow.given.total_bytes))
         flow.samples.reach(claim.count_bytes, t_us, held_bytes)
-        if flow is self.flows[0]:
+        if flow is self.flows[0] and not self.decided:
             self.burst.note(t_us, claim.count_bytes)
         self._look(now_us)
         if claim.count_bytes and self._all_given(flow, now_us):

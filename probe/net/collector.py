@@ -1,19 +1,24 @@
 """The collector as the probe sees it: three requests, each answer read strictly. Interprets nothing it need not."""
 
+import asyncio
 import gzip
 import json
 import re
 import ssl
 from dataclasses import dataclass
 
-import aiohttp
-
 from probe.errors import CollectorSilent, EnrolRefused
 from probe.home import Enrolled
+from probe.measure.outcome import CouldNotRun
+from probe.net.connect import Origin
+from probe.net.exchange import NAMED_ERRORS, Request, exchange
+from probe.net.http import read_url
 from shared import batch, strictjson
 from shared.errors import Malformed
+from shared.failure import Stage
 
-_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=15)
+_PATIENCE_S = 60  # for the whole
+_CONNECT_S = 15
 _MOST_BYTES = 1 << 20
 _MOST_CHARACTERS = 500
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -40,8 +45,10 @@ class Collector:
     def __init__(self, url: str, ca: str | None = None) -> None:
         """Talk to this address; `ca` is a file of certificates to believe. Raises Malformed if it is none."""
         self._url = url.rstrip("/")
+        self._context: ssl.SSLContext | None = None
         try:
-            self._context = ssl.create_default_context(cafile=ca)
+            if ca is not None or not self._url.lower().startswith("http:"):
+                self._context = ssl.create_default_context(cafile=ca)
         except OSError as error:  # an SSLError is one too
             raise Malformed(f"{ca} cannot be read as certificates (PEM): {error.strerror or error}") from error
 
@@ -69,19 +76,27 @@ class Collector:
 
     async def _post(self, path: str, body: bytes, headers: dict[str, str]) -> Told:
         try:
+            url = read_url(self._url).below(path)
+            origin = Origin(url, self._context if url.scheme == "https" else None)
+            request = Request("POST", url.target, tuple(headers.items()), body)
             async with (
-                aiohttp.ClientSession(timeout=_TIMEOUT, connector=aiohttp.TCPConnector(ssl=self._context)) as session,
-                session.post(self._url + path, data=body, headers=headers, allow_redirects=False) as answer,
+                asyncio.timeout(_PATIENCE_S),
+                asyncio.timeout(None) as connecting,
+                exchange(origin, request, lambda stage: _limit(connecting, stage)) as answer,
             ):
-                data = b""
-                async for part in answer.content.iter_any():
-                    data += part
-                    if len(data) > _MOST_BYTES:
-                        raise CollectorSilent(f"{self._url} sends an answer without end")
-                wait = answer.headers.get("Retry-After", "")
-                return Told(answer.status, _fields(data), int(wait) * 1_000_000 if _SECONDS.fullmatch(wait) else 0)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                data = await answer.body(_MOST_BYTES)
+        except (*NAMED_ERRORS, CouldNotRun, ValueError) as error:
             raise CollectorSilent(f"{self._url} does not answer: {str(error) or type(error).__name__}") from error
+        if len(data) > _MOST_BYTES:
+            raise CollectorSilent(f"{self._url} sends an answer without end")
+        wait = answer.header("Retry-After")
+        return Told(answer.status, _fields(data), int(wait) * 1_000_000 if _SECONDS.fullmatch(wait) else 0)
+
+
+def _limit(connecting: asyncio.Timeout, stage: Stage) -> None:
+    """Whoever does not even take a connection is not waited for as long as an answer."""
+    now_s = asyncio.get_running_loop().time()
+    connecting.reschedule(now_s + _CONNECT_S if stage is Stage.CONNECT else None)
 
 
 def _fields(data: bytes) -> strictjson.JsonObject:

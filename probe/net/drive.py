@@ -23,7 +23,7 @@ async def drive(
     *,
     pulse: Callable[[], None] | None = None,
     grace_s: float = 0,
-    tick_us: int = TICK_US,
+    tick_us: Callable[[], int] = lambda: TICK_US,
 ) -> None:
     """Let the work go on until it ends, or the core and a grace are over; call `pulse` at each tick."""
     task = asyncio.create_task(work)
@@ -38,7 +38,7 @@ async def drive(
                 break
             if progress is not None:
                 progress(core.progress(now_us))
-            await asyncio.wait({task}, timeout=min(max(wake_us - now_us, 0), tick_us) / 1_000_000)
+            await asyncio.wait({task}, timeout=min(max(wake_us - now_us, 0), tick_us()) / 1_000_000)
     finally:
         task.cancel()
         await asyncio.wait({task})

@@ -1,8 +1,7 @@
 """One table from what the libraries raise to the closed vocabulary of failures.
 
-Looks at types, errno, resolver and OpenSSL verify codes, never at message text. Wrapped exceptions are
-unwrapped first, because the innermost knows most. What no row fits is `unknown_failure`, and `trouble_of`
-puts its type and errno beside it.
+Looks at types, errno, resolver and OpenSSL verify codes, never at message text. What no row fits is
+`unknown_failure`, and `trouble_of` puts its type and errno beside it.
 """
 
 import errno
@@ -10,7 +9,7 @@ import socket
 import ssl
 import sys
 
-import aiohttp
+import h11
 
 from probe.measure.outcome import Trouble
 from shared.failure import Failure, Stage
@@ -59,30 +58,13 @@ TYPE_NAMES: tuple[tuple[type[BaseException], Failure], ...] = (
     (ConnectionResetError, Failure.CONNECTION_RESET),
     (ConnectionAbortedError, Failure.CONNECTION_ABORTED),
     (BrokenPipeError, Failure.CONNECTION_ALREADY_CLOSED),
-    (aiohttp.ServerDisconnectedError, Failure.EOF),
-    (aiohttp.ClientPayloadError, Failure.EOF),
     (EOFError, Failure.EOF),
-    (aiohttp.TooManyRedirects, Failure.HTTP_UNEXPECTED_REDIRECT),
-    (aiohttp.WSServerHandshakeError, Failure.HTTP_UNEXPECTED_STATUS),
-    (aiohttp.ClientResponseError, Failure.HTTP_REQUEST_FAILED),
-    (aiohttp.http_exceptions.HttpProcessingError, Failure.HTTP_REQUEST_FAILED),
+    (h11.RemoteProtocolError, Failure.HTTP_REQUEST_FAILED),
 )
-
-
-def innermost(exc: BaseException) -> BaseException:
-    """Give the exception that started it: what a wrapper holds by attribute, or says it was raised from."""
-    while True:
-        inner = getattr(exc, "certificate_error", None) or getattr(exc, "os_error", None)
-        if inner is None and type(exc) is aiohttp.ClientError:
-            inner = exc.__cause__
-        if not isinstance(inner, BaseException) or inner is exc:
-            return exc
-        exc = inner
 
 
 def name_of(exc: BaseException, stage: Stage) -> tuple[Failure, Stage]:
     """Name what was raised in a stage, and the stage it really belongs to."""
-    exc = innermost(exc)
     if isinstance(exc, socket.gaierror):
         return RESOLVER_NAMES.get(exc.errno or 0, Failure.DNS_MISBEHAVING), Stage.DNS
     if isinstance(exc, ssl.SSLCertVerificationError):
@@ -93,13 +75,10 @@ def name_of(exc: BaseException, stage: Stage) -> tuple[Failure, Stage]:
         return (Failure.UNKNOWN, stage) if stage is Stage.BODY else (Failure.TLS_FAILED_HANDSHAKE, Stage.TLS)
     if isinstance(exc, OSError) and exc.errno in ERRNO_NAMES:
         return ERRNO_NAMES[exc.errno], stage
-    if isinstance(exc, aiohttp.WSServerHandshakeError) and exc.status == 101:  # noqa: PLR2004  (RFC 6455)
-        return Failure.HTTP_REQUEST_FAILED, stage
     return next((name for kind, name in TYPE_NAMES if isinstance(exc, kind)), Failure.UNKNOWN), stage
 
 
 def trouble_of(exc: BaseException, stage: Stage) -> Trouble:
     """Name what was raised, with its type and errno for the case that no name fits."""
     failure, stage = name_of(exc, stage)
-    inner = innermost(exc)
-    return Trouble(failure, stage, f"{type(inner).__name__} {getattr(inner, 'errno', None) or ''}".strip())
+    return Trouble(failure, stage, f"{type(exc).__name__} {getattr(exc, 'errno', None) or ''}".strip())

@@ -27,6 +27,7 @@ from shared.failure import Failure, Stage
 from shared.frames import BadFrame, FrameReader, Load, Opcode, Told, frame, frame_head
 
 BUFFER_BYTES = 1 << 18
+HELD_BACK_BYTES = 1  # by asyncio; with 0 its TLS takes an empty buffer for a full one
 MASK_BYTES = 4
 CLOSE_GRACE_S = 0.3
 NORMAL = struct.pack("!H", 1000)
@@ -59,6 +60,7 @@ class Lane(asyncio.BufferedProtocol):
         self._core, self._number, self._clock, self._chance = core, number, clock, chance
         self._buffer, self._stream, self._settle = buffer, stream, settle
         self._transport: asyncio.Transport | None = None
+        self._sock: socket.socket | None = None
         self._upgrade: Upgrade | None = None
         self._head = bytearray()
         self._frames: FrameReader | None = None
@@ -66,12 +68,17 @@ class Lane(asyncio.BufferedProtocol):
         self._said_close = self._polite = self._parted = False
         self._open, self._gone, self._writable = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._writable.set()
-        self._pulse_bytes, self._mark_bytes = 0, 1
+        self._pulse_bytes, self._pulse_us, self._mark_bytes = 0, 0, 1
 
     @property
     def digest(self) -> bytes:
         """The SHA-256 of all load counted, if it was asked for."""
         return b"" if self._digest is None else self._digest.digest()
+
+    @property
+    def round_trip_us(self) -> int:
+        """The kernel's smoothed round trip of what we send; 0 if it does not say."""
+        return 0 if self._frames is None or (sock := self._socket) is None else tcpinfo.round_trip_us(sock)
 
     async def exchange(self, upgrade: Upgrade) -> None:
         """Shake hands on the connection that was made, and let the flow happen until the connection is gone."""
@@ -114,12 +121,13 @@ class Lane(asyncio.BufferedProtocol):
             tcpinfo.limit_unsent(sock, flow.crossing_bps or 0)
         else:
             self._core.looked(self._number, tcpinfo.kernel_counts(sock), now_us)
-            moved, self._pulse_bytes = flow.samples.total_bytes > self._pulse_bytes, flow.samples.total_bytes
-            mark_bytes = tcpinfo.mark_bytes(flow.samples.rate_bps()) if moved and self._core.in_full_flow(now_us) else 1
+            moved_bytes, self._pulse_bytes = flow.samples.total_bytes - self._pulse_bytes, flow.samples.total_bytes
+            rate_bps = 8_000_000 * moved_bytes // max(now_us - self._pulse_us, 1)
+            self._pulse_us = now_us
+            mark_bytes = tcpinfo.mark_bytes(rate_bps * self._core.plan.flows) if self._core.in_full_flow(now_us) else 1
             if mark_bytes != self._mark_bytes:
                 self._mark_bytes = mark_bytes
                 tcpinfo.wake_after(sock, mark_bytes)
-        self._note_counts(sock)
 
     def cut(self) -> None:
         """Drop the connection and, unless it has ended in order, whatever it has not sent yet."""
@@ -136,14 +144,18 @@ class Lane(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection; what is written waits for room, so that giving to the socket is nearly sending."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=0)
+        self._sock = transport.get_extra_info("socket")  # asked later, TLS may have lost it
+        for one in (self._transport, _below_tls(self._transport)):
+            if one is not None:
+                one.set_write_buffer_limits(high=HELD_BACK_BYTES)
         if isinstance(self._core, Upload) and (sock := self._socket) is not None:
             tcpinfo.fill_segments(sock)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Never more room than the plan's cap leaves."""
         del sizehint
-        return self._buffer[: max(min(len(self._buffer), self._core.allowance_bytes), 1)]
+        room_bytes = self._core.allowance_bytes
+        return self._buffer if room_bytes >= BUFFER_BYTES else self._buffer[: max(room_bytes, 1)]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what has arrived."""
@@ -187,8 +199,7 @@ class Lane(asyncio.BufferedProtocol):
 
     @property
     def _socket(self) -> socket.socket | None:
-        sock = None if self._transport is None else self._transport.get_extra_info("socket")
-        return sock if sock is not None and sock.fileno() >= 0 else None
+        return self._sock if self._sock is not None and self._sock.fileno() >= 0 else None
 
     def _note_counts(self, sock: socket.socket) -> None:
         rx_bytes, tx_bytes = tcpinfo.received_bytes(sock), tcpinfo.sent_bytes(sock)
@@ -270,3 +281,8 @@ class Lane(asyncio.BufferedProtocol):
             await asyncio.sleep(0)  # a socket that takes everything gives nobody a turn
             await self._writable.wait()
         self.look()
+
+
+def _below_tls(transport: asyncio.Transport) -> asyncio.Transport | None:
+    """The transport that carries the TLS of this one, which holds bytes back too and has no public name; else none."""
+    return getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)

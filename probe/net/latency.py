@@ -30,7 +30,7 @@ async def run(plan: LatencyPlan, scene: Scene) -> Measured:
     ways: tuple[Callable[[], Awaitable[Seen | None]], ...] = (
         lambda: by.stamp(scene.peer.udp_host, scene.peer.udp_port),
         lambda: by.icmp(scene.peer.udp_host),
-        lambda: by.tcp(url.host or "", url.port or 0),
+        lambda: by.tcp(url.host, url.port),
     )
     return result_of(plan, await _until_one_answers(ways), scene.clock.mono_us() - start_us)
 

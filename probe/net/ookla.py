@@ -14,16 +14,16 @@ import signal
 import sys
 from collections.abc import Mapping
 
-from yarl import URL
-
 from probe.measure.ookla import Ookla
 from probe.measure.ookla_judge import OoklaPlan
 from probe.measure.ookla_report import MOST_LOG_BYTES, MOST_OUTPUT_BYTES
 from probe.measure.outcome import CouldNotRun, Measured
 from probe.net.address import PeerAddress
+from probe.net.connect import Origin
 from probe.net.drive import drive
+from probe.net.exchange import NAMED_ERRORS, Request, exchange
 from probe.net.failures import trouble_of
-from probe.net.http import NAMED_ERRORS, one_session, tls_context, url_of
+from probe.net.http import Url, url_of
 from probe.net.scene import Scene
 
 POLL_S = 0.2
@@ -54,7 +54,7 @@ async def _against_the_peer(core: Ookla, scene: Scene) -> None:
     name = scene.chance(RUN_BYTES).hex()
     path, proxy = f"/st/{name}", proxy_of(scene.peer, name)
     try:
-        answer = await _ask(core, scene, "POST", url_of(scene.peer, path).with_query(plan=core.plan.name))
+        answer = await _ask(core, scene, "POST", url_of(scene.peer, path, f"plan={core.plan.name}"))
     except NAMED_ERRORS as exc:
         core.failed(trouble_of(exc, core.stage), scene.clock.mono_us())
         return
@@ -77,37 +77,31 @@ async def _against_the_peer(core: Ookla, scene: Scene) -> None:
         await _ask(core, scene, "DELETE", url_of(scene.peer, path))
 
 
-async def _ask(core: Ookla, scene: Scene, method: str, url: URL) -> tuple[int, bytes]:
+async def _ask(core: Ookla, scene: Scene, verb: str, url: Url) -> tuple[int, bytes]:
     """One exchange with the peer: status, and the body up to one byte more than a log may have."""
     clock = scene.clock
-    async with (
-        one_session(tls_context(scene.peer), lambda stage: core.entered(stage, clock.mono_us())) as session,
-        session.request(method, url, allow_redirects=False) as answer,
-    ):
-        body = b""
-        while len(body) <= MOST_LOG_BYTES and (piece := await answer.content.readany()):
-            body += piece
-        return answer.status, body
+    origin, request = Origin.at(url, scene.peer.tls_ca), Request(verb, url.target)
+    async with exchange(origin, request, lambda stage: core.entered(stage, clock.mono_us())) as answer:
+        return answer.status, await answer.body(MOST_LOG_BYTES)
 
 
-def proxy_of(peer: PeerAddress, run_name: str) -> URL:
+def proxy_of(peer: PeerAddress, run_name: str) -> str:
     """The peer as the client's proxy, with the run as the user's name; the client sends no name without a password."""
     url = url_of(peer, "")
-    if url.path != "/":
+    if url.target != "/":
         raise CouldNotRun(f"peer {peer.name} is below a path, and a proxy cannot be")
-    return url.with_user(run_name).with_password("x")
+    return f"{url.scheme}://{run_name}:x@{url.authority}"
 
 
-def environment(ours: Mapping[str, str], proxy: URL | None = None, peer: PeerAddress | None = None) -> dict[str, str]:
+def environment(ours: Mapping[str, str], proxy: str | None = None, peer: PeerAddress | None = None) -> dict[str, str]:
     """The client's environment: ours without its proxies, and with the peer as the only one, but not for itself."""
     # With REQUEST_METHOD set, Python believes itself a CGI script and ignores proxies.
     theirs = {
         name: value for name, value in ours.items() if not name.lower().endswith("_proxy") and name != "REQUEST_METHOD"
     }
     theirs["PYTHONWARNINGS"] = "ignore"
-    if proxy is not None and proxy.host is not None:
-        host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
-        theirs |= {"http_proxy": str(proxy).rstrip("/"), "no_proxy": host}
+    if proxy is not None and peer is not None:
+        theirs |= {"http_proxy": proxy, "no_proxy": url_of(peer, "").bracketed}
     if peer is not None and peer.tls_ca is not None:
         theirs["SSL_CERT_FILE"] = str(peer.tls_ca)
     return theirs

@@ -7,16 +7,21 @@ from contextlib import suppress
 
 from probe.measure.held import Kernel
 
+if sys.platform.startswith(("linux", "android")):
+    import fcntl
+    import termios
+
 TCP_INFO = 11
 TCP_NOTSENT_LOWAT = 25
 U32, U64 = struct.Struct("=I"), struct.Struct("=Q")
 BYTES_ACKED_AT = 120
 BYTES_RECEIVED_AT = 128
 SEGMENT_BYTES_AT = 20
+ROUND_TRIP_AT = 68
 SEGMENTS_AT = 152
 BYTES_SENT_AT = 200
 UNSENT_LIMIT_BYTES, LEAST_UNSENT_BYTES, UNSENT_US = 1 << 17, 4096, 20_000
-MARK_LIMIT_BYTES, MARK_US = 1 << 16, 5_000
+MARK_LIMIT_BYTES, MARK_US = 1 << 17, 10_000
 
 
 def _count_at(sock: socket.socket, offset: int) -> int:
@@ -45,7 +50,26 @@ def kernel_counts(sock: socket.socket) -> Kernel:
     if len(info) < SEGMENTS_AT + U32.size:
         return Kernel(in_order_bytes=received_bytes(sock))
     (segments,), (size,) = U32.unpack_from(info, SEGMENTS_AT), U32.unpack_from(info, SEGMENT_BYTES_AT)
-    return Kernel(int(U64.unpack_from(info, BYTES_RECEIVED_AT)[0]), segments, size)
+    return Kernel(int(U64.unpack_from(info, BYTES_RECEIVED_AT)[0]), segments, size, _unread_bytes(sock))
+
+
+def round_trip_us(sock: socket.socket) -> int:
+    """Give the smoothed round trip of what this socket sends; 0 where the kernel does not say."""
+    if not sys.platform.startswith(("linux", "android")):
+        return 0
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, TCP_INFO, ROUND_TRIP_AT + U32.size)
+    except OSError:
+        return 0
+    return int(U32.unpack_from(info, ROUND_TRIP_AT)[0]) if len(info) >= ROUND_TRIP_AT + U32.size else 0
+
+
+def _unread_bytes(sock: socket.socket) -> int:
+    """Give what has arrived and nobody has read yet; the kernel does not wake us for less than the mark."""
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4)))[0])
+    except OSError:
+        return 0
 
 
 def acked_bytes(sock: socket.socket) -> int:

@@ -16,7 +16,9 @@ from enum import StrEnum
 from probe.clock import Clock
 from probe.measure.outcome import Value
 from probe.net.address import PeerAddress
-from probe.net.http import NAMED_ERRORS, one_session, tls_context, url_of
+from probe.net.connect import Origin
+from probe.net.exchange import NAMED_ERRORS, Request, exchange
+from probe.net.http import url_of
 from shared import strictjson
 from shared.dsse import Envelope, b64, b64_exact
 from shared.errors import Malformed
@@ -141,20 +143,16 @@ class Tickets:
 
     async def _ask(self, verb: str, path: str, body: bytes) -> tuple[int, bytes]:
         """One question; raises _Without if there is no answer."""
+        origin = Origin.at(url_of(self.peer, path), self.peer.tls_ca)
+        request = Request(verb, origin.url.target, body=body)
         try:
-            async with (
-                asyncio.timeout(PATIENCE_S),
-                one_session(tls_context(self.peer), lambda _stage: None) as session,
-                session.request(verb, url_of(self.peer, path), data=body or None, allow_redirects=False) as answer,
-            ):
-                data = b""
-                async for part in answer.content.iter_any():
-                    data += part
-                    if len(data) > ANSWER_LIMIT_BYTES:
-                        raise _Without(NoTicket.NOT_BELIEVED)
-                return answer.status, data
-        except (*NAMED_ERRORS, TimeoutError) as error:
+            async with asyncio.timeout(PATIENCE_S), exchange(origin, request, lambda _stage: None) as answer:
+                data = await answer.body(ANSWER_LIMIT_BYTES)
+        except NAMED_ERRORS as error:  # the end of patience is an OSError too
             raise _Without(NoTicket.SILENT) from error
+        if len(data) > ANSWER_LIMIT_BYTES:
+            raise _Without(NoTicket.NOT_BELIEVED)
+        return answer.status, data
 
 
 def _co(envelope: Envelope) -> dict[str, Value]:

@@ -53,7 +53,6 @@ class Transfer:
         """Connect, transfer until the core is satisfied, close."""
         core, clock = self._core, self._scene.clock
         core.start(clock.mono_us())
-        tick_us = core.plan.spacing_us
         await drive(
             core,
             self._all(),
@@ -61,7 +60,7 @@ class Transfer:
             self._scene.progress,
             pulse=self._pulse,
             grace_s=2 * CLOSE_GRACE_S,
-            tick_us=tick_us,
+            tick_us=lambda: core.look_us(clock.mono_us()),
         )
         return core.result()
 

@@ -10,13 +10,13 @@ from line import Line, trace
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 LineOver = Callable[..., Line]
-SLOT_S = 7  # room for latency, download, upload and fetch with the tiny plan
+SLOT_S = 16  # room for the methods of a whole slot with the tiny plan
 
 
 def measured(line: Line) -> list[Any]:
     """Run the agent until three slots carry a download that reached the collector; the verdicts of the case."""
     agent = line.probe_started("run", "--plan", "tiny", "--heavy-every", "1")
-    line.until(lambda: finished(line) >= 3, 90, "three scheduled downloads at the collector")
+    line.until(lambda: finished(line) >= 3, 150, "three scheduled downloads at the collector")
     agent.send_signal(signal.SIGTERM)
     agent.communicate(timeout=10)
     verdicts: list[Any] = line.case()["verdicts"]

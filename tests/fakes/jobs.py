@@ -5,21 +5,21 @@ The addresses are those of the emulated link: the peer is known by an IPv4 addre
 
 from dataclasses import dataclass, replace
 
-from probe.measure import flows, ookla
+from probe.measure import ookla
 from probe.measure.dns import DnsPlan
 from probe.measure.fetch import FetchPlan
 from probe.measure.latency import LatencyPlan
 from probe.measure.ookla_judge import OoklaPlan
 from probe.measure.path import PathPlan
 from probe.measure.train import Pace
-from probe.measure.transfer import EVIDENCE, LIGHT, TransferPlan
+from probe.measure.transfer import CLOSE_US, EVIDENCE, HANDSHAKE_US, LIGHT, OVERTIME_US, TransferPlan
 from probe.net import lane, path
 from probe.net.address import PeerAddress
 from probe.settings import ResolverAddress, Settings
 
 PORT = 8441
 BY_IPV4, BY_IPV6, BY_NAME = "10.77.0.2", "fd00:77::2", "peer.internal"
-LOOKED_UP = ("one.example", "two.example", "three.example")
+LOOKED_UP = ("one.example",)
 SETTINGS = Settings(names=LOOKED_UP, resolver=ResolverAddress(BY_IPV4))
 PATIENCE_US = 1_500_000
 DURATION_US = 2_500_000
@@ -27,7 +27,7 @@ DURATION_US = 2_500_000
 FLOWS = replace(EVIDENCE, name="flows", duration_us=DURATION_US, warm_us=500_000, patience_us=PATIENCE_US)
 ONE_FLOW = TransferPlan("one-flow", DURATION_US, 50_000_000, warm_us=200_000, patience_us=PATIENCE_US)
 SOON_KNOWN = replace(LIGHT, patience_us=PATIENCE_US)
-OBJECT = FetchPlan("object", 4_000_000, patience_us=PATIENCE_US, limit_us=15_000_000)
+OBJECT = FetchPlan("object", 2_000_000, patience_us=PATIENCE_US, limit_us=15_000_000)
 TRAIN = LatencyPlan("train", 31, Pace(50_000, 5_000, 200_000, wake_us=500_000, patience_us=1_000_000))
 HOPS = PathPlan("hops", 5, 4, 2, 20_000, 1_100_000, patience_us=500_000, limit_us=10_000_000)
 NAMES = DnsPlan("names", patience_us=2_000_000)
@@ -56,8 +56,9 @@ class Job:
         plan = self.plan
         match plan:
             case TransferPlan():
-                closing_us = min(flows.CLOSE_US, plan.patience_us) + int(2 * lane.CLOSE_GRACE_S * 1_000_000)
-                return flows.HANDSHAKE_US + plan.duration_us + flows.OVERTIME_US + closing_us
+                draining_us = 2 * min(CLOSE_US, plan.patience_us)
+                closing_us = int(2 * lane.CLOSE_GRACE_S * 1_000_000)
+                return HANDSHAKE_US + plan.duration_us + OVERTIME_US + draining_us + closing_us
             case FetchPlan() | LatencyPlan():
                 return plan.limit_us
             case PathPlan():

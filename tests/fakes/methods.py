@@ -32,4 +32,4 @@ class FakeRun:
 
 def methods(run: FakeRun) -> dict[str, Method]:
     """The catalogue's methods with another shell; names, versions and plans are the real ones."""
-    return {name: replace(real, run=run) for name, real in METHODS.items()}
+    return {name: replace(real, shell=run) for name, real in METHODS.items()}

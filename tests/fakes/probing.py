@@ -1,8 +1,9 @@
 """`python -m fakes.probing`: the probe's methods in a process of their own, ordered by a line of JSON, as `fakes.jobs` names them.
 
-An order is {"jobs": [names], "mark_us": n, "mark_bytes": n, "cancel": bool}. All its jobs begin at once. A first line
-says that every job is past the mark, or over; with `cancel` they are cancelled then. A second line says what came of
-each job and how long it took, and what the process was left with: tasks, sockets, threads, children.
+An order is {"jobs": [names], "mark_us": n, "mark_bytes": n, "cancel_us": n}. All its jobs begin at once. A first line says
+that every job has come to the mark, or to its end; that long after it they are cancelled, if that is ordered. A second
+line says what came of each job and how long it took, and what the process had open and running before it cancelled
+them and in the end: tasks, sockets, threads, children.
 """
 
 import asyncio
@@ -32,7 +33,8 @@ class Order:
     jobs: list[str]
     mark_us: int = 0
     mark_bytes: int = 0
-    cancel: bool = False
+    cancel_us: int = -1  # never
+    had: dict[str, list[str]] = field(default_factory=dict)
     past: set[str] = field(default_factory=set)
     marked: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -49,7 +51,7 @@ class Order:
 
         def watch(told: Progress) -> None:
             moved = not counts_bytes or told.moved_bytes >= self.mark_bytes
-            if self.mark_us and moved and told.elapsed_us >= self.mark_us:
+            if moved and told.elapsed_us >= self.mark_us:
                 self.passed(name)
 
         scene = Scene(job.peer, CLOCK, os.urandom, watch, SETTINGS)
@@ -65,9 +67,12 @@ class Order:
     async def run(self) -> dict[str, Any]:
         """Run them all; what came of those that were not cancelled."""
         tasks = {name: asyncio.create_task(self.one(name)) for name in self.jobs}
-        await self.marked.wait()
+        if self.mark_us:
+            await self.marked.wait()
         say({"marked": True})
-        if self.cancel:
+        if self.cancel_us >= 0:
+            await asyncio.sleep(self.cancel_us / 1_000_000)
+            self.had = left()
             for task in tasks.values():
                 task.cancel()
         await asyncio.wait(tasks.values())
@@ -93,9 +98,10 @@ def left() -> dict[str, list[str]]:
 
 async def obey(order: dict[str, Any]) -> None:
     """Carry out one order."""
-    came = await Order(**order).run()
+    ordered = Order(**order)
+    came = await ordered.run()
     await asyncio.sleep(SETTLED_S)
-    say({"came": came, "left": left()})
+    say({"came": came, "had": ordered.had, "left": left()})
 
 
 def main() -> None:

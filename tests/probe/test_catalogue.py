@@ -1,12 +1,24 @@
 """The catalogue is whole and consistent."""
 
+from importlib import import_module
+
 from probe.catalogue import CATALOGUE, METHODS
 
 
 def test_every_method_is_there() -> None:
     """Names are unique, in the order in which they are run."""
-    assert [method.name for method in CATALOGUE] == ["latency", "download", "upload", "fetch", "dns", "path", "ookla"]
+    names = ["latency", "download", "upload", "fetch", "dns", "path", "ookla", "loaded_latency"]
+    assert [method.name for method in CATALOGUE] == names
     assert list(METHODS) == [method.name for method in CATALOGUE]
+
+
+def test_every_row_is_that_of_its_modules() -> None:
+    """What a row says without loading anything is what its core and its shell say."""
+    for method in CATALOGUE:
+        core = import_module(f"probe.measure.{method.name}")
+        assert (method.name, method.version) == (core.NAME, core.VERSION)
+        assert set(method.plan_names) == set(method.plans)
+        assert method.run is import_module(f"probe.net.{method.name}").run
 
 
 def test_every_plan_has_its_own_name_and_a_cost() -> None:

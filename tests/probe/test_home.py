@@ -113,6 +113,25 @@ def test_the_peers_address(peer: JsonObject, url: str) -> None:
     assert read_enrolled(strictjson.encode(told(peer=peer))).peer.http_url == url
 
 
+@pytest.mark.parametrize(("told_port", "udp_port"), [({}, 443), ({"udp_port": 8441}, 8441)])
+def test_the_peers_reflector(told_port: JsonObject, udp_port: int) -> None:
+    """STAMP is on the peer's own port unless another is named, as it is beside a port for TLS."""
+    peer: JsonObject = {"host": "peer.example", "name": "lab", "port": 443, "tls": True, **told_port}
+    address = read_enrolled(strictjson.encode(told(peer=peer))).peer
+    assert (address.http_url, address.udp_port) == ("https://peer.example:443", udp_port)
+
+
+@pytest.mark.parametrize("udp_port", [0, 65_536, -1, "8441", None])
+def test_a_reflector_that_is_nowhere(udp_port: object) -> None:
+    """A port that is none is refused."""
+    with pytest.raises(Malformed):
+        read_enrolled(
+            strictjson.encode(told(peer={"host": "h", "name": "lab", "port": 443, "udp_port": udp_port}))  # type: ignore[dict-item]
+            if udp_port is not None
+            else GOOD.replace(b'"port":8441', b'"port":8441,"udp_port":null')
+        )
+
+
 def test_the_authority_is_kept_by_path() -> None:
     """The file of certificates goes to the collector and to the peer."""
     enrolled = read_enrolled(strictjson.encode(told(ca="/etc/ca.pem")))

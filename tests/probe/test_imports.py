@@ -6,11 +6,24 @@ from collections.abc import Callable
 
 import pytest
 
-FORBIDDEN = ("scapy", "speedtest", "duckdb", "fastapi", "uvicorn", "jinja2", "collector", "numpy", "pydantic")
+FORBIDDEN = (
+    "aiohttp",
+    "yarl",
+    "scapy",
+    "speedtest",
+    "dns",
+    "duckdb",
+    "fastapi",
+    "uvicorn",
+    "jinja2",
+    "collector",
+    "numpy",
+    "pydantic",
+)
 LOOK = """
 import sys, time
 before = time.perf_counter()
-import probe.__main__
+import probe.__main__, probe.run, probe.catalogue
 took = time.perf_counter() - before
 import resource
 print(int(1000 * took), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -87,6 +87,26 @@ LINES: list[tuple[JsonObject, str]] = [
         "speedtest    18 Mbit/s down, 9.6 Mbit/s up, as the server counted",
     ),
     (
+        {
+            "direction": "download",
+            "dur_us": 8_000_000,
+            "end": "ok",
+            "idle_rtt_us": [40_000],
+            "loaded_rtt_us": [200_000, 240_000, -1],
+            "method": "loaded_latency",
+            "received_bytes": 20_000_000,
+            "rpm": 282,
+            "rpm_band": "poor",
+            "rpm_confidence": "high",
+            "seq": 0,
+        },
+        "under load   40 ms idle, 240 ms median in download at 20 Mbit/s; 282 round trips a minute (poor, confidence high)",
+    ),
+    (
+        {"end": "ok", "loaded_rtt_us": [9_000, 9_900], "method": "loaded_latency", "seq": 0},
+        "under load   idle unknown, 9 ms median, 9.9 ms p95 in a transfer at 0 bit/s",
+    ),
+    (
         {"claimed_down_bps": 8_000, "claimed_up_bps": 1, "counted": "client", "end": "ok", "method": "ookla", "seq": 0},
         "speedtest    8 kbit/s down, 1 bit/s up, as speedtest-cli alone claims",
     ),

@@ -20,8 +20,6 @@ local = ["operator.example"]
 resolver = "192.0.2.53:5353"
 [fetch]
 urls = ["https://www.example.net/picture.jpg?size=3"]
-[path]
-targets = ["2001:db8::1", "example.net"]
 [transfer]
 ca = "peer.pem"
 """
@@ -43,7 +41,6 @@ def test_a_whole_file(tmp_path: Path) -> None:
         local_names=("operator.example",),
         resolver=ResolverAddress("192.0.2.53", 5353),
         urls=("https://www.example.net/picture.jpg?size=3",),
-        targets=("2001:db8::1", "example.net"),
         ca=tmp_path / "peer.pem",
     )
 
@@ -94,7 +91,6 @@ def test_a_resolvers_address(text: str, host: str, port: int) -> None:
         ('[fetch]\nurls = ["https://a.example/ö"]', "[fetch] urls", "https"),
         ('[fetch]\nurls = ["https://a.example/a b"]', "[fetch] urls", "https"),
         ('[fetch]\nurls = ["https://a.example/#x"]', "[fetch] urls", "https"),
-        ('[path]\ntargets = ["a b"]', "[path] targets", "host names or addresses"),
         ("[transfer]\nca = 1", "[transfer] ca", "PEM"),
         ('[transfer]\nca = "a\\u0000b"', "[transfer] ca", "PEM"),
     ],
@@ -125,7 +121,7 @@ def test_a_file_that_cannot_be_read_is_no_default(tmp_path: Path) -> None:
 
 
 @given(
-    st.sampled_from(["names", "resolver", "urls", "local", "ca", "targets", "x"]),
+    st.sampled_from(["names", "resolver", "urls", "local", "ca", "x"]),
     st.sampled_from(["dns", "fetch", "path", "transfer", "y"]),
     st.text(max_size=30) | st.integers() | st.lists(st.text(max_size=20), max_size=3),
 )

@@ -2,11 +2,11 @@
 
 import asyncio
 import itertools
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-import aiohttp
 import pytest
 from fakes.collector import FakeCollector, serving
 from fakes.peer import free_port, mute_port
@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import COLLECTOR, DEVICE, OTHER_DEVICE, json_objects, ring
 
+from probe.errors import CollectorSilent
 from probe.net import collector as net
+from probe.net import exchange
 from probe.net.collector import Collector, Told
 from probe.outbox import Outbox, Stored, Waiting
 from probe.seal import seal
@@ -23,6 +25,8 @@ from shared import strictjson
 from shared.batch import open_batch
 from shared.chain import START, Head
 from shared.complaint import make_complaint
+from shared.errors import Malformed
+from shared.failure import Stage
 from shared.receipt import Receipt, make_receipt
 from shared.record import write_record
 
@@ -175,7 +179,7 @@ def make(outbox: Outbox, kept: list[Receipt]) -> Make:
 @pytest.fixture
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for an answer as long as a test can bear."""
-    monkeypatch.setattr(net, "_TIMEOUT", aiohttp.ClientTimeout(total=0.3))
+    monkeypatch.setattr(net, "_PATIENCE_S", 0.3)
 
 
 async def test_oldest_first(outbox: Outbox, make: Make, kept: list[Receipt]) -> None:
@@ -285,3 +289,45 @@ async def test_cancelling_keeps_everything(outbox: Outbox, make: Make) -> None:
         assert outbox.tally().unsent == 2
         assert await make(there.url).send_all() is None
     assert there.seqs == [0, 1, 2]
+
+
+async def test_who_takes_no_connection_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collector that does not even take a connection is given up before one that is slow to answer."""
+
+    async def away(_addresses: object, entered: Callable[[Stage], None]) -> None:
+        entered(Stage.CONNECT)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(net, "_CONNECT_S", 0.05)
+    monkeypatch.setattr(exchange, "race", away)
+    async with asyncio.timeout(20):
+        with pytest.raises(CollectorSilent, match="does not answer"):
+            await Collector("http://127.0.0.1:9").post_complaint(b"{}")
+
+
+async def test_an_answer_may_take_longer_than_a_connection(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a connection is there, its limit is over."""
+    monkeypatch.setattr(net, "_CONNECT_S", 0.3)
+    there = FakeCollector(script=["hang"])
+    async with serving(there):
+        task = asyncio.create_task(make(there.url).send_all())
+        await there.hanging.wait()
+        await asyncio.sleep(0.6)
+        assert not task.done()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+def test_without_tls_no_authority_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collector in the clear needs nobody to believe, but a file of certificates that is none is always told."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", refuse)
+    Collector("http://127.0.0.1:9")
+    with pytest.raises(AssertionError):
+        Collector("https://127.0.0.1:9")
+    with pytest.raises(Malformed):
+        Collector("http://127.0.0.1:9", "no-such-file.pem")

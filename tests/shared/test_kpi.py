@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import Series, record_members, rtts_us, series
 
-from shared.kpi import bytes_at, loss_per_mille, percentile, rate_bps, rtt_median_us
+from shared.kpi import bytes_at, flow_series, loss_per_mille, percentile, rate_bps, rtt_median_us, window_us
 from shared.record import LOST, Record, read_record, write_record
 from shared.strictjson import Json, JsonObject
 
@@ -101,7 +101,7 @@ def test_rate_is_bounded(sampled: Series, received_bytes: int, dur_us: int, warm
     )
     assert rate is not None
     after_us = sampled.times[-1] - warm_us
-    if 0 < warm_us < dur_us and after_us > 0:
+    if warm_us > 0 and after_us > 0:
         assert 0 <= rate <= Fraction(8_000_000 * sampled.counts[-1], after_us)
     else:
         assert 0 <= Fraction(8_000_000 * received_bytes, dur_us) - rate < 1
@@ -128,6 +128,90 @@ def test_any_record_has_figures_or_none(members: JsonObject) -> None:
     made = read_record(write_record(members)[:-1])
     for figure in (rate_bps(made), rtt_median_us(made), loss_per_mille(made)):
         assert figure is None or (type(figure) is int and figure >= 0)
+
+
+def of_flows(**members: Json) -> Record:
+    """Make a finished download of two flows, of which one is counted a little longer."""
+    told: JsonObject = {
+        "dur_us": 2_100_000,
+        "end": "ok",
+        "flow_bytes": [[500_000, 1_000_000], [500_000, 1_000_000, 1_050_000]],
+        "flow_t_us": [[1_000_000, 2_000_000], [1_000_000, 2_000_000, 2_100_000]],
+        "received_bytes": 2_050_000,
+        "warm_us": 1_000_000,
+    }
+    return record(**(told | members))
+
+
+def test_the_rate_of_several_flows_ends_where_the_first_of_them_does() -> None:
+    """All flows are counted up to the smallest of their last times, each interpolated there (RMBT's t*)."""
+    assert window_us(of_flows()) == (1_000_000, 2_000_000)
+    assert rate_bps(of_flows()) == 8_000_000
+    shorter = of_flows(flow_t_us=[[1_000_000, 1_900_000], [1_000_000, 2_000_000, 2_100_000]])
+    assert rate_bps(shorter) == 8_000_000 * (500_000 + 450_000) // 900_000
+
+
+def test_a_stated_end_of_the_window() -> None:
+    """A record may say until when its rate is taken, inside what was counted; anything else is not heard."""
+    for until_us in (1_500_000, 2_000_000):
+        assert window_us(of_flows(until_us=until_us)) == (1_000_000, until_us)
+    for until_us in (0, 1_000_000, 2_000_001, "1500000"):
+        assert window_us(of_flows(until_us=until_us)) == (1_000_000, 2_000_000)
+    assert window_us(of_flows(warm_us=0, until_us=400_000)) == (0, 400_000)
+    assert rate_bps(of_flows(warm_us=0, until_us=400_000)) == 8_000_000
+    assert window_us(of_flows(warm_us=0)) is None
+    assert window_us(of_flows(warm_us=2_000_000)) is None
+
+
+def test_what_was_held_back_had_arrived() -> None:
+    """Bytes behind a lost packet count from when they came, and not once more when they come free."""
+    held = [[0, 0], [0, 100_000, 0]]
+    assert flow_series(of_flows(flow_held_bytes=held)) == [
+        ((1_000_000, 2_000_000), (500_000, 1_000_000)),
+        ((1_000_000, 2_000_000, 2_100_000), (500_000, 1_050_000, 1_050_000)),
+    ]
+    assert rate_bps(of_flows(flow_held_bytes=held)) == 8_400_000
+    assert rate_bps(download(warm_us=500_000, held_bytes=[50_000, 0])) == 8 * 1_850_000 * 1_000_000 // 1_500_000
+
+
+@pytest.mark.parametrize("held", [[[0, 0]], [[0], [0, 0, 0]], [0, 0], "much", [[0, 0], [0, "1", 0]]])
+def test_held_bytes_out_of_form_are_not_counted(held: Json) -> None:
+    """Without one number for each sample the counts stand alone."""
+    assert rate_bps(of_flows(flow_held_bytes=held)) == 8_000_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"flow_t_us": [[1_000_000, 2_000_000]]},
+        {"flow_bytes": [[500_000, 1_000_000], []]},
+        {"flow_bytes": [[500_000, 1_000_000], [500_000, 1_000_000, 1]]},
+        {"flow_t_us": [[1_000_000, 2_000_000], [1_000_000, 2_000_000, "2100000"]]},
+        {"flow_held_bytes": [[-600_000, 0], [0, 0, 0]]},
+    ],
+)
+def test_flows_that_cannot_be_true_count_as_a_whole(change: dict[str, Json]) -> None:
+    """One flow out of form, and the rate is that of all bytes over all the time."""
+    assert flow_series(of_flows(**change)) == []
+    assert rate_bps(of_flows(**change)) == 8_000_000 * 2_050_000 // 2_100_000
+
+
+@settings(deadline=None)
+@given(st.lists(series(), min_size=1, max_size=3), st.data())
+def test_no_rate_is_above_what_was_counted_in_the_end(flows: list[Series], data: st.DataObject) -> None:
+    """Whatever a record says was held back, no window carried more than all bytes counted by its end."""
+    held = [[data.draw(st.integers(0, 10**9)) for _ in flow.counts] for flow in flows]
+    made = of_flows(
+        flow_t_us=[list(flow.times) for flow in flows],
+        flow_bytes=[list(flow.counts) for flow in flows],
+        flow_held_bytes=held,
+        warm_us=data.draw(st.integers(0, 10**6)),
+        received_bytes=sum(flow.counts[-1] for flow in flows),
+    )
+    window = window_us(made)
+    if window is not None and flow_series(made):
+        from_us, until_us = window
+        assert rate_bps(made) <= 8_000_000 * sum(flow.counts[-1] for flow in flows) // (until_us - from_us)  # type: ignore[operator]
 
 
 def test_bytes_between_samples() -> None:

@@ -46,6 +46,25 @@ def test_members_of_another_kind() -> None:
     assert FULL.texts("n") == ()
 
 
+@pytest.mark.parametrize(
+    ("value", "rows"),
+    [
+        (b"[[1,2],[],[3]]", ((1, 2), (), (3,))),
+        (b"[]", ()),
+        (b"[1,2]", ()),
+        (b"[[1],2]", ()),
+        (b"[[1],[true]]", ()),
+        (b'[["1"]]', ()),
+        (b'{"a":[1]}', ()),
+        (b"7", ()),
+    ],
+)
+def test_a_list_of_lists_is_whole_or_nothing(value: bytes, rows: tuple[tuple[int, ...], ...]) -> None:
+    """Rows of integers are given as they are; anything else in any of them, and there are none."""
+    assert read_record(b'{"rows":' + value + b',"seq":0}').series("rows") == rows
+    assert BARE.series("rows") == ()
+
+
 def test_unknown_end() -> None:
     """An end that this version does not know is no end, and the record is kept all the same."""
     assert read_record(b'{"end":"evaporated","seq":0}').end is None
@@ -114,4 +133,4 @@ def test_any_bytes_as_record(line: bytes) -> None:
     assert record == Record(line, strictjson.decode(line), record.seq)
     assert record.end is None or record.end in End
     for name in record.fields:
-        record.text(name), record.integer(name), record.integers(name), record.texts(name)
+        record.text(name), record.integer(name), record.integers(name), record.series(name), record.texts(name)

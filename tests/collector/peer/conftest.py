@@ -129,6 +129,7 @@ async def running(*, max_clients: int = 8, faults: bool = True, seed: int = 7) -
         journal=served.note,
         max_clients=max_clients,
         faults=faults,
+        ports={"port": pair.port},
     )
     async with serving(create_peer(config), pair, config.clock):
         yield served

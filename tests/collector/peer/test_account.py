@@ -24,7 +24,7 @@ def test_addresses(address: object, text: str) -> None:
 
 def test_a_log_line_is_one_line_of_json() -> None:
     """A finished transfer is one line with all its members."""
-    line = log_line(Transfer("object", "c", 1, 2, 3, 4, End.COMPLETE))
+    line = log_line(Transfer("object", "c", 1, 2, 3, 4, End.COMPLETE, "bbr"))
     assert line.count("\n") == 1
     assert json.loads(line) == {
         "kind": "object",
@@ -34,4 +34,5 @@ def test_a_log_line_is_one_line_of_json() -> None:
         "sent_bytes": 3,
         "received_bytes": 4,
         "end": "complete",
+        "cc": "bbr",
     }

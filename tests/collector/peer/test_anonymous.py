@@ -81,3 +81,28 @@ async def test_the_introduction_says_so(closed: str, session: aiohttp.ClientSess
     """A probe can know before it asks."""
     async with session.get(f"{closed}/v1/peer") as answer:
         assert (await answer.json())["anonymous"] is False
+
+
+@pytest.mark.parametrize("way", ["download", "upload"])
+@pytest.mark.parametrize(
+    ("path", "protocol", "query"),
+    [
+        ("/ndt/v7", "net.measurementlab.ndt.v7", ""),
+        ("/throughput/v1", "net.measurementlab.throughput.v1", "?mid=m&streams=1"),
+        ("/throughput/v1", "net.measurementlab.throughput.v1", "?mid=m&streams=1&sid=made-up&flow=0"),
+    ],
+)
+async def test_load_needs_a_ticket(
+    closed: str, session: aiohttp.ClientSession, path: str, protocol: str, query: str, way: str
+) -> None:
+    """A flow without a ticket, or with one that nobody gave, is refused with the reason before it is a WebSocket."""
+    headers = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Protocol": protocol,
+    }
+    async with session.get(f"{closed}{path}/{way}{query}", headers=headers) as answer:
+        assert answer.status == 403
+        assert (await answer.json(content_type=None))["type"].endswith(":no_ticket")

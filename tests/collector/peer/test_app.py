@@ -23,6 +23,7 @@ async def test_introduction(peer: "Served", session: aiohttp.ClientSession) -> N
     assert hashlib.sha256(base64.b64decode(said["spki"])).hexdigest() == said["key_id"] == peer.key_id
     assert set(said["methods"]) == {*METHODS, "fault"}
     assert len(said["methods"]) == len(METHODS) + 1
+    assert (said["port"], "tls_port" in said) == (peer.port, False)
 
 
 def test_every_refusal_has_a_status() -> None:

@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.certificate import certificate
 
 from shared.keys import FileKey
 
@@ -107,6 +109,45 @@ def test_a_peer_that_admits_probes(tmp_path: Path) -> None:
         assert "cannot use the file of statements" in second.stderr
         process.send_signal(signal.SIGTERM)
         assert process.wait(5) == 0
+
+
+def test_a_peer_with_tls(tmp_path: Path) -> None:
+    """Given a certificate it serves the same on a second port, and says so in its ready line and its introduction."""
+    _, authority = certificate(tmp_path)
+    words = ("--tls-cert", str(authority), "--tls-key", str(tmp_path / "key.pem"), "--tls-port", "0")
+    with _started(tmp_path / "peer.pem", *words) as (process, ready):
+        assert ready["tls_port"] not in (0, ready["port"])
+        trusting = ssl.create_default_context(cafile=authority)
+        url = f"https://127.0.0.1:{ready['tls_port']}"
+        with urllib.request.urlopen(f"{url}/v1/peer", context=trusting) as answer:
+            said = json.load(answer)
+        assert (said["port"], said["tls_port"]) == (ready["port"], ready["tls_port"])
+        with urllib.request.urlopen(f"{url}/object/1000", context=trusting) as answer:
+            assert len(answer.read()) == 1000
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=5)
+        assert process.returncode == 0
+        assert [json.loads(line)["kind"] for line in err.splitlines()] == ["object"]
+
+
+def test_tls_that_cannot_be(tmp_path: Path) -> None:
+    """A missing certificate, a key without one, and a taken port each end the program in words."""
+    _, authority = certificate(tmp_path)
+    key = ("--port", "0", "--key", str(tmp_path / "peer.pem"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        both = ("--tls-cert", str(authority), "--tls-key", str(tmp_path / "key.pem"))
+        for words, says in (
+            (("--tls-cert", str(tmp_path / "none.pem")), "none.pem: No such file"),
+            (("--tls-cert", str(authority)), "no certificate with its key"),
+            (("--tls-key", str(tmp_path / "key.pem")), "need --tls-cert"),
+            (("--tls-port", "0"), "need --tls-cert"),
+            ((*both, "--tls-port", str(port)), f"port {port} on 127.0.0.1 is in use"),
+        ):
+            result = _run(*key, *words)
+            assert (result.returncode, result.stdout) == (2, "")
+            assert says in result.stderr
+            assert "Traceback" not in result.stderr and "Warning" not in result.stderr
 
 
 @pytest.mark.parametrize(("pem", "says"), [(b"x", "holds no public key"), (None, "cannot read the portal's key")])

@@ -23,11 +23,13 @@ def test_offsets() -> None:
     answer = bytearray(256)
     for number, (offset, form) in enumerate(
         [
+            (20, "=I"),
             (68, "=I"),
             (72, "=I"),
             (120, "=Q"),
             (128, "=Q"),
             (148, "=I"),
+            (152, "=I"),
             (168, "=Q"),
             (176, "=Q"),
             (184, "=Q"),
@@ -35,18 +37,20 @@ def test_offsets() -> None:
         1,
     ):
         struct.pack_into(form, answer, offset, number)
-    struct.pack_into("=QQ", answer, 200, 9, 10)
+    struct.pack_into("=QQ", answer, 200, 11, 12)
     assert tcpinfo.parse(bytes(answer)) == {
-        "RTT": 1,
-        "RTTVar": 2,
-        "BytesAcked": 3,
-        "BytesReceived": 4,
-        "MinRTT": 5,
-        "BusyTime": 6,
-        "RWndLimited": 7,
-        "SndBufLimited": 8,
-        "BytesSent": 9,
-        "BytesRetrans": 10,
+        "RcvMSS": 1,
+        "RTT": 2,
+        "RTTVar": 3,
+        "BytesAcked": 4,
+        "BytesReceived": 5,
+        "MinRTT": 6,
+        "DataSegsIn": 7,
+        "BusyTime": 8,
+        "RWndLimited": 9,
+        "SndBufLimited": 10,
+        "BytesSent": 11,
+        "BytesRetrans": 12,
     }
 
 

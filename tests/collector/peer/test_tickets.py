@@ -5,6 +5,7 @@ import errno
 import hashlib
 import logging
 import random
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -390,6 +391,24 @@ async def test_the_whole_way_of_an_upload(peer: Peer, raw: "RawFactory") -> None
     assert (told.received_bytes, told.flow_bytes, told.end) == (100_000, (100_000,), "client_closed")
     assert told.stream_sha256 == stream_sha256_of(SEED, (100_000,))
     assert told.seed_sha256 == SEED_SHA256
+
+
+async def test_what_drains_after_the_goodbye_is_counted(peer: Peer, raw: "RawFactory") -> None:
+    """A client that says goodbye and then still takes what is on its way has all of that in the statement."""
+    ticket = await peer.ticket()
+    client = await raw(peer)
+    client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    query = f"sid={ticket.sid}&flow=0&mid=m&streams=1&bytes=600000"
+    headers: dict[str, str | None] = {"Sec-WebSocket-Protocol": "net.measurementlab.throughput.v1"}
+    assert (await client.request(f"/throughput/v1/download?{query}", headers))[0] == 101
+    await asyncio.sleep(0.3)  # nobody reads: every buffer on the way fills
+    client.send(8, b"\x03\xe8")
+    received_bytes = 0
+    async with asyncio.timeout(PATIENCE_S):
+        while (frame := await client.frame())[0] != 8:
+            received_bytes += len(frame[1])
+    told = said(await peer.post(f"/v1/transfers/{ticket.sid}", NO_CLAIM))
+    assert told.acked_bytes is not None and told.acked_bytes >= received_bytes > 50_000
 
 
 async def test_no_connection_without_its_flow(peer: Peer) -> None:

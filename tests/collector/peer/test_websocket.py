@@ -5,14 +5,18 @@ import json
 import socket
 import struct
 import sys
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock
 
 import aiohttp
 import pytest
 
 from collector.peer import loadtest, tcpinfo
 from collector.peer.account import End
+from collector.peer.flows import FlowAccount
+from collector.peer.handshake import Switched
 
 if TYPE_CHECKING:
     from conftest import PeerFactory, RawFactory, Served
@@ -291,3 +295,65 @@ async def test_stopping_the_peer_ends_a_running_test(start_peer: "PeerFactory", 
     assert asyncio.get_running_loop().time() - began < 1.5
     assert [transfer.end for transfer in served.journal] == [End.PEER_STOPPED]
     await ws.close()
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> list[End]:
+    """What the accounts of flows were closed with."""
+    said: list[End] = []
+    monkeypatch.setattr(FlowAccount, "closed", lambda _account, end, _now_us: said.append(end))
+    return said
+
+
+@pytest.mark.parametrize("path", [DOWNLOAD, UPLOAD])
+@pytest.mark.parametrize("leaving", ["close", "reset", "rubbish", "silence", "stop"])
+async def test_every_account_is_closed_with_the_journals_end(
+    start_peer: "PeerFactory",
+    raw: "RawFactory",
+    ends: list[End],
+    path: str,
+    leaving: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However a flow ends, its account is closed once, with the very reason that stands in the journal."""
+    monkeypatch.setattr(loadtest, "CLOSING_US", 300_000)
+    async with start_peer() as served:
+        client = await raw(served)
+        await client.request(f"{path}?max_ms={200 if leaving == 'silence' else 9000}")
+        match leaving:
+            case "close":
+                client.send(CLOSE, struct.pack("!H", 1000))
+            case "reset":
+                client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST_ON_CLOSE)
+                client.writer.transport.abort()
+            case "rubbish":
+                client.send(3, b"")
+        if leaving in {"close", "rubbish"}:
+            await client.close_code()
+            client.writer.close()
+        if leaving != "stop":
+            await served.ended()
+            assert ends == [served.journal[0].end]
+    assert ends == [transfer.end for transfer in served.journal]
+    assert ends == [
+        {
+            "close": End.CLIENT_CLOSED,
+            "reset": End.CLIENT_GONE,
+            "rubbish": End.PROTOCOL_ERROR,
+            "silence": End.HARD_STOP,
+            "stop": End.PEER_STOPPED,
+        }[leaving]
+    ]
+
+
+async def test_a_client_that_is_gone_before_the_answer(
+    peer: "Served", raw: "RawFactory", ends: list[End], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that leaves while its handshake is answered has an account, and it says so."""
+    monkeypatch.setattr(Switched, "prepare", AsyncMock(side_effect=ConnectionResetError))
+    client = await raw(peer)
+    client.ask(UPLOAD)
+    assert [transfer.end for transfer in await peer.ended()] == ends == [End.CLIENT_GONE]
+    async with asyncio.timeout(5):
+        with suppress(ConnectionResetError):
+            assert await client.reader.read() == b""

@@ -121,7 +121,7 @@ def test_contract_values_are_named_and_exact() -> None:
 def test_methods_say_their_direction_only_where_the_name_does_not(make_row: Make) -> None:
     """A download need not be told to go down; a method of unknown name is."""
     assert words.method(make_row()) == "Download"
-    assert words.method(make_row(method="ookla", direction="up")) == "ookla, upload"
+    assert words.method(make_row(method="other", direction="up")) == "other, upload"
 
 
 def test_origins_never_blur(make_row: Make) -> None:

@@ -206,7 +206,8 @@ def test_a_system_that_does_not_send() -> None:
     trace.refuse(Trouble(Failure.NETWORK_UNREACHABLE, Stage.CONNECT), 5)
     trace.refuse(Trouble(Failure.NETWORK_DOWN, Stage.CONNECT), 6)
     assert trace.next_wakeup(7) is None
-    assert result_of(trace, GATEWAY, "udp_errqueue").members["failure"] == "network_unreachable"
+    members = result_of(trace, GATEWAY, "udp_errqueue").members
+    assert (members["failure"], members["ends"]) == ("network_unreachable", "unreachable")
     assert trace.dur_us == 5
     assert trace.to_send(7) is None
 

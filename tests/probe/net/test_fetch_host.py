@@ -140,6 +140,8 @@ async def test_whole_objects(tls: SSLContext, said: tuple[bytes, ...], expected_
         ((head("Content-Length: 0", status="HTTP/1.1 204 No Content"),), "close", "http_unexpected_status_code", "request"),
         ((head("Location: https://other.example/", status="HTTP/1.1 301 Moved"),), "close", "http_unexpected_redirect_url", "request"),
         ((b"what?\r\n\r\n",), "close", "http_request_failed", "request"),
+        ((head(f"Content-Length: {1 << 53}"), PIECE), "stall", "http_request_failed", "request"),
+        ((head("Transfer-Encoding: chunked"), CHUNK, b"what?\r\n"), "stall", "http_request_failed", "body"),
         ((b"",), "close", "eof_error", "request"),
     ],
 )  # fmt: skip
@@ -190,6 +192,13 @@ async def test_without_hosts_nothing_can_be_fetched() -> None:
     """Where nobody set an object, nothing can be said of ordinary hosts."""
     with pytest.raises(CouldNotRun, match="urls"):
         await measure()
+
+
+@pytest.mark.parametrize("url", ["https://a.exam\nple/", "https://[/", "/picture"])
+async def test_what_is_no_address_cannot_be_fetched(url: str) -> None:
+    """What no request can name says nothing about the line."""
+    with pytest.raises(CouldNotRun, match="nothing can be fetched"):
+        await measure(url)
 
 
 async def test_cancelling_leaves_nothing(tls: SSLContext) -> None:

@@ -5,6 +5,7 @@ import importlib.util
 import os
 import sys
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
@@ -208,9 +209,10 @@ async def traced(monkeypatch: pytest.MonkeyPatch, host: str) -> Measured:
     return await path.run(PLAN, Scene(PeerAddress("http://peer", host, 9, "peer"), SystemClock(), os.urandom))
 
 
-@pytest.mark.skipif(HAS_SCAPY, reason="scapy is installed")
-async def test_without_scapy_the_process_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_scapy_the_process_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The reason a person reads names what is missing."""
+    (tmp_path / "scapy.py").write_text("raise ImportError('not here')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(CouldNotRun, match="scapy"):
         await traced(monkeypatch, "127.0.0.1")
 

@@ -1,0 +1,43 @@
+"""The collector's configuration."""
+
+from pathlib import Path
+
+import pytest
+
+from collector.config import DEFAULT_PORT, Config, parse
+from collector.errors import BadRequest
+
+DATA = Path("data")
+
+
+def test_nothing_said() -> None:
+    """Without a file and options the defaults hold: loopback only, and no TLS."""
+    config = parse("", DATA, {})
+    assert config == Config(DATA)
+    assert (config.port, config.peer_port, config.peer_tls_port) == (DEFAULT_PORT, DEFAULT_PORT + 1, DEFAULT_PORT + 2)
+    assert (config.host, config.peer_tls_cert, config.peer_tls_key) == ("127.0.0.1", None, None)
+
+
+def test_a_peer_with_tls() -> None:
+    """Certificate, key and port are read from the file; an option wins."""
+    text = 'peer_tls_cert = "a.pem"\npeer_tls_key = "k.pem"\npeer_tls_port = 1'
+    config = parse(text, DATA, {"peer_tls_cert": Path("b.pem"), "peer_tls_port": None})
+    assert (config.peer_tls_cert, config.peer_tls_key, config.peer_tls_port) == (Path("b.pem"), Path("k.pem"), 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("peer_tls_port = 65536", "peer_tls_port"),
+        ("peer_tls_port = true", "peer_tls_port"),
+        ('peer_tls_key = "k.pem"', "peer_tls_key needs peer_tls_cert"),
+        ('peer_tls_certificate = "c.pem"', "unknown setting 'peer_tls_certificate'"),
+        ("peer_host = 1", "peer_host"),
+        ("slot_s = 1", "slot_s"),
+        ("= 1", "not TOML"),
+    ],
+)
+def test_what_is_refused(text: str, says: str) -> None:
+    """A setting that is unknown, out of bounds or half of a pair is refused by its name."""
+    with pytest.raises(BadRequest, match=says):
+        parse(text, DATA, {})
