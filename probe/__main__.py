@@ -16,7 +16,7 @@ from pathlib import Path
 from probe import report
 from probe.agent import Agent
 from probe.arguments import build_parser
-from probe.catalogue import CATALOGUE, METHODS, Method
+from probe.catalogue import CATALOGUE, METHODS, TRANSFERS, Method
 from probe.clock import SystemClock
 from probe.doctor import look
 from probe.enrol import enrol
@@ -130,6 +130,8 @@ def _once(home: Home, options: argparse.Namespace) -> int:
 def _chosen(method: str | None, plan: str | None) -> list[tuple[Method, str]]:
     """What to run, each with its plan; raises Malformed for a plan that a method does not have."""
     if method is None:
+        if plan is not None and plan not in TRANSFERS:
+            raise Malformed(f"a whole slot has the plans {', '.join(TRANSFERS)}; {plan} needs --method")
         return [(row, row.plan_beside(plan or USUAL_PLAN)) for row in CATALOGUE if row.weight != "by_hand"]
     row = METHODS[method]
     if plan is not None and plan not in row.plan_names:

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from probe.flaws import HostFacts, cpu_busy_per_mille, flaws
+from probe.flaws import HostFacts, cpu_busy_per_mille, flaws, grown
 from probe.measure.outcome import Measured
 from shared.kpi import window_us
 from shared.record import End, Record
 from shared.strictjson import Json, JsonObject
 
-PEER_BUSY = 503  # HTTP: the peer has too many tests running
+# HTTP: what the peer answers when it is not the line's turn: too many tests, no ticket, more than this device may move.
+REFUSED = {503: "peer_busy", 403: "not_admitted", 429: "over_limit"}
+ASKING_BYTES = 32_768  # asking for a ticket and for the peer's word, each way at most
+SETTLING = ("evidence", "standard")
 NETWORK_TYPE = {"cellular": "mobile", "wifi": "wifi", "loopback": "none"}
 
 
@@ -31,9 +34,9 @@ def ended_as(
     members: JsonObject = {name: cast("Json", value) for name, value in measured.members.items()}
     own_rx, own_tx = own_bytes(method, members)
     status = members.get("status") if members.get("host") != "foreign" else None  # another's server is not our peer
-    if status == PEER_BUSY:
+    if measured.end == "failed" and isinstance(status, int) and status in REFUSED:
         told = context(before, after, lull)
-        return {"ctx": told, "end": End.NOT_STARTED.value, "reason": "peer_busy", "status": status}
+        return {"ctx": told, "end": End.NOT_STARTED.value, "reason": REFUSED[status], "status": status}
     failure = members.get("failure") if members.get("host") != "foreign" else None
     found = flaws(
         before,
@@ -44,31 +47,34 @@ def ended_as(
         failure if isinstance(failure, str) else None,
         status if isinstance(status, int) else None,
         _count(members, "gap_pm"),
-        _evidence_us(members) if measured.end == "ok" else None,
+        _settled_us(members) if measured.end == "ok" else None,
     )
     if found:
         members["flaws"] = list(found)
     return members | {"ctx": context(before, after, lull), "end": measured.end}
 
 
-def own_bytes(method: str, members: Mapping[str, Json]) -> tuple[int, int]:
-    """The bytes a measurement itself received and sent."""
+def own_bytes(method: str, members: Mapping[str, Json]) -> tuple[int | None, int | None]:
+    """The bytes a measurement itself received and sent; None if nobody knows."""
+    asking = ASKING_BYTES if "sid" in members or "ticket" in members else 0
     if "tcp_rx_bytes" in members:
-        return _count(members, "tcp_rx_bytes"), _count(members, "tcp_tx_bytes")
+        return _count(members, "tcp_rx_bytes") + asking, _count(members, "tcp_tx_bytes") + asking
     match method:
         case "upload":
             return 0, _count(members, "sent_bytes")
         case "download" | "fetch":
             return _count(members, "received_bytes"), 0
-        case "ookla":
+        case "ookla" if "down_bytes" in members:
             return _count(members, "down_bytes"), _count(members, "up_bytes")
+        case "ookla" | "loaded_latency":
+            return None, None
         case _:
             return 0, 0
 
 
-def _evidence_us(members: JsonObject) -> int | None:
-    """How long the window is from which an evidence transfer's rate is taken; None for other measurements."""
-    if members.get("plan") != "evidence" or "protocol" not in members:
+def _settled_us(members: JsonObject) -> int | None:
+    """How long the window is from which a long transfer's rate is taken; None for other measurements."""
+    if members.get("plan") not in SETTLING or "protocol" not in members:
         return None
     window = window_us(Record(b"", members, 0))
     return 0 if window is None else window[1] - window[0]
@@ -83,8 +89,8 @@ def context(before: HostFacts, after: HostFacts, lull: Lull | None = None) -> Js
     """What is known of host and link around a measurement; what is not known is absent."""
     told: dict[str, Json | None] = {
         "cpu_pm": cpu_busy_per_mille(before, after),
-        "if_rx_bytes": _grown(before.rx_bytes, after.rx_bytes),
-        "if_tx_bytes": _grown(before.tx_bytes, after.tx_bytes),
+        "if_rx_bytes": grown(before.rx_bytes, after.rx_bytes),
+        "if_tx_bytes": grown(before.tx_bytes, after.tx_bytes),
         "interface": after.interface,
         "load_pm": after.load_per_mille,
         "mem_available_bytes": after.memory_available_bytes,
@@ -101,7 +107,3 @@ def context(before: HostFacts, after: HostFacts, lull: Lull | None = None) -> Js
             "load_before_pm": before.load_per_mille,
         }
     return {name: value for name, value in told.items() if value is not None}
-
-
-def _grown(before: int | None, after: int | None) -> int | None:
-    return None if before is None or after is None or after < before else after - before

@@ -19,6 +19,7 @@ InterfaceKind = Literal["cellular", "wifi", "vpn", "loopback", "other"]
 
 LOADED_BYTES = 32_768  # above every latency train, below every transfer that deserves the name
 HEADERS_PER_CENT = 105
+ANSWERS_SHARE = 4  # acknowledgements, and what a peer says of an upload, are less than a quarter of what they answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ FLAW_RULES: tuple[FlawRule, ...] = (
     ),
     FlawRule(
         id="short_window",
-        threshold="an evidence transfer whose rate is from less than 6 s",
-        comment="A flow stalled, or the cap was reached, before the rate could settle.",
+        threshold="an evidence or standard transfer whose rate is from less than 6 s",
+        comment="A flow stalled, or the transfer was cut short, before the rate could settle.",
         source="RMBT: at least 6 to 7 s on LTE (PIMRC'17)",
     ),
     FlawRule(
@@ -112,20 +113,25 @@ class HostFacts:
     has_way: bool = True
 
 
-def _grown(before: int | None, after: int | None) -> int | None:
+def grown(before: int | None, after: int | None) -> int | None:
     """Say how far a counter went; None if it is not known, or was set back in between."""
     return None if before is None or after is None or after < before else after - before
 
 
 def cpu_busy_per_mille(before: HostFacts, after: HostFacts) -> int | None:
     """Say how busy all processors together were between two snapshots, rounded up to the next per mille."""
-    busy_us = _grown(before.cpu_busy_us, after.cpu_busy_us)
-    total_us = _grown(before.cpu_total_us, after.cpu_total_us)
+    busy_us = grown(before.cpu_busy_us, after.cpu_busy_us)
+    total_us = grown(before.cpu_total_us, after.cpu_total_us)
     return None if busy_us is None or not total_us else -(-1000 * busy_us // total_us)
 
 
+def _is_loaded(own_bytes: int, other_way_bytes: int) -> bool:
+    """Say whether a direction carried load of the test's, and not only its answers to the other one's."""
+    return own_bytes >= LOADED_BYTES and own_bytes * ANSWERS_SHARE >= other_way_bytes
+
+
 def _foreign_share(interface_bytes: int | None, own_bytes: int) -> bool:
-    if interface_bytes is None or own_bytes < LOADED_BYTES:
+    if interface_bytes is None:
         return False
     return 100 * interface_bytes - HEADERS_PER_CENT * own_bytes > FOREIGN_PER_CENT * interface_bytes
 
@@ -141,9 +147,10 @@ def _cross_traffic(before: HostFacts, after: HostFacts, own_rx_bytes: int, own_t
     # On loopback each byte is counted in both directions, and all programs share it.
     if after.kind == "loopback" or before.interface != after.interface:
         return False
-    rx_bytes, tx_bytes = _grown(before.rx_bytes, after.rx_bytes), _grown(before.tx_bytes, after.tx_bytes)
+    rx_bytes, tx_bytes = grown(before.rx_bytes, after.rx_bytes), grown(before.tx_bytes, after.tx_bytes)
     if max(own_rx_bytes, own_tx_bytes) >= LOADED_BYTES:
-        return _foreign_share(rx_bytes, own_rx_bytes) or _foreign_share(tx_bytes, own_tx_bytes)
+        down = _is_loaded(own_rx_bytes, own_tx_bytes) and _foreign_share(rx_bytes, own_rx_bytes)
+        return down or (_is_loaded(own_tx_bytes, own_rx_bytes) and _foreign_share(tx_bytes, own_tx_bytes))
     down = _foreign_rate(rx_bytes, own_rx_bytes, dur_us, IDLE_DOWN_BPS)
     return down or _foreign_rate(tx_bytes, own_tx_bytes, dur_us, IDLE_UP_BPS)
 
@@ -151,25 +158,27 @@ def _cross_traffic(before: HostFacts, after: HostFacts, own_rx_bytes: int, own_t
 def flaws(
     before: HostFacts,
     after: HostFacts,
-    own_rx_bytes: int,
-    own_tx_bytes: int,
+    own_rx_bytes: int | None,
+    own_tx_bytes: int | None,
     dur_us: int,
     failure: str | None = None,
     status: int | None = None,
     gap_per_mille: int = 0,
-    evidence_us: int | None = None,
+    settled_us: int | None = None,
 ) -> tuple[str, ...]:
     """Name the flaws of a measurement, in the order of the rows."""
     busy_per_mille = cpu_busy_per_mille(before, after)
     found = {
-        "cross_traffic": _cross_traffic(before, after, own_rx_bytes, own_tx_bytes, dur_us),
+        "cross_traffic": own_rx_bytes is not None
+        and own_tx_bytes is not None
+        and _cross_traffic(before, after, own_rx_bytes, own_tx_bytes, dur_us),
         "cpu_busy": busy_per_mille is not None and busy_per_mille > BUSY_PER_MILLE,
         "link_changed": before.interface != after.interface,
         "wifi": "wifi" in {before.kind, after.kind},
         "loopback": "loopback" in {before.kind, after.kind},
         "no_link": not before.has_way,
         "peer_fault": failure == Failure.CONNECTION_REFUSED or (status is not None and status >= SERVER_ERROR),
-        "short_window": evidence_us is not None and evidence_us < SETTLED_US,
+        "short_window": settled_us is not None and settled_us < SETTLED_US,
         "client_gap": gap_per_mille > CLIENT_GAP_PER_MILLE,
     }
     return tuple(rule.id for rule in FLAW_RULES if found[rule.id])

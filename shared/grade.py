@@ -11,13 +11,14 @@ and shown either way (FORMAT.md, section "Grading").
     about this direction, this start, this record's session    other_direction, other_start, other_session
     both say how much came in how long                         no_figures, not_counted
     it is what the device proved to have got, if it did        other_count
+    and what the samples of a rate come to                     other_series
     and near enough what the peer counted and timed            bytes_apart, duration_apart
 
 `grade` needs no memory; whether the session was used before is for whoever has read the device's records in order:
 `unless_used`. A statement that names another device is that device's business and uses nothing up.
 
-Not shown by any grade: that the samples inside the record, from which its rate is taken, are true; the statement speaks
-of the whole transfer only.
+Not shown by any grade: that the samples inside the record, from which its rate is taken, are true between its first and
+its last byte; the statement speaks of the whole transfer only.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -31,12 +32,13 @@ from shared.keys import PublicKey, WrongSignature
 from shared.record import End, Record
 from shared.transfer import HINT_DIGITS, Direction, TransferStatement, read_co, read_transfer
 
-VERSION: Final = 1  # of these rules: whoever keeps grades makes them anew when it changes
+VERSION: Final = 2  # of these rules: whoever keeps grades makes them anew when it changes
 DIRECTION: Final[Mapping[str, Direction]] = MappingProxyType({"download": Direction.DOWN, "upload": Direction.UP})
 # Between what a device and its peer count lie a TCP window on its way and their own ends of the clock.
 BYTES_APART: Final = 262_144
 BYTES_APART_PERCENT: Final = 2
 DURATION_APART_US: Final = 100_000
+TRICKLE_BYTES: Final = 65_536
 ROUND_TRIPS_APART: Final = 2
 # A slow reader keeps his peer waiting for most of the time, a shaped link hardly at all (measured: 61-97 %, 0.1 %).
 RECEIVER_LIMITED: Final = "receiver_limited"
@@ -68,6 +70,7 @@ class Reason(StrEnum):
     NO_FIGURES = "no_figures"
     NOT_COUNTED = "not_counted"
     OTHER_COUNT = "other_count"
+    OTHER_SERIES = "other_series"
     BYTES_APART = "bytes_apart"
     DURATION_APART = "duration_apart"
 
@@ -157,9 +160,27 @@ def _apart(record: Record, told: TransferStatement) -> Reason | None:
         return Reason.NOT_COUNTED
     if told.probe_bytes is not None and told.probe_bytes != received_bytes:
         return Reason.OTHER_COUNT
+    if not _is_series_of(record, received_bytes, dur_us):
+        return Reason.OTHER_SERIES
     apart = abs(received_bytes - told.peer_bytes)
     if apart > BYTES_APART and 100 * apart > BYTES_APART_PERCENT * told.peer_bytes:
         return Reason.BYTES_APART
     if abs(dur_us - told.dur_us) > ROUND_TRIPS_APART * (told.min_rtt_us or 0) + DURATION_APART_US:
         return Reason.DURATION_APART
     return None
+
+
+def _is_series_of(record: Record, received_bytes: int, dur_us: int) -> bool:
+    """Whether a record's samples come to what it says it received, in the time it says; one without samples has no others.
+
+    Flows that were given up before the load carried a trickle, which is received and in no sample.
+    """
+    times, counts = record.series("flow_t_us"), record.series("flow_bytes")
+    if not times and not counts:
+        times, counts = (record.integers("t_us"),), (record.integers("bytes"),)
+    last_us = [row[-1] for row in times if row]
+    last_bytes = [row[-1] for row in counts if row]
+    if not last_us and not last_bytes:
+        return True
+    missing_bytes = received_bytes - sum(last_bytes)
+    return 0 <= missing_bytes <= TRICKLE_BYTES and max(last_us, default=0) <= dur_us

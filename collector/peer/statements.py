@@ -26,6 +26,7 @@ class StatementFile:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._end_bytes = self._whole_bytes()
+                _settle(path.parent)
             except OSError:
                 os.close(self._file)
                 raise
@@ -66,3 +67,12 @@ class StatementFile:
         size = os.fstat(self._file).st_size
         begin = max(size - _TAIL_BYTES, 0)
         return begin + os.pread(self._file, _TAIL_BYTES, begin).rfind(b"\n") + 1
+
+
+def _settle(folder: Path) -> None:
+    """Make a new name in a folder outlast a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -130,8 +130,12 @@ class Tickets:
     async def _expire(self) -> None:
         while True:
             await asyncio.sleep(_EXPIRY_S)
-            with suppress(StatementsFull):
+            try:
                 await self._sign_all(self._sessions.expire(self._clock.mono_us()))
+            except StatementsFull:
+                continue
+            except Exception:  # noqa: BLE001  (without this task nothing is signed unasked)
+                _LOG.exception("transfers that ended could not be looked at")
 
     async def _sign_all(self, sessions: list[Session]) -> None:
         for session in sessions:

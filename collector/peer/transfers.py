@@ -14,6 +14,8 @@ from collector.clock import Clock
 from collector.peer.account import End, Meter, Transfer, address_text
 from collector.peer.errors import Busy, Declined
 
+KEPT_SHARE = 4  # one place in so many is kept for those who have a ticket
+
 
 def drop(request: web.BaseRequest) -> None:
     """Drop the connection at once, with whatever has not been sent yet."""
@@ -43,8 +45,9 @@ class Transfers:
         A lost connection and the time limit end the block and are not raised. Being stopped is.
         """
         task = asyncio.current_task()
-        if task is None or len(self._running) >= self._max_clients:
-            raise Busy(f"{self._max_clients} transfers are running, no more are taken at once")
+        places = self._max_clients if "sid" in request.query else self._max_clients - self._max_clients // KEPT_SHARE
+        if task is None or len(self._running) >= places:
+            raise Busy(f"{places} transfers are running, no more are taken at once")
         self._running.add(task)
         client, meter = client_of(request), Meter()
         began_wall_us, began_us = self._clock.wall_us(), self._clock.mono_us()

@@ -156,6 +156,7 @@ ONE_SIDED: Final[Mapping[str, str]] = MappingProxyType(
         Reason.NO_FIGURES: "the record has no amount or no time to compare",
         Reason.NOT_COUNTED: "the server could not count the data",
         Reason.OTHER_COUNT: "the device had shown the server another amount",
+        Reason.OTHER_SERIES: "the record's samples do not add up to its amount",
         Reason.BYTES_APART: "the server counted another amount",
         Reason.DURATION_APART: "the server saw it take another time",
     }

@@ -48,10 +48,10 @@ class Download(Flows):
     def moved(self, number: int, n_bytes: int, now_us: int) -> None:
         """Count load of one flow."""
         flow = self.flows[number]
+        self._taken_bytes += n_bytes
         if self.over or self.zero_us is None or flow.ended:
             return
         self.alive_us = now_us
-        self._taken_bytes += n_bytes
         flow.samples.add(n_bytes, now_us - self.zero_us)
         if number == 0 and not self.decided:
             self.burst.note(now_us - self.zero_us, flow.samples.total_bytes)
@@ -78,6 +78,7 @@ class Download(Flows):
         """Keep the peer's claim."""
         del now_us
         claim = flow.peer.read(message)
+        self.congestion |= flow.peer.congestion
         if claim is not None:
             flow.peer.accept(claim)
 

@@ -1,14 +1,13 @@
 """What a transfer of either direction goes through: handshakes, signs of life, a stop, an end, a result.
 
-Pure: told what happened on which of its flows, and when. t = 0 is the first finished handshake; the same moment counts
-for all flows. A silence of all flows as long as the plan's patience fails the transfer, and so does the failure of any
-one flow; a sign of life is a count that grew, or growth of the kernel's own count (`heard`). The peer ends each flow at
-the planned time; one that does not is asked to stop (`wants_close`), and what was under way is still counted. A line
-that has died shortly before the planned end, or while that came, brings neither an end nor bytes, and the transfer
-fails after all.
+Pure: told what happened on which of its flows, and when. t = 0 is the first finished handshake, for all flows. A silence
+of all flows as long as the plan's patience fails the transfer, and so does the failure of any one flow; a sign of life is
+a count that grew, or growth of the kernel's own count (`heard`). The peer ends each flow at the planned time; one that
+does not is asked to stop (`wants_close`), and what was under way is still counted. A line that has died shortly before the
+planned end, or while that came, brings neither an end nor bytes, and the transfer fails after all.
 
-`dur_us` is, when all went well, the time from t = 0 to the last byte counted, by the clock of whoever counted; when it
-failed, until it was given up, from t = 0 or, without a handshake, from the start of the attempt. `received_bytes` is
+`dur_us` is the time from t = 0 to the last byte counted, by the clock of whoever counted, and `gave_up_us` that until a
+transfer that failed was given up; without a handshake `dur_us` is that, from the start of the attempt. `received_bytes` is
 everything counted; the rate is that of a window (`warm_us`, `until_us`), by the rule in `shared.kpi`.
 """
 
@@ -120,7 +119,6 @@ class Flows(ABC):
         except FalseClaim:
             flow.false_claim = True
             self._contradicted(now_us)
-        self.congestion |= flow.peer.congestion
 
     @abstractmethod
     def talked(self, n_bytes: int, now_us: int) -> None:
@@ -148,7 +146,7 @@ class Flows(ABC):
         flow = self.flows[number]
         if self.over or flow.ended:
             return
-        flow.cut = ending is Ending.EOF
+        flow.cut = ending is Ending.EOF and not self.unwanted(number)
         t_us = 0 if self.zero_us is None else now_us - self.zero_us
         trouble = trouble_of_end(self.plan, ending, flow.samples.total_bytes, t_us)
         forgiven = self.unwanted(number) or (self.stopped_us is not None and flow.samples.total_bytes)
@@ -162,10 +160,10 @@ class Flows(ABC):
         flow = self.flows[number]
         if self.over or flow.ended:
             return
-        flow.status = status
         if self.unwanted(number):
             self._flow_ended(flow, now_us)
         else:
+            flow.status = status
             self._end(trouble, now_us)
 
     def wants_close(self, number: int) -> bool:
@@ -284,7 +282,9 @@ class Flows(ABC):
         else:
             members["connect_us"] = self.zero_us - self.start_us
             grown_us = max(flow.samples.grown_us for flow in self.flows)
-            members["dur_us"] = self._end_us - self.zero_us if self._trouble else grown_us
+            members["dur_us"] = grown_us
+            if self._trouble is not None:
+                members["gave_up_us"] = self._end_us - self.zero_us
             members |= series_members(self._loaded)
             if self._trouble is None:
                 self.grid.advance([flow.samples for flow in self._loaded])

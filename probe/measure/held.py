@@ -28,7 +28,8 @@ class Kernel:
 class Held:
     """The estimate for one connection."""
 
-    _free_bytes: int | None = None  # bytes in order less bytes in segments, when nothing was held
+    _rest_bytes: int = 0  # bytes in order less bytes in segments
+    _free_bytes: int | None = None  # the same, when nothing was held
     _last: Kernel = field(default_factory=Kernel)
     _smooth: int = 0
 
@@ -37,12 +38,12 @@ class Held:
         grown = now.segments - self._last.segments
         grown_bytes = now.in_order_bytes - self._last.in_order_bytes
         self._last = now
-        rest_bytes = now.in_order_bytes - now.segments * now.segment_bytes
+        self._rest_bytes += grown_bytes - grown * now.segment_bytes
         if grown_bytes > 0 and abs(grown_bytes - grown * now.segment_bytes) <= now.segment_bytes:
             self._smooth += 1
         elif grown:
             self._smooth = 0
-        if self._free_bytes is None or rest_bytes > self._free_bytes or self._smooth >= SMOOTH_LOOKS:
-            self._free_bytes = rest_bytes
-        waiting_bytes = min(self._free_bytes - rest_bytes, LIMIT_BYTES) if now.segment_bytes else 0
+        if self._free_bytes is None or self._rest_bytes > self._free_bytes or self._smooth >= SMOOTH_LOOKS:
+            self._free_bytes = self._rest_bytes
+        waiting_bytes = min(self._free_bytes - self._rest_bytes, LIMIT_BYTES) if now.segment_bytes else 0
         return waiting_bytes + now.unread_bytes

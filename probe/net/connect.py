@@ -109,6 +109,11 @@ async def connect(addresses: Sequence[Found], entered: Entered) -> socket.socket
     raise error
 
 
+def address_of(sock: socket.socket) -> Found:
+    """Where a connected socket leads to."""
+    return sock.family, sock.getpeername()
+
+
 async def race(addresses: Sequence[Found], entered: Entered) -> socket.socket:
     """A connected socket to whichever address answers first; raises the OSError of the last to refuse.
 

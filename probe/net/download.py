@@ -17,7 +17,7 @@ async def run(plan: TransferPlan, scene: Scene) -> Measured:
     core = Download(plan, scene.chance(NAME_BYTES).hex())
     if scene.tickets is None:
         return await Transfer(core, scene).run()
-    admitted = await scene.tickets.ask(Direction.DOWN, plan.flows)
+    admitted = await scene.tickets.ask(Direction.DOWN, plan.flows, plan.cap_bytes)
     transfer = Transfer(core, scene, query=admitted.query)
     measured = await transfer.run()
     counts = [flow.samples.total_bytes for flow in core.flows]

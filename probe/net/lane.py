@@ -164,6 +164,8 @@ class Lane(asyncio.BufferedProtocol):
             data = self._read_head(data)
         if self._frames is not None:
             self._read_frames(self._frames, data)
+        if not self._core.allowance_bytes:
+            self.cut()
         self.look()
         self._settle()
 
@@ -209,15 +211,18 @@ class Lane(asyncio.BufferedProtocol):
     def _read_head(self, data: memoryview) -> memoryview:
         """Read the answer to the handshake; what comes after its end."""
         self._head += data
+        self._core.talked(len(data), self._clock.mono_us())
         end = self._head.find(HEAD_END)
         if end < 0:
             if len(self._head) > HEAD_LIMIT_BYTES:
                 self._failed(Trouble(Failure.HTTP_REQUEST_FAILED, Stage.REQUEST))
+                self.cut()
             return memoryview(b"")
         rest = bytes(self._head[end + len(HEAD_END) :])
         trouble, status = cast("Upgrade", self._upgrade).trouble_with(bytes(self._head[:end]))
         if trouble is not None:
             self._core.failed(self._number, trouble, self._clock.mono_us(), status)
+            self.cut()
             return memoryview(b"")
         self._frames = FrameReader(masked=False)
         self._core.opened(self._number, self._clock.mono_us())

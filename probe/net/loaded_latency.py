@@ -9,7 +9,7 @@ from dataclasses import replace
 from probe.measure.latency import LOOKUP_US
 from probe.measure.loaded_latency import CHANCE_BYTES, NAME, LoadedLatency
 from probe.measure.loaded_plan import LoadedLatencyPlan
-from probe.measure.outcome import Measured, Progress
+from probe.measure.outcome import CouldNotRun, Measured, Progress
 from probe.measure.upload import Upload
 from probe.net import foreign, udp
 from probe.net.connect import Found, Origin, find
@@ -32,11 +32,14 @@ async def run(plan: LoadedLatencyPlan, scene: Scene) -> Measured:
     streams = [] if seed is None else [KeyStream(seed, number) for number in range(plan.load.flows)]
     transfer = Transfer(core.load, _watched(scene), streams, None if admitted is None else admitted.query)
     addresses = await _addresses(origin)
-    async with asyncio.TaskGroup() as tasks:
-        # This task begins only when the load has begun, at the first moment at which that one waits.
-        tasks.create_task(_beside(core, transfer, origin, addresses, reflector, scene, tasks))
-        await transfer.run()
-        core.ended(scene.clock.mono_us())
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            # This task begins only when the load has begun, at the first moment at which that one waits.
+            tasks.create_task(_beside(core, transfer, origin, addresses, reflector, scene, tasks))
+            await transfer.run()
+            core.ended(scene.clock.mono_us())
+    except* (CouldNotRun, OSError) as group:  # no thread or no socket to spare: nothing that the line did
+        raise CouldNotRun(str(group.exceptions[0])) from group
     measured = core.result()
     if admitted is None or scene.tickets is None:
         return measured
@@ -64,7 +67,8 @@ async def _admitted(core: LoadedLatency, scene: Scene, seed: bytes | None) -> Ad
     """What the peer says of the load that is to come; None if it need not be asked."""
     if scene.tickets is None:
         return None
-    return await scene.tickets.ask(Direction.DOWN if seed is None else Direction.UP, core.plan.load.flows, seed)
+    load = core.plan.load
+    return await scene.tickets.ask(Direction.DOWN if seed is None else Direction.UP, load.flows, load.cap_bytes, seed)
 
 
 async def _addresses(origin: Origin) -> Sequence[Found]:

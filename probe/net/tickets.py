@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from probe.clock import Clock
-from probe.measure.outcome import Value
+from probe.measure.outcome import CouldNotRun, Value
 from probe.net.address import PeerAddress
 from probe.net.connect import Origin
 from probe.net.exchange import NAMED_ERRORS, Request, exchange
@@ -63,6 +63,7 @@ class Admitted:
     ticket: Ticket | None
     reason: NoTicket | None = None
     seed: bytes | None = None  # of an upload
+    key: PublicKey | None = None  # the peer's
 
     @property
     def query(self) -> dict[str, str]:
@@ -81,8 +82,11 @@ class Tickets:
     seq: int
     clock: Clock
 
-    async def ask(self, direction: Direction, flows: int, seed: bytes | None = None) -> Admitted:
-        """Ask for a ticket; `seed` is what an upload's bytes come from."""
+    async def ask(self, direction: Direction, flows: int, least_bytes: int, seed: bytes | None = None) -> Admitted:
+        """Ask for a ticket; `seed` is what an upload's bytes come from.
+
+        Raises CouldNotRun if the peer would cut the transfer off: its rate would be that of a beginning.
+        """
         request = TicketRequest(
             dev=self.signer.public.key_id,
             intent=hashlib.sha256(self.intent).hexdigest(),
@@ -98,15 +102,19 @@ class Tickets:
             status, answer = await self._post("v1/tickets", body)
             if status != CREATED:
                 raise _Without(NoTicket.REFUSED)
-            return Admitted(ticket_for(request, envelope_in(answer, "ticket"), await self._peer_key()), seed=seed)
+            key = await self._peer_key()
+            ticket = ticket_for(request, envelope_in(answer, "ticket"), key)
         except (Malformed, WrongSignature):
             return Admitted(None, NoTicket.NOT_BELIEVED)
         except _Without as without:
             return Admitted(None, without.reason)
+        if ticket.max_bytes < least_bytes:
+            raise CouldNotRun(f"the peer lets this device move only {ticket.max_bytes} bytes for now")
+        return Admitted(ticket, seed=seed, key=key)
 
     async def finish(self, admitted: Admitted, flow_bytes: Sequence[int], digests: Sequence[bytes]) -> dict[str, Value]:
         """Return what was received, and give the record's members about the peer's word."""
-        if admitted.ticket is None:
+        if admitted.ticket is None or admitted.key is None:
             return {} if admitted.reason is None else {"ticket": admitted.reason.value}
         sid = admitted.ticket.sid
         members: dict[str, Value] = {"sid": sid}
@@ -114,11 +122,11 @@ class Tickets:
             members["seed"] = b64(admitted.seed)
         claim = Claim(tuple(flow_bytes), stream_sha256(digests)).encode() if digests else NO_CLAIM
         try:
-            status, answer = await self._post(f"v1/transfers/{sid}", claim)
+            status, answer = await self._patiently(f"v1/transfers/{sid}", claim)
             if status not in {OK, MISMATCH}:
                 raise _Without(NoTicket.REFUSED)
             envelope = envelope_in(answer, "transfer")
-            if read_transfer(envelope, await self._peer_key()).sid != sid:
+            if read_transfer(envelope, admitted.key).sid != sid:
                 raise _Without(NoTicket.NOT_BELIEVED)
         except (Malformed, WrongSignature):
             return members | {"ticket": NoTicket.NOT_BELIEVED.value}
@@ -138,6 +146,13 @@ class Tickets:
             raise Malformed("the peer's key is not the one that enrolment named")
         return key
 
+    async def _patiently(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Ask twice if need be: the peer keeps its word, and it is the same whenever it is asked for."""
+        try:
+            return await self._post(path, body)
+        except _Without:
+            return await self._post(path, body)
+
     async def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
         return await self._ask("POST", path, body)
 
@@ -148,7 +163,7 @@ class Tickets:
         try:
             async with asyncio.timeout(PATIENCE_S), exchange(origin, request, lambda _stage: None) as answer:
                 data = await answer.body(ANSWER_LIMIT_BYTES)
-        except NAMED_ERRORS as error:  # the end of patience is an OSError too
+        except (*NAMED_ERRORS, CouldNotRun) as error:  # the end of patience is an OSError too
             raise _Without(NoTicket.SILENT) from error
         if len(data) > ANSWER_LIMIT_BYTES:
             raise _Without(NoTicket.NOT_BELIEVED)

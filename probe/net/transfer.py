@@ -10,7 +10,7 @@ from probe.measure.transfer import PATH, SUBPROTOCOL
 from probe.measure.upgrade import KEY_BYTES, Upgrade
 from probe.measure.upload import Upload
 from probe.net import tcpinfo
-from probe.net.connect import Entered, Found, Origin, connect, find
+from probe.net.connect import Entered, Found, Origin, address_of, connect, find, race
 from probe.net.drive import drive
 from probe.net.failures import trouble_of
 from probe.net.lane import BUFFER_BYTES, CLOSE_GRACE_S, Lane, Stream
@@ -87,21 +87,28 @@ class Transfer:
         except (OSError, UnicodeError) as exc:
             self._core.failed(0, trouble_of(exc, Stage.DNS), self._scene.clock.mono_us())
             return
+        winner: asyncio.Future[Sequence[Found]] = asyncio.get_running_loop().create_future()
         async with asyncio.TaskGroup() as flows:
             for number in range(self._core.plan.flows):
-                flows.create_task(self._one(number, addresses))
+                flows.create_task(self._one(number, addresses, winner))
 
-    async def _one(self, number: int, addresses: Sequence[Found]) -> None:
+    async def _one(self, number: int, addresses: Sequence[Found], winner: "asyncio.Future[Sequence[Found]]") -> None:
+        """One flow; the first one finds out which address answers, and the others go to the same."""
         core, clock, lane = self._core, self._scene.clock, self.lanes[number]
 
         def entered(stage: Stage) -> None:
             core.entered(number, stage, clock.mono_us())
 
         try:
-            sock = await connect(addresses, entered)
+            if number == 0:
+                sock = await race(addresses, entered)
+                winner.set_result([address_of(sock)])
+            else:
+                sock = await connect(await winner, entered)
             await self._begin(sock, lane, entered)
         except OSError as exc:  # an SSLError is one too
             core.failed(number, trouble_of(exc, core.flows[number].stage), clock.mono_us())
+            winner.cancel()
             self._settle()
             return
         plan, origin = core.plan, self._origin

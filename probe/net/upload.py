@@ -17,7 +17,7 @@ async def run(plan: TransferPlan, scene: Scene) -> Measured:
     streams = [KeyStream(seed, number) for number in range(plan.flows)]
     if scene.tickets is None:
         return await Transfer(core, scene, streams).run()
-    admitted = await scene.tickets.ask(Direction.UP, plan.flows, seed)
+    admitted = await scene.tickets.ask(Direction.UP, plan.flows, plan.cap_bytes, seed)
     measured = await Transfer(core, scene, streams, admitted.query).run()
     said = await scene.tickets.finish(admitted, (), ())
     return replace(measured, members={**measured.members, **said})
