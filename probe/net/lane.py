@@ -211,8 +211,9 @@ class Lane(asyncio.BufferedProtocol):
     def _read_head(self, data: memoryview) -> memoryview:
         """Read the answer to the handshake; what comes after its end."""
         self._head += data
-        self._core.talked(len(data), self._clock.mono_us())
         end = self._head.find(HEAD_END)
+        beyond_bytes = 0 if end < 0 else len(self._head) - end - len(HEAD_END)
+        self._core.talked(len(data) - beyond_bytes, self._clock.mono_us())
         if end < 0:
             if len(self._head) > HEAD_LIMIT_BYTES:
                 self._failed(Trouble(Failure.HTTP_REQUEST_FAILED, Stage.REQUEST))

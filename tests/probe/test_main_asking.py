@@ -83,6 +83,7 @@ def test_doctor(there: FakeCollector, say: Say, say_json: SayJson) -> None:
         "clock",
         "signer",
         "enrolment",
+        "settings",
         "collector",
         "peer",
         "link",

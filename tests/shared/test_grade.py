@@ -123,6 +123,12 @@ ONE_SIDED: dict[Reason, Callable[[], list[JsonObject]]] = {
         download(DEV, probe_bytes=PAYLOAD_BYTES - 1),
         download(DEV, probe_bytes=PAYLOAD_BYTES + 1),
     ],
+    Reason.OTHER_SERIES: lambda: [
+        download(DEV) | {"t_us": [9, DUR_US], "bytes": [1, PAYLOAD_BYTES - 65_537]},
+        download(DEV) | {"t_us": [9, DUR_US], "bytes": [1, PAYLOAD_BYTES + 1]},
+        download(DEV) | {"t_us": [9, DUR_US + 1], "bytes": [1, PAYLOAD_BYTES]},
+        download(DEV) | {"flow_t_us": [[9], [9]], "flow_bytes": [[1], [1]]},
+    ],
     Reason.BYTES_APART: lambda: [download(DEV) | {"received_bytes": 0}, download(DEV, acked_bytes=0)],
     Reason.DURATION_APART: lambda: [download(DEV) | {"dur_us": 0}, download(DEV, dur_us=2 * DUR_US)],
 }

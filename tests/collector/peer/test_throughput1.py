@@ -253,7 +253,7 @@ async def test_a_trickle_of_an_upload_is_told_step_by_step(peer: "Served", raw: 
 
 async def test_twenty_flows_at_once(start_peer: "PeerFactory", session: aiohttp.ClientSession) -> None:
     """Flows side by side each get their own count and their own end, both ways at the same time."""
-    async with start_peer(max_clients=20) as served:
+    async with start_peer(max_clients=27) as served:
 
         async def down() -> tuple[str, int]:
             async with joined(session, served, f"{DOWNLOAD}&bytes=500000") as ws:

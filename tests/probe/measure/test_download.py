@@ -70,7 +70,7 @@ def test_no_answer_at_all() -> None:
     assert end_us == TINY.patience_us
     assert outcome.members["failure"] == "generic_timeout_error"
     assert (outcome.members["stage"], outcome.members["received_bytes"]) == ("body", 0)
-    assert outcome.members["dur_us"] == TINY.patience_us
+    assert (outcome.members["dur_us"], outcome.members["gave_up_us"]) == (0, TINY.patience_us)
     assert (outcome.members["t_us"], outcome.members["bytes"]) == ([], [])
 
 

@@ -125,11 +125,12 @@ async def test_load_is_counted_and_hashed_as_it_comes(lanes: Happening) -> None:
 async def test_no_more_is_read_than_the_cap_leaves(lanes: Happening) -> None:
     """What is taken from the kernel, heads and all, is never more than the plan's cap."""
     ends = await lanes(Download(PLAN))
-    assert len(ends.lane.get_buffer(-1)) == PLAN.cap_bytes
+    left_bytes = len(ends.lane.get_buffer(-1))
+    assert 0 < PLAN.cap_bytes - left_bytes < 1000  # the answer to the handshake
     ends.arrives(frame(Opcode.BINARY, bytes(60_000)))
-    assert len(ends.lane.get_buffer(-1)) == PLAN.cap_bytes - 60_004
+    assert len(ends.lane.get_buffer(-1)) == left_bytes - 60_004
     ends.arrives(frame(Opcode.TEXT, b"{}") + frame(Opcode.PING, b"x" * 100) + frame(Opcode.BINARY, b""))
-    assert len(ends.lane.get_buffer(-1)) == PLAN.cap_bytes - 60_004 - 4 - 102 - 2
+    assert len(ends.lane.get_buffer(-1)) == left_bytes - 60_004 - 4 - 102 - 2
     ends.arrives(frame(Opcode.BINARY, bytes(70_000))[: ends.core.allowance_bytes])
     assert (ends.core.over, ends.core.allowance_bytes) == (True, 0)
     assert ends.core.total_bytes < PLAN.cap_bytes

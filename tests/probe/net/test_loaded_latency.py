@@ -170,8 +170,9 @@ class NoneGiven(Tickets):
 
     told: list[object] = field(default_factory=list)
 
-    async def ask(self, direction: Direction, flows: int, seed: bytes | None = None) -> Admitted:
+    async def ask(self, direction: Direction, flows: int, least_bytes: int, seed: bytes | None = None) -> Admitted:
         """Refuse."""
+        assert least_bytes > 0
         self.told.append((direction, flows, seed is not None))
         return Admitted(None, NoTicket.REFUSED, seed)
 
