@@ -15,7 +15,7 @@ from typing import Final
 from collector.peer.account import End
 
 CLOSING_US: Final = 5_000_000  # after that the connection is dropped: 15 s in all in ndt7, as ndt-server does
-TRICKLE_BYTES: Final = 1 << 8
+TRICKLE_BYTES: Final = 1 << 6
 TRICKLE_US: Final = 100_000
 BURST_AT: Final = (5, 8)
 MOST_BURST_BYTES: Final = 1 << 14

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from collector.peer import loadtest
 from collector.peer.account import End
 from collector.peer.errors import BadRequest
-from collector.peer.loadtest import Direction, LoadTest, Pauses, Plan
+from collector.peer.loadtest import TRICKLE_BYTES, Direction, LoadTest, Pauses, Plan
 from collector.peer.throughput1 import DIALECT, PAUSES, parse_plan, words
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ async def test_a_download_wakes_the_radio_first(peer: "Served", raw: "RawFactory
             if opcode == BINARY:
                 sizes.append(len(payload))
     first_load = sizes.index(1024)
-    assert set(sizes[:first_load]) == {256, 4096}
+    assert set(sizes[:first_load]) == {TRICKLE_BYTES, 4096}
     assert len(sizes[:first_load]) <= 10
     assert sizes[:first_load].count(4096) <= 2
     assert min(sizes[first_load:-1]) >= 1024
