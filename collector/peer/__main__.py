@@ -60,7 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tls-port", type=_port, metavar="PORT", help=f"0: any free one (default: {_TLS_PORT})")
     parser.add_argument("--key", type=Path, required=True, metavar="PEM", help="private key, made if absent")
     parser.add_argument("--name", default="peer", help="what the peer calls itself (default: %(default)s)")
-    parser.add_argument("--max-clients", type=_clients, default=64, help="transfers at once (default: %(default)s)")
+    parser.add_argument(
+        "--max-clients",
+        type=_clients,
+        default=80,
+        help="transfers at once, a quarter of them kept for those with a ticket (default: %(default)s)",
+    )
     parser.add_argument(
         "--admit",
         type=Path,

@@ -82,7 +82,7 @@ class PeerConfig:
     clock: Clock
     chance: random.Random
     journal: Callable[[Transfer], None]
-    max_clients: int = 64
+    max_clients: int = 80
     faults: bool = True
     anonymous: bool = True  # whether there is load without a ticket
     counter_signing: CounterSigning | None = None  # without it nobody gets a ticket
