@@ -3,7 +3,8 @@
 A probe shows its enrolment, signed by a portal this peer was told to trust, and a request signed by the key in it. Not
 checked here: whether the device was revoked since (the peer hears of no revocation; the collector refuses such records)
 and the device's clock (nobody trusts it). A request taken from the wire and sent again gets no second ticket: the same
-bytes get the same ticket, and a sequence number below the highest one seen gets none. The peer keeps all this in memory.
+bytes get the same ticket, and a sequence number below the highest one seen gets none. The peer keeps all this in
+memory, for as long as it runs and a day after it last heard of the device.
 """
 
 from collections.abc import Mapping
