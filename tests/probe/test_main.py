@@ -236,13 +236,20 @@ def process(state: Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
             child.kill()
 
 
+def has_receipt(state: Path) -> bool:
+    """Whether a batch was sent and its receipt is kept."""
+    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as box:
+        return box.tally().last_receipt_us is not None
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_run_stops_when_told(number: int, there: FakeCollector, state: Path) -> None:
     """`run` ends within two seconds of a signal, with exit code 0, every start closed and sealed."""
     with process(state, "run", "--plan", "tiny", "--heavy-every", "1") as child:
         deadline = time.monotonic() + 20
-        while not there.seqs and time.monotonic() < deadline:
+        while not has_receipt(state) and time.monotonic() < deadline:
             time.sleep(0.05)
+        assert there.seqs
         before = time.monotonic()
         child.send_signal(number)
         out, err = child.communicate(timeout=10)
