@@ -17,7 +17,7 @@ from collector.clock import SystemClock
 from collector.peer.app import PeerConfig, create_peer
 from collector.peer.serve import bind_pair, serving
 from probe.measure.outcome import Measured
-from probe.measure.transfer import PATH, SUBPROTOCOL, Protocol, TransferPlan
+from probe.measure.transfer import PATH, SUBPROTOCOL, WAKE_BYTES, Protocol, TransferPlan
 from probe.net import download, upload
 from probe.net.address import PeerAddress
 from probe.net.scene import Scene
@@ -148,11 +148,11 @@ async def test_a_sender_that_closes_is_answered_with_the_last_count(serve: Serve
 
 @EACH
 async def test_a_trickle_wakes_the_line_with_little(serve: Serve) -> None:
-    """For the time asked for, a message of 256 bytes comes each tenth of a second at most; then load."""
+    """For the time asked for, a message of 64 bytes comes each tenth of a second at most; then load."""
     protocol, sizes = Protocol.THROUGHPUT1, []
     asked = query(protocol, 0.5, 1 << 40) | {"wake_ms": "300"}
     async with talking(serve, protocol, "download", asked) as ws:
-        while not sizes or sizes[-1] == 256:
+        while not sizes or sizes[-1] == WAKE_BYTES:
             message = await ws.receive()
             if message.type is aiohttp.WSMsgType.BINARY:
                 sizes.append(len(message.data))

@@ -102,7 +102,7 @@ class FakeLoad:
                     await self._misbehave(request, ws, fault)
                     return
                 wakes = elapsed < asked.wake_s
-                piece = bytes(min(256 if wakes else MESSAGE_BYTES, asked.cap_bytes - sent_bytes))
+                piece = bytes(min(64 if wakes else MESSAGE_BYTES, asked.cap_bytes - sent_bytes))
                 if (not piece or listening.done()) and fault != "endless":
                     break
                 await ws.send_bytes(piece or bytes(MESSAGE_BYTES))
