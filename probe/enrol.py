@@ -88,4 +88,4 @@ def _checked(answer: JsonObject, ours: PublicKey, told_key: str | None) -> JsonO
         raise Malformed("no enrolment")
     if read_enrolment(strictjson.encode(line), portal).key.key_id != ours.key_id:
         raise Malformed("it is for another key")
-    return {name: answer[name] for name in _REMEMBERED}
+    return {name: answer[name] for name in (*_REMEMBERED, "time_zone") if name in answer}

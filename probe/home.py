@@ -37,6 +37,7 @@ class Enrolled:
     peer: PeerAddress
     ca: Path | None
     enrolment: bytes | None = None  # the portal's envelope, which admits this device to transfers
+    time_zone: str | None = None  # the line's (IANA), in which a campaign's days are counted
 
 
 class Home:
@@ -194,4 +195,5 @@ def read_enrolled(data: bytes) -> Enrolled:
         ),
         ca=ca_file,
         enrolment=strictjson.encode(told["enrolment"]) if isinstance(told.get("enrolment"), dict) else None,
+        time_zone=text(told, "time_zone") if "time_zone" in told else None,
     )

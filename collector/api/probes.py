@@ -51,6 +51,7 @@ def _enrolled(services: Services, device: Device) -> bytes:
             "portal": b64(services.portal_key.public.spki),
             "slots": {"guard_s": device.plan.guard_s, "slot_s": device.plan.slot_s},
             "subscriber": device.subscriber,
+            "time_zone": services.registry.subscribers[device.subscriber].time_zone,
         }
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import probe.__main__
-import probe.run  # noqa: F401 - the daemon is all of it
+import probe.commands.run  # noqa: F401 - the daemon is all of it
 from probe.agent import Agent
 from probe.clock import SystemClock
 from probe.home import Enrolled

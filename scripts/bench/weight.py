@@ -15,7 +15,7 @@ from .table import MEDIAN, Figure
 SECTION: Final = "weight"
 FRESH: Final = 10
 RATE_BPS: Final = 100_000_000
-_DAEMON: Final = "probe.__main__, probe.run"
+_DAEMON: Final = "probe.__main__, probe.commands.run"
 _LARGEST: Final = "aiohttp"  # its largest dependency, alone, for the mood of the machine
 _IMPORT: Final = """
 import sys, time

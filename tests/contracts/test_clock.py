@@ -16,12 +16,22 @@ def test_readings_are_integers(clock: Clock) -> None:
     """A reading is an integer, since floats of seconds do not add up."""
     assert type(clock.wall_us()) is int
     assert type(clock.mono_us()) is int
+    assert type(clock.awake_us()) is int
 
 
 def test_monotonic_time_never_goes_back(clock: Clock) -> None:
     """A later monotonic reading is never smaller."""
-    readings = [clock.mono_us() for _ in range(1000)]
-    assert readings == sorted(readings)
+    for read in (clock.mono_us, clock.awake_us):
+        readings = [read() for _ in range(1000)]
+        assert readings == sorted(readings)
+
+
+def test_the_zone_is_less_than_a_day_from_utc(clock: Clock) -> None:
+    """A zone is so many seconds ahead of UTC and has a name, even at a moment that no calendar has."""
+    for wall_us in (0, 1_800_000_000_000_000, 10**30):
+        ahead_s, name = clock.zone(wall_us)
+        assert -86_400 < ahead_s < 86_400
+        assert name
 
 
 def test_wall_time_is_in_microseconds_since_1970(clock: Clock) -> None:
@@ -35,5 +45,9 @@ def test_fake_time_moves_only_when_told() -> None:
     clock.advance(10)
     clock.set_wall(7)
     assert (clock.mono_us(), clock.wall_us()) == (15, 7)
+    clock.advance(100, asleep=True)
+    assert (clock.mono_us(), clock.awake_us()) == (115, 15)
+    clock.reboot(50)
+    assert (clock.mono_us(), clock.awake_us(), clock.wall_us()) == (0, 0, 157)
     with pytest.raises(ValueError, match="never goes back"):
         clock.advance(-1)

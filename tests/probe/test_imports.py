@@ -23,7 +23,7 @@ FORBIDDEN = (
 LOOK = """
 import sys, time
 before = time.perf_counter()
-import probe.__main__, probe.run, probe.catalogue
+import probe.__main__, probe.commands.run
 took = time.perf_counter() - before
 import resource
 print(int(1000 * took), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

@@ -16,14 +16,12 @@ from fakes.methods import FakeRun
 from fakes.peer import free_port
 from strategies import COLLECTOR
 
-from probe.__main__ import main
-from probe.arguments import build_parser
+from probe.__main__ import COMMANDS, build_parser, main
 from probe.catalogue import METHODS
 from probe.home import Home
 from probe.outbox import Outbox
 from probe.report import NAMES
 
-COMMANDS = ["enrol", "once", "run", "status", "complain", "doctor"]
 PROBE = [sys.executable, "-m", "probe"]
 
 

@@ -139,3 +139,74 @@ def test_an_absolute_path_stays_as_it_is() -> None:
     """An authority may lie anywhere."""
     there = Path(os.sep) / "etc" / "peer.pem"
     assert parse_settings(f"[transfer]\nca = '{there}'", FILE).ca == there
+
+
+FIELD = """
+[schedule]
+quiet = ["23:00-06:30", "12:00 - 13:00"]
+[budget]
+month_mb = 500
+reserve_per_cent = 10
+month_starts_on = 14
+[link]
+interface = "wwan0"
+metered = "light"
+roaming = "allow"
+[power]
+least_per_cent = 30
+[radio]
+hilink = "192.168.8.1"
+location = true
+[notify]
+slow = false
+stuck = true
+[disk]
+outbox_mb = 100
+"""
+
+
+def test_what_a_technician_sets() -> None:
+    """Hours, budget, link, power, radio, notices and disk are read in the units their keys name."""
+    assert parse_settings(FIELD, FILE) == Settings(
+        quiet=((23 * 60, 6 * 60 + 30), (12 * 60, 13 * 60)),
+        month_mb=500,
+        reserve_per_cent=10,
+        month_starts_on=14,
+        interface="wwan0",
+        metered="light",
+        roaming="allow",
+        least_charge_per_cent=30,
+        hilink="192.168.8.1",
+        location=True,
+        notify=frozenset({"stuck"}),
+        outbox_mb=100,
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[schedule]\nquiet = "23:00-06:30"',
+        '[schedule]\nquiet = ["23-6"]',
+        '[schedule]\nquiet = ["24:00-06:00"]',
+        '[schedule]\nquiet = ["06:00-06:00"]',
+        '[schedule]\nquiet = ["06:00"]',
+        '[schedule]\nquiet = ["01:00-02:00-03:00"]',
+        "[budget]\nmonth_mb = 0",
+        "[budget]\nmonth_mb = true",
+        "[budget]\nmonth_mb = 1.5",
+        "[budget]\nmonth_starts_on = 29",
+        '[link]\ninterface = "an interface"',
+        '[link]\ninterface = "aninterfacenamethatistoolong"',
+        '[link]\nmetered = "sometimes"',
+        '[radio]\nhilink = "stick.local"',
+        '[radio]\nlocation = "yes"',
+        "[notify]\nslow = 1",
+        "[notify]\nloud = true",
+        "notify = 3",
+    ],
+)
+def test_what_is_no_setting(text: str) -> None:
+    """A value that is not what its key may hold is refused with the file and the key, and none is guessed."""
+    with pytest.raises(Malformed, match=r"settings\.toml"):
+        parse_settings(text, FILE)

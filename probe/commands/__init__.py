@@ -1,0 +1,1 @@
+"""The commands of `speedproof-probe`, one module each: `add` says its words, `run` does it."""

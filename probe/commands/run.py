@@ -1,0 +1,61 @@
+"""`run`: keep measuring by the schedule until stopped."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING
+
+from probe.catalogue import TRANSFERS
+from probe.commands.device import opened, uploader_of
+from probe.commands.say import WORKED, positive
+from probe.home import Home
+from probe.run import run_agent
+from shared.errors import SpeedproofError
+
+if TYPE_CHECKING:
+    from probe.commands.say import Commands
+
+
+def add(commands: "Commands", common: argparse.ArgumentParser) -> None:
+    """Say its words."""
+    parser = commands.add_parser("run", parents=[common], help="keep measuring by the schedule until stopped")
+    parser.add_argument(
+        "--plan", choices=sorted(TRANSFERS), default="light",
+        help="the transfers' plan: light (default; about 2 MB at 20 Mbit/s), evidence (about 18 MB), standard, quick, tiny",
+    )  # fmt: skip
+    parser.add_argument(
+        "--heavy-every", type=positive, default=16, metavar="N",
+        help="download and upload in every N-th slot only (default 16: six times a day)",
+    )  # fmt: skip
+
+
+def run(home: Home, options: argparse.Namespace) -> int:
+    """Measure and send until SIGINT or SIGTERM."""
+    with home.lock(), opened(home) as agent:
+        kept = logging.getLogger("probe").info
+        uploader = uploader_of(
+            agent, lambda receipt: kept("batch %d: receipt %s", receipt.batch, receipt.pae_sha256[:16])
+        )
+        try:
+            asyncio.run(_until_told(run_agent(agent, uploader, options.plan, options.heavy_every)))
+        except BaseExceptionGroup as group:
+            ours, other = group.split(SpeedproofError)
+            if ours is None or other is not None:
+                raise
+            raise ours.exceptions[0] from group
+        agent.seal_all()
+    return WORKED
+
+
+async def _until_told(work: Coroutine[object, object, None]) -> None:
+    """Run until SIGINT or SIGTERM."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
