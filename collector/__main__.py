@@ -10,16 +10,20 @@ from typing import Any
 
 from collector import say
 from collector.arguments import build_parser
-from collector.command import open_desk
+from collector.command import address_for_probes, open_desk
 from collector.config import Config, parse
 from collector.criteria import load_criteria
 from collector.errors import BadRequest
 from collector.judge.casefile import judge_text
 from collector.judge.errors import JudgeError
+from collector.provision.folder import provision
+from collector.provision.options import contract_of, terms_of, units_of
 from collector.reading import read_measurements
 from collector.rebuild import rebuild
 from collector.up import run_up
+from shared.enrolment import read_code
 from shared.errors import SpeedproofError
+from shared.invitation import Invitation
 
 WORKED, FAILED, MISUSED = 0, 1, 2
 Result = dict[str, Any]
@@ -57,7 +61,7 @@ def _config(options: argparse.Namespace) -> Config:
     except UnicodeDecodeError as error:
         raise BadRequest(f"{file} is not UTF-8") from error
     peer = ("peer_port", "peer_host", "peer_tls_cert", "peer_tls_key", "peer_tls_port")
-    names = ("host", "port", *peer, "criteria", "slot_s", "guard_s", "code_minutes")
+    names = ("host", "port", "url", *peer, "criteria", "slot_s", "guard_s", "code_minutes")
     return parse(text, data, {name: getattr(options, name, None) for name in names})
 
 
@@ -69,20 +73,34 @@ def _up(options: argparse.Namespace) -> None:
 
 
 def _subscriber_add(options: argparse.Namespace) -> None:
-    told = {
-        "id": options.id,
-        "time_zone": options.time_zone,
-        "criterion": options.criterion,
-        "area_class": options.area_class,
-        "contract": {way: dict(speeds) for way, speeds in (("down", options.down), ("up", options.up)) if speeds},
-    }
     with open_desk(_config(options)) as desk:
-        _print(options, desk.run("subscriber_add", told), say.subscriber)
+        _print(options, desk.run("subscriber_add", contract_of(options) | {"id": options.id}), say.subscriber)
 
 
 def _code(options: argparse.Namespace) -> None:
-    with open_desk(_config(options)) as desk:
-        _print(options, desk.run("code", {"subscriber": options.subscriber}), say.code)
+    config = _config(options)
+    with open_desk(config) as desk:
+        told = desk.run("code", {"subscriber": options.subscriber, "minutes": options.code_minutes})
+        url = address_for_probes(config, desk)
+    if url is not None:
+        told |= {"url": url, "link": Invitation(url, read_code(told["code"]), told["collector_key"]).link}
+    _print(options, told, say.code)
+
+
+def _provision(options: argparse.Namespace) -> None:
+    config, units = _config(options), units_of(options)
+    with open_desk(config) as desk:
+        terms = terms_of(options, address_for_probes(config, desk))
+        made = provision(
+            desk, units, terms, options.out, lambda done: say.progress("provision", done, len(units), "devices")
+        )
+    told: Result = {
+        "devices": len(made),
+        "folder": str(options.out),
+        "url": terms.url,
+        "expires_us": min(ready.expires_us for ready in made),
+    }
+    _print(options, told, say.provisioned)
 
 
 def _import(options: argparse.Namespace) -> None:
@@ -156,6 +174,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "up": _up,
     "subscriber add": _subscriber_add,
     "code": _code,
+    "provision": _provision,
     "import measurements": _import,
     "judge": _judge,
     "case show": _case_show,

@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from collector.api import desk as desk_routes
+from collector.api import invitation as invitation_routes
 from collector.api import probes as probe_routes
 from collector.api.problems import problem
 from collector.complain import Complaints
@@ -29,6 +30,7 @@ def create_app(services: Services, desk_token: str) -> FastAPI:
     app.state.complaints = Complaints(services)
     app.include_router(probe_routes.router)
     app.include_router(desk_routes.router)
+    app.include_router(invitation_routes.router)
     app.add_api_route("/health", _health, methods=["GET"])
     app.add_exception_handler(SpeedproofError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_route)

@@ -57,9 +57,13 @@ def build_parser() -> argparse.ArgumentParser:
     up.add_argument("--guard-s", type=int, help="end of a slot kept free of starts, in seconds (default 60)")
 
     _subscriber(commands, folder)
-    code = commands.add_parser("code", parents=[folder], help="give out a one-time enrolment code")
+    code = commands.add_parser(
+        "code", parents=[folder], help="give out a one-time enrolment code, as a link and a QR code"
+    )
     code.add_argument("subscriber", help="the subscriber's id")
-    code.add_argument("--code-minutes", type=int, help="how long the code is good for (default 15)")
+    code.add_argument("--code-minutes", type=int, metavar="MINUTES", help="how long the code is good for (default 15)")
+    code.add_argument("--url", help=_URL_HELP)
+    _provision(commands, folder)
     _import(commands, folder)
     _judge(commands, folder)
 
@@ -79,7 +83,43 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+_URL_HELP = "the address by which probes reach the collector (default: `url` in collector.toml, else where it listens)"
 _Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse gives it no public name
+
+
+def _provision(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:
+    provision = commands.add_parser(
+        "provision", parents=[folder], help="make what devices enrol from by themselves, with labels to print"
+    )
+    provision.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="a new folder; the codes are only in it"
+    )
+    which = provision.add_mutually_exclusive_group(required=True)
+    which.add_argument("--count", type=int, metavar="N", help="so many devices, each for a new line of its own")
+    which.add_argument(
+        "--subscribers", type=Path, metavar="FILE",
+        help="devices for lines that are there: on each line a subscriber's id, and after a comma a serial if you have one",
+    )  # fmt: skip
+    provision.add_argument(
+        "--subscriber-prefix",
+        default="line-",
+        metavar="TEXT",
+        help="with --count: the lines are TEXT001 … (default line-)",
+    )
+    provision.add_argument("--serial-prefix", default="SP-", metavar="TEXT", help="serials are TEXT001 … (default SP-)")
+    provision.add_argument(
+        "--days", type=int, default=30, metavar="N", help="how long the codes are good for (default 30)"
+    )
+    provision.add_argument("--url", help=_URL_HELP)
+    provision.add_argument(
+        "--ca", type=Path, metavar="PEM", help="certificates the devices are to believe besides their system's"
+    )
+    provision.add_argument("--settings", type=Path, metavar="FILE", help="the settings.toml the devices begin with")
+    provision.add_argument(
+        "--ssh-key", type=Path, metavar="FILE.pub", help="a public key to log in with as `technician` (default: nobody)"
+    )
+    provision.add_argument("--time-zone", help="with --count: IANA zone of the lines, such as Europe/Prague")
+    _contract(provision)
 
 
 def _subscriber(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:
@@ -89,6 +129,12 @@ def _subscriber(commands: "_Commands[argparse.ArgumentParser]", folder: argparse
     )
     add.add_argument("id", help="the subscriber's id: letters, digits, dots, dashes, underscores")
     add.add_argument("--time-zone", required=True, help="IANA zone of the line, such as Europe/Prague")
+    _contract(add)
+    add.set_defaults(command="subscriber add")
+
+
+def _contract(add: argparse.ArgumentParser) -> None:
+    """What a line's contract promises, and the rule it is judged by."""
     add.add_argument(
         "--down",
         action="append",
@@ -103,7 +149,6 @@ def _subscriber(commands: "_Commands[argparse.ArgumentParser]", folder: argparse
         "--criterion", default=DEFAULT_CRITERION, help=f"the rule to judge by (default {DEFAULT_CRITERION})"
     )
     add.add_argument("--area-class", choices=AREAS, help="area class, for rules that depend on it")
-    add.set_defaults(command="subscriber add")
 
 
 def _import(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:

@@ -1,12 +1,15 @@
 """Everything about one line, put together for the desk: what was promised, said, measured, missing, and judged."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from collector.campaigns import fixed_campaigns
 from collector.errors import BadRequest, NotFound
 from collector.findings import judge_line
+from collector.presence import presence_of
 from collector.registry import Subscriber
 from collector.services import Services
-from collector.view import CaseView, Counts, DeviceRow, RecordRow
+from collector.view import CaseView, Counts, DeviceRow, PresenceView, RecordRow
 
 
 def subscriber_of(services: Services, name: str) -> Subscriber:
@@ -35,8 +38,9 @@ def case_in_index(services: Services, name: str, criterion: str | None = None) -
         known = ", ".join(sorted(services.criteria))
         raise BadRequest(f"unknown criterion {criterion or subscriber.criterion!r}; known are {known}")
     opened_us = complaints[0].received_us if complaints else None  # by our clock: the device's could be set back
-    devices, counts = _devices(services, name)
+    devices, counts, presence = _devices(services, name, rows)
     plans = {row.dev: plan for row, plan in store.devices(name)}
+    campaigns = fixed_campaigns(store.campaigns(name))
     return (
         CaseView(
             subscriber=name,
@@ -47,19 +51,23 @@ def case_in_index(services: Services, name: str, criterion: str | None = None) -
             devices=devices,
             alarms=tuple(store.alarms(name)),
             counts=counts,
-            verdicts=tuple(judge_line(chosen, subscriber, rows, store.radio(name), plans, opened_us)),
+            verdicts=tuple(judge_line(chosen, subscriber, rows, store.radio(name), plans, opened_us, campaigns)),
             grades=tuple(store.grades(name)),
+            presence=presence,
         ),
         rows,
     )
 
 
-def _devices(services: Services, name: str) -> tuple[tuple[DeviceRow, ...], dict[str, Counts]]:
-    """The line's devices, and the counts with the slots and losses of all of them."""
+def _devices(
+    services: Services, name: str, timeline: Sequence[RecordRow]
+) -> tuple[tuple[DeviceRow, ...], dict[str, Counts], tuple[PresenceView, ...]]:
+    """The line's devices, the counts with the slots and losses of all of them, and what is known of each one's slots."""
     counts = {"signed": Counts()} | services.store.counts(name)
     scheduled = missing = lost = 0
-    rows = []
+    rows, presence = [], []
     now_us = services.clock.wall_us()
+    notes = services.store.notes(name)
     for row, plan in services.store.devices(name):
         frozen_us = services.registry.devices[row.dev].frozen_us
         slots = plan.ended_between(row.enrolled_us, now_us if frozen_us is None else frozen_us)
@@ -67,5 +75,6 @@ def _devices(services: Services, name: str) -> tuple[tuple[DeviceRow, ...], dict
         missing += len(slots) - len(services.store.filled_slots(row.dev) & set(slots))
         lost += row.lost
         rows.append(replace(row, frozen=frozen_us is not None))
+        presence.append(presence_of(row.dev, plan, slots, timeline, notes.get(row.dev, {})))
     counts["signed"] = replace(counts["signed"], scheduled_slots=scheduled, missing_slots=missing, lost=lost)
-    return tuple(rows), counts
+    return tuple(rows), counts, tuple(presence)

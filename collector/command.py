@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from collector import desk
 from collector.config import Config
@@ -17,6 +18,7 @@ from collector.services import DESK_FILE, Services
 
 _WAIT_S = 15
 _TIMEOUT_S = 600
+_ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - to be told apart, not to listen on
 
 
 class CommandFailed(CollectorError):
@@ -26,12 +28,18 @@ class CommandFailed(CollectorError):
 class Desk(Protocol):
     """Whatever runs the desk's commands."""
 
+    @property
+    def url(self) -> str | None:
+        """Where the collector listens; None if none runs."""
+
     def run(self, command: str, told: dict[str, Any]) -> dict[str, Any]:
         """Run one command; raises a CollectorError."""
 
 
 class LocalDesk:
     """Commands in this process: no collector runs over the folder."""
+
+    url = None
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -46,13 +54,13 @@ class RemoteDesk:
     """Commands to the collector that runs over the folder."""
 
     def __init__(self, url: str, token: str) -> None:
-        self._url = url
+        self.url = url
         self._token = token
 
     def run(self, command: str, told: dict[str, Any]) -> dict[str, Any]:
         """Run one command over there."""
         request = urllib.request.Request(  # noqa: S310 - the address is from a file only we can write
-            f"{self._url}/v1/desk/{command}",
+            f"{self.url}/v1/desk/{command}",
             json.dumps(told).encode(),
             {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
@@ -65,7 +73,7 @@ class RemoteDesk:
             kind = BadRequest if error.code == HTTPStatus.BAD_REQUEST else CommandFailed
             raise kind(detail) from error
         except (OSError, ValueError) as error:
-            raise CommandFailed(f"the running collector at {self._url} does not answer: {error}") from error
+            raise CommandFailed(f"the running collector at {self.url} does not answer: {error}") from error
         return result
 
 
@@ -74,6 +82,13 @@ def _detail(answer: bytes, status: int) -> str:
         return str(json.loads(answer)["detail"])
     except (ValueError, KeyError, TypeError):
         return f"the running collector answered {status}"
+
+
+def address_for_probes(config: Config, desk: Desk) -> str | None:
+    """By which address probes reach the collector: the one that is set, else where it listens, if that is one address."""
+    if config.url is not None or desk.url is None:
+        return config.url
+    return None if urlsplit(desk.url).hostname in _ANY_ADDRESS else desk.url
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from collector.errors import BadRequest
+from shared.errors import Malformed
+from shared.invitation import read_address
 from shared.slots import SlotPlan
 
 DEFAULT_PORT = 8440
@@ -19,6 +21,7 @@ class Config:
     data: Path
     host: str = LOOPBACK
     port: int = DEFAULT_PORT
+    url: str | None = None  # the address by which probes reach the collector, for links; None: where it listens
     peer_port: int = DEFAULT_PORT + 1
     peer_host: str | None = None  # the name probes reach the peer by; None: the one they reach the collector by
     peer_tls_cert: Path | None = None  # PEM, the chain; with it probes reach the peer by TLS
@@ -49,6 +52,8 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
     for name in ("host", "peer_host"):
         if name in told and not isinstance(told[name], str):
             raise BadRequest(f"{name} is not text")
+    if "url" in told:
+        told["url"] = _address(told["url"])
     for name in ("criteria", "peer_tls_cert", "peer_tls_key"):
         if name in told:
             told[name] = Path(str(told[name]))
@@ -63,3 +68,10 @@ def _whole(name: str, value: object, least: int, most: int) -> int:
     if type(value) is not int or not least <= value <= most:
         raise BadRequest(f"{name} is a whole number from {least} to {most}, not {value!r}")
     return value
+
+
+def _address(value: object) -> str:
+    try:
+        return read_address(str(value))
+    except Malformed as error:
+        raise BadRequest(f"url: {error}") from error

@@ -2,13 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from collector.errors import BadRequest
 from collector.judge.criterion import Criterion, builtin, load_folder
 from collector.judge.errors import CriterionError
+from shared.criteria.files import shipped
 
 
 def load_criteria(folder: Path | None) -> Mapping[str, Criterion]:
@@ -29,11 +28,8 @@ def load_criteria(folder: Path | None) -> Mapping[str, Criterion]:
 
 def criterion_file(folder: Path | None, criterion: Criterion) -> bytes:
     """The bytes of the file this criterion was read from; raises BadRequest if it is no longer that file."""
-    files: list[Traversable] = [*(resources.files("collector.judge") / "criteria").iterdir()]
-    files += folder.glob("*.toml") if folder else ()
-    for file in files:
-        if file.name.endswith(".toml"):
-            data = file.read_bytes()
-            if hashlib.sha256(data).hexdigest() == criterion.sha256:
-                return data
+    own = (file.read_bytes() for file in (folder.glob("*.toml") if folder else ()))
+    for data in (*shipped().values(), *own):
+        if hashlib.sha256(data).hexdigest() == criterion.sha256:
+            return data
     raise BadRequest(f"the file of criterion {criterion.id} was changed while the collector was running")

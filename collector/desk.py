@@ -16,6 +16,7 @@ from collector.view import CaseView, Counts, RecordRow
 from collector.web.page import SubscriberLine
 from shared.enrolment import show_code
 
+MOST_CODE_MINUTES = 366 * 24 * 60
 Told = Mapping[str, Any]
 Result = dict[str, Any]
 
@@ -59,12 +60,16 @@ def _subscriber_add(services: Services, _: Portal, told: Told) -> Result:
 
 
 def _code(services: Services, portal: Portal, told: Told) -> Result:
-    code, expires_us = portal.give_code(_text(told, "subscriber"))
+    minutes = services.config.code_minutes if told.get("minutes") is None else told["minutes"]
+    if type(minutes) is not int or not 1 <= minutes <= MOST_CODE_MINUTES:
+        raise BadRequest(f"a code lives for 1 minute to {MOST_CODE_MINUTES // (24 * 60)} days")
+    code, expires_us = portal.give_code(_text(told, "subscriber"), minutes)
     return {
         "subscriber": told["subscriber"],
         "code": show_code(code),
         "expires_us": expires_us,
-        "minutes": services.config.code_minutes,
+        "minutes": minutes,
+        "collector_key": services.collector_key.public.key_id,
     }
 
 

@@ -1,7 +1,8 @@
 """Binding a device's key to a line: the portal's part (shared/FORMAT.md, section 7).
 
-A code is used once, lives for minutes and bears five wrong tries. The same key asking again with the code it was
-enrolled with gets the same answer, since the first one may have been lost on the way.
+A code is used once, lives for minutes (or for the days that a device is on its way to a customer) and bears five wrong
+tries. The same key asking again with the code it was enrolled with gets the same answer, since the first one may have been
+lost on the way.
 """
 
 import secrets
@@ -29,15 +30,18 @@ class Portal:
         self._wrong: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def give_code(self, subscriber: str) -> tuple[str, int]:
-        """A new code for a subscriber and when it expires (unix µs); an older one of his stays good until then."""
+    def give_code(self, subscriber: str, minutes: int | None = None) -> tuple[str, int]:
+        """A new code for a subscriber and when it expires (unix µs); an older one of his stays good for its own time.
+
+        `minutes` is how long it lives; None: as configured.
+        """
         services = self._services
         if subscriber not in services.registry.subscribers:
             raise NotFound(f"there is no subscriber {subscriber!r}")
         while (code := enrolment.make_code(secrets.token_bytes(7)))[:HANDLE_LENGTH] in services.registry.codes:
             continue
         salt = secrets.token_bytes(16)
-        expires_us = services.clock.wall_us() + services.config.code_minutes * 60_000_000
+        expires_us = services.clock.wall_us() + (minutes or services.config.code_minutes) * 60_000_000
         meta: strictjson.JsonObject = {
             "digest": b64(code_digest(code, salt)),
             "expires_us": expires_us,

@@ -1,23 +1,29 @@
 """From the index to the judge and back: the verdicts of one rule over one line. Pure.
 
 Signed and imported measurements are judged apart. A verdict in the claimant's favour must also hold if every start that
-the schedule wanted and that shows no result had been as good as promised; otherwise there is not enough evidence.
+was wanted and that shows no result had been as good as promised; otherwise there is not enough evidence.
+
+Where a campaign was fixed beforehand for this very rule, after the complaint, its window is judged: that of the first
+complete one, and how many were tried is shown, with the windows of the schedule that were complete before. Without one the
+schedule's own starts may make a campaign, as far as they fit the rule. The two are never mixed. What is shown of the time
+before the complaint is of the schedule's starts alone.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from collector.judge.answer import Answer
+from collector.campaigns import UNKNOWN, Campaigns, LeftOut, Tried
 from collector.judge.criterion import Criterion
 from collector.judge.evaluate import judge
 from collector.judge.finding import Finding, Verdict
 from collector.judge.sample import Case, Contract, Direction, Sample
 from collector.judge.verdict import combine, in_words
-from collector.judge.window import Window, before, campaign
+from collector.judge.window import Window, before, campaign, fixed
 from collector.registry import Subscriber
-from collector.samples import LeftOut, Plans, Radio, Sifted, sift
+from collector.samples import Plans, Radio, Sifted, sift
 from collector.view import FindingView, Provenance, RecordRow, VerdictView
+from shared.criteria.answer import Answer
 
 Phase = Literal["all", "after", "before"]
 OMITTED = "omitted_starts"
@@ -30,16 +36,33 @@ def judge_line(
     radio: Radio,
     plans: Plans,
     opened_us: int | None,
+    campaigns: Campaigns | None = None,
 ) -> list[VerdictView]:
     """The verdicts of one criterion, one for each provenance there is; the signed one always, and first.
 
     Signed measurements are judged from `opened_us` (when the complaint came in; None: no complaint) on, and what lies
     before is shown beside it. An imported log was handed over as a whole and is judged from its beginning.
     """
-    verdicts = [_verdict(criterion, subscriber, sift(rows, radio, "signed", plans), "signed", opened_us)]
+    sifted = sift(rows, radio, "signed", plans, campaigns)
+    verdicts = [_verdict(criterion, subscriber, sifted, "signed", opened_us)]
     if any(row.provenance == "imported" for row in rows):
         verdicts.append(_verdict(criterion, subscriber, sift(rows, radio, "imported", plans), "imported", None))
     return verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What is judged of a case: its window, what was left out of it, and the procedure by which it was chosen.
+
+    `omitted` are the starts that show no result; `again` goes through the whole procedure with these samples in their
+    places, the choice of the window too: with good results, another campaign could have been the first complete one.
+    """
+
+    window: Window
+    left_out: list[LeftOut]
+    omitted: list[LeftOut]
+    again: Callable[[Callable[[LeftOut], Sample]], Window]
+    tried: Tried | None = None
 
 
 def _verdict(
@@ -48,12 +71,11 @@ def _verdict(
     deciding: list[Finding] = []
     shown: list[FindingView] = []
     for case in _cases(criterion, subscriber, sifted.samples):
-        window = campaign(criterion, case, opened_us or 0)
-        omitted = _of(sifted.omitted, case.direction, opened_us or 0, None)
-        finding = _unless_omitted(criterion, case, opened_us or 0, judge(criterion, window.case), omitted)
+        choice = _choose(criterion, case, sifted, opened_us or 0)
+        finding = _unless_omitted(criterion, case.contract, judge(criterion, choice.window.case), choice)
         deciding.append(finding)
         phase: Phase = "all" if opened_us is None else "after"
-        shown.append(_view(finding, window, phase, _of(sifted.left_out, case.direction, opened_us or 0, None)))
+        shown.append(_view(finding, choice.window, phase, choice.left_out, choice.tried))
         earlier = None if opened_us is None else before(criterion, case, opened_us)
         if earlier is not None:
             told = _of(sifted.left_out, case.direction, 0, opened_us)
@@ -71,23 +93,62 @@ def _verdict(
     )
 
 
-def _unless_omitted(
-    criterion: Criterion, case: Case, opened_us: int, finding: Finding, omitted: list[LeftOut]
-) -> Finding:
-    """The finding, or `insufficient` if it is in the claimant's favour only because some starts show nothing.
+def _choose(criterion: Criterion, case: Case, sifted: Sifted, opened_us: int) -> _Choice:
+    """The window of a campaign that was fixed for this rule since the complaint, else one of the schedule's starts."""
+    tried = [
+        one
+        for one in sifted.campaigns
+        if one.fixed.campaign.sha256 == criterion.sha256
+        and case.direction.value in one.fixed.campaign.directions
+        and one.fixed.campaign.starts_us[0] >= opened_us
+    ]
+    return (
+        _fixed(criterion, case, sifted, tried, opened_us) if tried else _scheduled(criterion, case, sifted, opened_us)
+    )
 
-    The whole procedure is gone through again, the choice of the window too: with good results in their places, the
-    first complete campaign could have been another.
-    """
-    if finding.verdict is not Verdict.SUBSTANTIATED or not omitted:
+
+def _scheduled(criterion: Criterion, case: Case, sifted: Sifted, opened_us: int) -> _Choice:
+    omitted = _of(sifted.omitted, case.direction, opened_us, None)
+
+    def again(as_result: Callable[[LeftOut], Sample]) -> Window:
+        good = tuple(as_result(one) for one in omitted)
+        return campaign(criterion, replace(case, samples=case.samples + good), opened_us)
+
+    left_out = _of(sifted.left_out, case.direction, opened_us, None)
+    return _Choice(campaign(criterion, case, opened_us), left_out, omitted, again)
+
+
+def _fixed(criterion: Criterion, case: Case, sifted: Sifted, tried: Sequence[Tried], opened_us: int) -> _Choice:
+    way = case.direction
+
+    without_plan = [one for one in _of(sifted.left_out, way, opened_us, None) if one.reason == UNKNOWN]
+    omitted = [*without_plan, *(gone for one in tried for gone in one.omitted(way))]
+
+    def again(as_result: Callable[[LeftOut], Sample]) -> Window:
+        if without_plan:  # of a campaign whose plan is gone nobody can say what it wanted, nor whether it came first
+            return Window(replace(case, samples=()), complete=False, starts_tried=0)
+        filled = [[*one.of(way), *(as_result(gone) for gone in one.omitted(way))] for one in tried]
+        return fixed(criterion, case, filled)[0]
+
+    window, place = fixed(criterion, case, [one.of(way) for one in tried])
+    chosen = tried[place]
+    scheduled = campaign(criterion, case, opened_us)
+    if scheduled.complete and (scheduled.to_us or 0) < chosen.fixed.campaign.from_us:
+        window = replace(window, starts_tried=window.starts_tried + scheduled.starts_tried)
+    left_out = [one for one in chosen.left_out if one.direction is way]
+    return _Choice(window, left_out, omitted, again, chosen)
+
+
+def _unless_omitted(criterion: Criterion, contract: Contract, finding: Finding, choice: _Choice) -> Finding:
+    """The finding, or `insufficient` if it is in the claimant's favour only because some starts show nothing."""
+    if finding.verdict is not Verdict.SUBSTANTIATED or not choice.omitted:
         return finding
-    good = tuple(_as_promised(one, case.contract) for one in omitted)
-    window = campaign(criterion, replace(case, samples=case.samples + good), opened_us)
+    window = choice.again(lambda one: _as_promised(one, contract))
     if judge(criterion, window.case).verdict is Verdict.SUBSTANTIATED:
         return finding
     words = (
-        "every scheduled start shows its result, or would change nothing; "
-        f"{len(omitted)} show none, and as good ones they would change the verdict"
+        "every start that was wanted shows its result, or would change nothing; "
+        f"{len(choice.omitted)} show none, and as good ones they would change the verdict"
     )
     return replace(
         finding,
@@ -130,7 +191,9 @@ def _words(verdict: Verdict, findings: Sequence[Finding], provenance: Provenance
     return words if provenance == "signed" else f"From imported, unsigned measurements: {words}"
 
 
-def _view(finding: Finding, window: Window, phase: Phase, left_out: Sequence[LeftOut]) -> FindingView:
+def _view(
+    finding: Finding, window: Window, phase: Phase, left_out: Sequence[LeftOut], tried: Tried | None = None
+) -> FindingView:
     rejected = [(one.index, one.reason) for one in finding.samples_rejected]
     rejected += [(one.index, one.reason) for one in left_out]
     return FindingView(
@@ -140,10 +203,24 @@ def _view(finding: Finding, window: Window, phase: Phase, left_out: Sequence[Lef
         failed=finding.failed,
         samples_used=finding.samples_used,
         samples_rejected=tuple(sorted(rejected)),
-        because=finding.because,
+        because=(*finding.because, *(() if tried is None else _of_campaign(tried, finding.direction))),
         limits=finding.limits,
         window_from_us=window.from_us,
         window_to_us=window.to_us,
         windows_looked_at=window.starts_tried,
         phase=phase,
+        campaign=None if tried is None else tried.fixed.campaign.id,
     )
+
+
+def _of_campaign(tried: Tried, direction: Direction) -> Iterator[str]:
+    """What was fixed beforehand, and how far that is more than the device's word."""
+    plan, starts = tried.fixed.campaign, len(tried.fixed.campaign.starts_us)
+    known = "received before its first start" if tried.fixed.known_before else "received only after its first start"
+    given_up = "" if tried.fixed.stopped_seq is None else "; it was given up before its end"
+    yield (
+        f"campaign {plan.id} of device {tried.fixed.dev[:8]}: its {starts} starts were fixed beforehand in the device's "
+        f"chain, a plan that was {known}{given_up}"
+    )
+    if missing := tried.missing(direction):
+        yield f"campaign {plan.id}: of {missing} of its {starts} starts nothing was received so far"

@@ -1,14 +1,20 @@
 """What the command line says: one JSON object, or plain lines for people. Nothing else writes to the terminal."""
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from collector.view import GradeCount
-from collector.web import words
+from collector import qr
+from collector.provision.sheet import day
+from collector.view import GradeCount, PresenceView, Stretch
+from collector.web import presence, words
+from collector.web.localtime import LineClock
+from collector.web.quantities import counted
 
 Told = dict[str, Any]
+MOST_INTERRUPTIONS = 5
 HEADLINE = {
     "substantiated": "SUBSTANTIATED",
     "not_substantiated": "NOT SUBSTANTIATED",
@@ -72,11 +78,27 @@ def subscriber(told: Told) -> None:
 
 
 def code(told: Told) -> None:
-    """A code was given out."""
+    """A code was given out: by itself, as a link, and for whoever looks at a terminal as a QR code."""
+    lines(f"{told['code']}", f"  for {told['subscriber']}, to be used once within {told['minutes']} minutes:")
+    if "link" not in told:
+        lines("  speedproof-probe enrol URL CODE")
+        lines("  (with --url, the address by which probes reach this collector, there is a link and a QR code too)")
+        return
+    lines(f"  speedproof-probe enrol '{told['link']}'")
+    drawn = qr.for_terminal(told["link"])
+    if sys.stdout.isatty() and shutil.get_terminal_size().columns >= qr.width(drawn):
+        lines(*drawn)
+
+
+def provisioned(told: Told) -> None:
+    """What devices enrol from was written."""
+    devices = "1 device" if told["devices"] == 1 else f"{told['devices']} devices"
     lines(
-        f"{told['code']}",
-        f"  for {told['subscriber']}, to be used once within {told['minutes']} minutes:",
-        "  speedproof-probe enrol URL CODE",
+        f"{devices} in {told['folder']}; the codes are good until {day(told['expires_us'])}, each once",
+        f"  print {told['folder']}/sheet.html: a label for each, with QR code and serial",
+        "  Raspberry Pi OS: copy SERIAL/user-data onto the boot partition as user-data; it enrols at its first start",
+        "    (the image has the probe already, or its wheels lie in the folder speedproof of the boot partition)",
+        "  any other device: speedproof-probe enrol --from provision.json",
     )
 
 
@@ -105,6 +127,9 @@ def verdicts(told: Told) -> None:
         rule = f"{verdict['criterion']} version {verdict['version']}"
         lines(f"  by {rule}, {verdict['provenance']} measurements: {verdict['verdict']}")
         lines(f"  {verdict['words']}")
+        for one in (finding for finding in verdict["findings"] if finding.get("campaign")):
+            tried = f"{one['windows_looked_at']} tried"
+            lines(f"  {one['direction']}: campaign {one['campaign']}, fixed beforehand; {tried}")
         rejected = words.left_out(
             (index, why) for finding in verdict["findings"] for index, why in finding["samples_rejected"]
         )
@@ -126,10 +151,25 @@ def case(told: Told) -> None:
     grades = [GradeCount(**one) for one in told["grades"]]
     if grades:
         lines(f"  {words.grades(grades)}")
+    for one in told["presence"]:
+        _presence(one, LineClock.of(told["time_zone"]))
     for complaint in told["complaints"]:
         lines(f"  complaint: “{complaint['text']}”")
     for alarm in told["alarms"]:
         lines(f"  ALARM: {alarm['error']} in batch {alarm['batch']} of device {alarm['dev'][:16]}")
+
+
+def _presence(told: Told, clock: LineClock) -> None:
+    """What is known of one device's slots, and its newest interruptions."""
+    stretches = tuple(Stretch(**stretch) for stretch in told["stretches"])
+    view = PresenceView(told["dev"], told["slot_s"], stretches, told["slots"])
+    lines(f"  device {view.dev[:8]}: {presence.summary(view)}")
+    those = presence.interruptions(view)
+    for stretch in those[:MOST_INTERRUPTIONS]:
+        length = presence.length((stretch.to_us - stretch.from_us) // 1_000_000)
+        lines(f"    {clock.moment(stretch.from_us)}, {length}: {presence.what(stretch)}")
+    if len(those) > MOST_INTERRUPTIONS:
+        lines(f"    and {counted(len(those) - MOST_INTERRUPTIONS, 'earlier one')}")
 
 
 def evidence(told: Told) -> None:

@@ -9,6 +9,8 @@ from typing import Literal
 
 Provenance = Literal["signed", "imported"]
 VerdictName = Literal["substantiated", "not_substantiated", "insufficient_evidence", "facts_only"]
+# What is known of a slot; `collector.presence` has the rules.
+Stand = Literal["measured", "failed", "down", "no_link", "held_back", "asleep", "off", "not_delivered", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ class RecordRow:
     received_us: int = 0  # when the collector had it
     grade: str | None = None  # of a transfer: counter_signed, one_sided
     grade_reason: str | None = None  # why it is one_sided
+    campaign: str | None = None  # the campaign that wanted it, in place of a slot
+    k: int | None = None  # which of the campaign's starts
+    says: str | None = None  # of a note, what happened; of a ladder, how far it reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,27 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Neighbouring slots of which the same is known; `detail` says more: a reason, a failure, why it was off."""
+
+    stand: Stand
+    from_us: int
+    to_us: int
+    slots: int
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceView:
+    """Every slot since a device was enrolled, in order, as stretches; `slots`: how many there are of each kind."""
+
+    dev: str
+    slot_s: int
+    stretches: tuple[Stretch, ...] = ()
+    slots: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class GradeCount:
     """How many signed transfers in one direction have one grade; `reason` says why it is not counter_signed."""
 
@@ -110,6 +136,7 @@ class FindingView:
     window_to_us: int | None
     windows_looked_at: int
     phase: Literal["all", "after", "before"] = "all"  # which side of the complaint; `before` is shown, never decides
+    campaign: str | None = None  # whose window was fixed beforehand; `windows_looked_at` then counts campaigns too
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +167,4 @@ class CaseView:
     counts: dict[str, Counts] = field(default_factory=dict)  # by provenance
     verdicts: tuple[VerdictView, ...] = ()
     grades: tuple[GradeCount, ...] = ()  # by direction, grade and reason
+    presence: tuple[PresenceView, ...] = ()  # by device

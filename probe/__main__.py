@@ -12,10 +12,14 @@ from typing import Final
 
 from probe.commands.say import FAILED, MISUSED, message
 from probe.home import Home
+from probe.service.owner import AS_ROOT, become_owner, is_root, state_folder
 from shared.errors import Malformed, SpeedproofError
 
 # In the order in which a person needs them. Each is `probe.commands.<name>`, loaded when it is asked for.
-COMMANDS: Final = ("enrol", "once", "run", "status", "complain", "doctor")
+COMMANDS: Final = (
+    *("enrol", "once", "run", "status", "report", "mark", "complain", "campaign", "pause", "resume", "doctor"),
+    *("selftest", "service", "export", "forget", "uninstall"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,7 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.umask(0o077)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s")
     try:
-        code: int = _module(options.command).run(Home(options.state or default_state()), options)
+        folder = options.state or default_state()
+        if options.command not in AS_ROOT:
+            become_owner(folder)
+        code: int = _module(options.command).run(Home(folder), options)
     except Malformed as error:
         message(f"speedproof-probe: {error}")
         return MISUSED
@@ -57,7 +64,7 @@ def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
 
 def default_state() -> Path:
     """Where a device's state is kept unless somebody says otherwise."""
-    return Path(os.environ.get("SPEEDPROOF_STATE", Path.home() / ".local/share/speedproof/probe"))
+    return state_folder(os.environ, Path.home(), root=is_root())
 
 
 def _module(command: str) -> ModuleType:

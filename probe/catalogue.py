@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, cast
 from probe.measure.outcome import Measured
 
 Way = Literal["down", "up"]
-Weight = Literal["light", "heavy", "by_hand"]  # in every slot, in every n-th slot, only when a person asks for it
+Weight = Literal["light", "heavy", "by_hand"]  # in every slot, in every n-th slot, only when it is asked for
 TRANSFERS = ("standard", "quick", "tiny", "evidence", "light")
 
 Shell = Callable[..., Coroutine[Any, Any, Measured]]  # takes a plan and a Scene
@@ -67,7 +67,7 @@ CATALOGUE: tuple[Method, ...] = (
     Method("latency", 2, ("down", "up"), ("standard", "quick"), "light", "quick", {"evidence": "standard"}),
     Method("download", 2, ("down",), TRANSFERS, "heavy"),
     Method("upload", 2, ("up",), TRANSFERS, "heavy"),
-    Method("fetch", 2, ("down",), ("small", "page", "large", "host"), "light", "small"),
+    Method("fetch", 2, ("down",), ("icon", "small", "page", "large", "host"), "light", "icon"),
     Method("dns", 1, ("down",), ("standard",), "light", "standard"),
     Method("path", 1, ("down", "up"), ("standard", "quick"), "heavy", "quick", {"evidence": "standard"}),
     Method("ookla", 1, ("down", "up"), ("metered", "full", "public"), usual="metered"),
@@ -79,6 +79,7 @@ CATALOGUE: tuple[Method, ...] = (
         usual="download-light",
         beside={"evidence": "download"},
     ),
+    Method("reach", 1, ("down", "up"), ("ladder",), usual="ladder"),  # asked for by the agent, when a test has failed
 )
 
 METHODS: Mapping[str, Method] = {method.name: method for method in CATALOGUE}

@@ -7,7 +7,9 @@ in microseconds.
 """
 
 import time
-from typing import Protocol
+from typing import Final, Protocol
+
+BUILT_US: Final = 1_790_000_000_000_000  # September 2026: a wall clock that shows less was never set
 
 
 class Clock(Protocol):

@@ -13,10 +13,12 @@ from shared import strictjson
 from shared.dsse import b64_exact
 from shared.enrolment import NONCE_BYTES, make_request, read_code, read_enrolment
 from shared.errors import Malformed
+from shared.invitation import read_address
 from shared.keys import PublicKey
 from shared.strictjson import JsonObject
 
-_REMEMBERED = ("collector", "enrolment", "peer", "portal", "slots", "subscriber")
+_NEEDED = ("collector", "enrolment", "peer", "portal", "slots", "subscriber")
+_OURS = ("ca", "url")  # what this device knows itself and lets nobody tell it
 
 
 async def enrol(
@@ -34,12 +36,13 @@ async def enrol(
     `told_key` is the collector's key id if the customer got it by another way; without it the first answer is believed.
     `fresh` takes a new key and starts a new chain: needed when the outbox is lost, the key frozen, or the collector another.
     """
-    host = _host_of(url)
+    url = read_address(url)
+    host = urlsplit(url).hostname or ""
     signer = home.key_for_enrolment(fresh=fresh)
     request = make_request(read_code(typed), chance(NONCE_BYTES), signer)
     answer = await Collector(url, str(ca) if ca else None).enrol(read_code(typed), request)
     try:
-        remembered: JsonObject = {**_checked(answer, signer.public, told_key), "url": url.rstrip("/")}
+        remembered: JsonObject = {**_checked(answer, signer.public, told_key), "url": url}
         peer = remembered["peer"]
         if isinstance(peer, dict):
             peer["host"] = peer.get("host") or host
@@ -63,20 +66,9 @@ async def enrol(
     return remembered
 
 
-def _host_of(url: str) -> str:
-    """The host in a collector's address; raises Malformed."""
-    try:
-        parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
-            return parts.hostname
-    except ValueError:  # a bracket or a port that is none
-        pass
-    raise Malformed(f"the collector's address looks like https://host:port, not {url!r}")
-
-
 def _checked(answer: JsonObject, ours: PublicKey, told_key: str | None) -> JsonObject:
-    """The members worth remembering, if the portal bound our key and the collector is the one we were told."""
-    missing = [name for name in _REMEMBERED if name not in answer]
+    """What to remember, if the portal bound our key and the collector is the one we were told; unknown members are kept."""
+    missing = [name for name in _NEEDED if name not in answer]
     if missing:
         raise Malformed(f"{', '.join(missing)} missing")
     collector = PublicKey.from_spki(b64_exact(answer["collector"]))
@@ -88,4 +80,4 @@ def _checked(answer: JsonObject, ours: PublicKey, told_key: str | None) -> JsonO
         raise Malformed("no enrolment")
     if read_enrolment(strictjson.encode(line), portal).key.key_id != ours.key_id:
         raise Malformed("it is for another key")
-    return {name: answer[name] for name in (*_REMEMBERED, "time_zone") if name in answer}
+    return {name: value for name, value in answer.items() if name not in _OURS}

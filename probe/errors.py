@@ -5,7 +5,8 @@ ProbeError
 ├── AlreadyRunning   another agent measures from this state folder
 ├── StateUnusable    the state folder cannot be read or written
 ├── EnrolRefused     the collector did not take the code or the key
-└── CollectorSilent  the collector could not be reached, or answered what no collector answers
+├── CollectorSilent  the collector could not be reached, or answered what no collector answers
+└── ForeignChain     what the collector says of this device's chain cannot be true, or is another device's
 """
 
 from shared.errors import SpeedproofError
@@ -32,4 +33,12 @@ class EnrolRefused(ProbeError):
 
 
 class CollectorSilent(ProbeError):
-    """The collector could not be reached, or answered what no collector answers."""
+    """The collector could not be reached, or answered what no collector answers; `sent_bytes` were on their way to it."""
+
+    def __init__(self, words: str, sent_bytes: int = 0) -> None:
+        super().__init__(words)
+        self.sent_bytes = sent_bytes
+
+
+class ForeignChain(ProbeError):
+    """What the collector says of this device's chain cannot be true, or is another device's."""

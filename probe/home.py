@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from probe.errors import AlreadyRunning, NotEnrolled, StateUnusable
 from probe.net.address import PeerAddress
@@ -21,6 +23,7 @@ except ImportError:  # pragma: no cover - Windows
     fcntl = None  # type: ignore[assignment]
 
 _MOST_PORT = 65535
+_LOOK_S = 0.1
 
 _KEY, _NEXT_KEY, _ENROLLED, _OUTBOX = "device.pem", "device.next.pem", "enrolled.json", "outbox.sqlite"
 _SETTINGS = "settings.toml"
@@ -74,7 +77,7 @@ class Home:
             raise StateUnusable(f"{self.folder} cannot be written: {error.strerror}") from error
         if fcntl is not None:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _hold(file)
             except OSError as error:
                 held.close()
                 raise AlreadyRunning(f"another speedproof-probe measures from {self.folder}; end it first") from error
@@ -88,6 +91,11 @@ class Home:
         try:
             return FileKey.from_pem((self.folder / name).read_bytes())
         except FileNotFoundError as error:
+            if self.is_enrolled or self.outbox_file.exists():
+                raise StateUnusable(
+                    f"this device's key is gone from {self.folder}, and its chain can only be gone on with by that key; ask "
+                    "support for a code and begin a new one with: speedproof-probe enrol URL CODE --new-key"
+                ) from error
             raise NotEnrolled("this device is not enrolled; use: speedproof-probe enrol URL CODE") from error
         except (OSError, Malformed) as error:
             raise StateUnusable(f"the key in {self.folder} cannot be used: {error}") from error
@@ -110,16 +118,22 @@ class Home:
 
     def start_anew(self) -> None:
         """Set key, enrolment and outbox aside, under names that tell whose they were, and put the new key in place."""
-        with contextlib.suppress(NotEnrolled):
-            whose = self.key().public.key_id[:8]
-            try:
-                for name in (_ENROLLED, _OUTBOX, f"{_OUTBOX}-wal", f"{_OUTBOX}-shm", _KEY):
-                    if (self.folder / name).exists():
-                        (self.folder / name).replace(self.folder / f"{name}.{whose}")
-            except OSError as error:
-                raise StateUnusable(f"{self.folder} cannot be written: {error.strerror}") from error
+        whose = self._whose()
+        try:
+            for name in (_ENROLLED, f"{_OUTBOX}-wal", _OUTBOX, f"{_OUTBOX}-place", _KEY):
+                if (self.folder / name).exists():
+                    (self.folder / name).replace(self.folder / f"{name}.{whose}")
+        except OSError as error:
+            raise StateUnusable(f"{self.folder} cannot be written: {error.strerror}") from error
         self.write(_KEY, (self.folder / _NEXT_KEY).read_bytes())
         (self.folder / _NEXT_KEY).unlink()
+
+    def _whose(self) -> str:
+        """Whose the files here are: the beginning of their key's name, or a number where the key is gone or broken."""
+        try:
+            return self.key().public.key_id[:8]
+        except (NotEnrolled, StateUnusable):
+            return f"without-key-{sum(1 for _ in self.folder.glob('*.without-key-*')) + 1}"
 
     def enrolled(self) -> Enrolled:
         """What enrolment told; raises NotEnrolled or StateUnusable."""
@@ -146,6 +160,19 @@ class Home:
             _settle(self.folder)
         except OSError as error:
             raise StateUnusable(f"{self.folder / name} cannot be written: {error.strerror}") from error
+
+
+def _hold(file: IO[str]) -> None:
+    """Lock a file; whoever only looks whether it is held lets go of it at once, and is waited for. Raises OSError."""
+    for last in (False, False, True):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if last:
+                raise
+            time.sleep(_LOOK_S)
+        else:
+            return
 
 
 def _settle(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from probe import noted
 from probe.measure.outcome import Progress
 from shared import kpi
 from shared.failure import IN_WORDS, Failure
@@ -19,6 +20,7 @@ NAMES = {
     "path": "path",
     "ookla": "speedtest",
     "loaded_latency": "under load",
+    "reach": "reach",
 }
 PLACES = {
     "host": "on this device",
@@ -37,6 +39,36 @@ FLAWS = {
     "peer_fault": "the measurement server's fault",
     "short_window": "too short to settle",
     "client_gap": "the other program's own figure is wrong",
+    "link_lost": "the connection was lost meanwhile",
+    "cross_traffic_before": "something else was using the line just before",
+    "cpu_busy_before": "this device was busy just before",
+    "cpu_core_busy": "one processor core was at its limit",
+    "memory_low": "this device was short of memory",
+    "roaming": "roaming, so another operator's network",
+    "sim_ne_network": "another network than the SIM's",
+    "vpn": "through a VPN, not the line itself",
+    "tethering": "others use the line through this device",
+    "battery_saver": "battery saving is on",
+    "thermal": "this device slowed itself down (heat or low voltage)",
+    "cell_changed": "another base station meanwhile",
+    "technology_changed": "another mobile technology meanwhile",
+    "clock_unsynced": "this device's clock is not set",
+    "clock_stepped": "this device's clock was set meanwhile",
+    "suspended": "this device slept meanwhile",
+    "client_limited": "near the limit of what this device can measure",
+}
+REASONS = {  # why nothing was started: the rows of `probe.gate`, what a busy peer answers, and what could not be tried
+    "paused": "paused by you",
+    "roaming": "the device was roaming",
+    "metered": "the link is paid for by volume",
+    "battery_low": "the battery was low",
+    "battery_saver": "the battery saver was on",
+    "quiet_hours": "quiet hours",
+    "budget": "the data set aside for measuring was used up",
+    "could_not_run": "it could not be tried",
+    "peer_busy": "the measurement server was busy",
+    "not_admitted": "the measurement server did not admit this device",
+    "over_limit": "the measurement server's limit for this device was reached",
 }
 
 
@@ -62,6 +94,11 @@ def _in_units(count: int, unit: str) -> str:
     return f"{count} {unit}"
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: "1 batch", "2 batches"."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def bar(progress: Progress) -> str:
     """One line for a running measurement."""
     share = min(1.0, progress.elapsed_us / max(1, progress.expected_us))
@@ -81,7 +118,7 @@ def in_words(record: Record) -> str:
         case "failed":
             return _failed(record)
         case "not_started":
-            return f"not started: {record.text('note') or record.text('reason') or 'no reason given'}"
+            return f"not started: {record.text('note') or reason(record.text('reason'))}"
         case _:
             return "cut off before it ended"
 
@@ -100,6 +137,10 @@ def _measured(record: Record) -> str:
         return _by_speedtest(record)
     if record.method == "loaded_latency":
         return _under_load(record)
+    if record.method == "reach":
+        return f"all answered, up to {noted.reached(record)}"
+    if record.method in noted.NAMES:
+        return noted.in_words(record)
     received = record.integer("received_bytes") or 0
     time_us = record.integer("dur_us") or 0
     return f"{rate(kpi.rate_bps(record) or 0)}, {size(received)} in {digits(time_us / 1e6)} s"
@@ -144,19 +185,37 @@ def _under_load(record: Record) -> str:
 
 def _failed(record: Record) -> str:
     name = record.text("failure") or ""
-    words = IN_WORDS[Failure(name)] if name in {failure.value for failure in Failure} else name
+    words = failure(name) if name else ""
     status = record.integer("status")
     arrived = record.integer("received_bytes")
     more = f" ({status})" if status and name == Failure.HTTP_UNEXPECTED_STATUS else ""
+    last = noted.reached(record) if record.method == "reach" else ""
+    more += f"; the last to answer was {last}" if last else ""
     return f"FAILED: {words}{more}" + (f"; {size(arrived)} had arrived" if arrived else "")
+
+
+def reason(name: str | None) -> str:
+    """Why nothing was started, in words; a reason that has none yet is shown as it is."""
+    return REASONS.get(name, name.replace("_", " ")) if name else "no reason given"
+
+
+def failure(name: str | None) -> str:
+    """What failed, in words; a name that has none yet is shown as it is."""
+    known = {one.value: words for one, words in IN_WORDS.items()}
+    return known.get(name, name.replace("_", " ")) if name else IN_WORDS[Failure.UNKNOWN]
 
 
 def line(members: Mapping[str, Json] | Record) -> str:
     """One finished measurement in one line, with its flaws."""
     record = members if isinstance(members, Record) else Record(b"", dict(members), int(str(members.get("seq", 0))))
-    flaws = ", ".join(FLAWS.get(flaw, flaw) for flaw in record.texts("flaws"))
-    text = f"{NAMES.get(record.method, record.method):<13}{in_words(record)}"
+    flaws = disturbed(record)
+    text = f"{(NAMES | noted.NAMES).get(record.method, record.method):<13}{in_words(record)}"
     return f"{text}  [{flaws}]" if flaws else text
+
+
+def disturbed(record: Record) -> str:
+    """The flaws of a record, in words, empty if it has none."""
+    return ", ".join(FLAWS.get(flaw, flaw) for flaw in record.texts("flaws"))
 
 
 def summary(recent: Sequence[bytes]) -> list[str]:

@@ -1,90 +1,108 @@
-"""The agent that stays: slots measured as they come due, whatever waits sent, until it is told to stop."""
+"""The agent that stays: errands done as they come due, whatever waits sent, until it is told to stop.
+
+One TaskGroup: a defect in one loop ends them all, and the service manager starts anew. Every wait is short, so that a
+wall clock that jumps, a person's wish and a stop are seen within seconds.
+"""
 
 import asyncio
+import contextlib
 import logging
 import secrets
-from collections import deque
-from collections.abc import Iterable
+from typing import Final
 
-from probe.agent import Agent
 from probe.backoff import Backoff
-from probe.catalogue import CATALOGUE
+from probe.daemon import Daemon
+from probe.errands import Errand
 from probe.errors import StateUnusable
-from probe.schedule import Due, Schedule
+from probe.minder import Minder
 from probe.upload import Blocked, Later, Uploader
-from shared.record import read_record
-from shared.slots import schedule_key
 
-_LOOK_S = 5.0  # the wall clock may jump: never sleep longer than this without looking at it again
-_BLOCKED_US = 900_000_000
-_DISK_PAUSE_S = 30.0
-_KEEP_SLOTS = 1000  # ten days of a quarter of an hour each
+_LOOK_S: Final = 5.0  # the wall clock may jump: never sleep longer than this without looking at it again
+_BLOCKED_US: Final = 900_000_000
+_DISK_PAUSE_S: Final = 30.0
+_IDLE_S: Final = 60.0  # a complaint may have been added by another process
 log = logging.getLogger(__name__)
 
 
-async def run_agent(agent: Agent, uploader: Uploader, plan: str, heavy_every: int) -> None:
-    """Measure and send until cancelled. What a crash left open becomes aborted first."""
+async def run_agent(daemon: Daemon, uploader: Uploader, minder: Minder | None = None) -> None:
+    """Measure and send until cancelled. What a crash left open becomes aborted first; raises StateUnusable."""
+    agent = daemon.agent
+    minder = minder or Minder(daemon)
+    if agent.outbox.doubt is not None:
+        log.warning("the collector is asked where the chain stands: %s", agent.outbox.doubt)
+    if agent.outbox.set_aside is not None:
+        log.warning("the outbox was damaged and is mended; the damaged one is %s", agent.outbox.set_aside)
     closed = agent.close_open_intents()
     if closed:
         log.warning("%d measurements were cut off last time; recorded as aborted", closed)
+    daemon.wake()
+    minder.begin(closed)
     agent.seal_all()
     fresh = asyncio.Event()
     fresh.set()
-    async with asyncio.TaskGroup() as tasks:
-        line = asyncio.Lock()  # what is sent while a test runs would be measured as somebody else's traffic
-        tasks.create_task(_measure(agent, plan, heavy_every, fresh, line))
-        tasks.create_task(_send(uploader, fresh, line))
+    daemon.tell("READY=1")
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            line = asyncio.Lock()  # what is sent while a test runs would be measured as somebody else's traffic
+            tasks.create_task(_measure(daemon, fresh, line))
+            tasks.create_task(_send(daemon, uploader, fresh, minder.link_back, line))
+            tasks.create_task(minder.mind())
+    except asyncio.CancelledError:
+        daemon.tell("STOPPING=1")
+        _end(daemon, minder)
+        raise
+    except BaseExceptionGroup:
+        with contextlib.suppress(StateUnusable):
+            agent.close_open_intents()
+        raise
 
 
-async def _measure(agent: Agent, plan: str, heavy_every: int, fresh: asyncio.Event, line: asyncio.Lock) -> None:
-    dev = agent.signer.public.key_id
-    schedule = Schedule(agent.enrolled.slots, schedule_key(agent.outbox.seed), dev, heavy_every)
-    done = deque(_slots_of(agent.outbox.recent()), _KEEP_SLOTS)  # the clock may have been set back while we were away
+def _end(daemon: Daemon, minder: Minder) -> None:
+    """A clean stop; on a disk that takes nothing it is one all the same, and the next start will say that it was cut off."""
+    try:
+        daemon.agent.close_open_intents()  # tests of a slot that were still to come
+        minder.end("told")
+        daemon.agent.seal_all()
+    except StateUnusable as error:
+        log.warning("%s", error)
+
+
+async def _measure(daemon: Daemon, fresh: asyncio.Event, line: asyncio.Lock) -> None:
     while True:
-        due = schedule.next_due(agent.clock.wall_us(), done)
-        await _wait_until(agent, due)
-        now_us = agent.clock.wall_us()
-        if now_us < due.at_us or agent.enrolled.slots.slot_at(now_us) != due.slot:
-            continue  # the clock jumped, or the machine slept over it: the slot is missing, and shows as missing
+        errand = daemon.next_errand()
         try:
+            await _wait_until(daemon, errand)
             async with line:
-                await measure_slot(agent, due, plan)
-        except StateUnusable:
-            log.exception("nothing was measured in slot %d", due.slot)
+                if not daemon.is_due(errand):  # the clock jumped, the machine slept over it, or sending took too long
+                    continue
+                await daemon.do(errand)
+        except StateUnusable as error:
+            log.warning("%s; trying again in %d s", error, _DISK_PAUSE_S)
             await asyncio.sleep(_DISK_PAUSE_S)
             continue
         finally:
             fresh.set()
-        done.append(due.slot)
 
 
-def _slots_of(recent: Iterable[bytes]) -> list[int]:
-    """The slots of records, the earliest first."""
-    slots = {read_record(line.rstrip(b"\n")).integer("slot") for line in recent}
-    return sorted(slot for slot in slots if slot is not None)
+async def _wait_until(daemon: Daemon, errand: Errand) -> None:
+    """Sleep until a start, or until something changed after which another one may come first."""
+    clock = daemon.agent.clock
+    seen_us = now_us = clock.wall_us()
+    while seen_us <= now_us < errand.at_us:
+        await asyncio.sleep(min((errand.at_us - now_us) / 1_000_000, _LOOK_S))
+        daemon.tell("WATCHDOG=1")
+        if daemon.asked():
+            return
+        seen_us, now_us = now_us, clock.wall_us()
 
 
-async def _wait_until(agent: Agent, due: Due) -> None:
-    """Sleep until a start, or until the clock was set back: then another start may come first."""
-    seen_us = now_us = agent.clock.wall_us()
-    while seen_us <= now_us < due.at_us:
-        await asyncio.sleep(min((due.at_us - now_us) / 1_000_000, _LOOK_S))
-        seen_us, now_us = now_us, agent.clock.wall_us()
-
-
-async def measure_slot(agent: Agent, due: Due, plan: str) -> None:
-    """All methods of one slot, one after the other, then sealed."""
-    agent.close_open_intents()  # a disk that was full may have left one, and what is open holds up all sealing
-    for method in CATALOGUE:
-        if method.weight == "light" or (due.heavy and method.weight == "heavy"):
-            ended = await agent.measure(method.name, method.plan_beside(plan), due.slot)
-            log.info("slot %d: %s %s", due.slot, method.name, ended["end"])
-    agent.seal_all()
-
-
-async def _send(uploader: Uploader, fresh: asyncio.Event, line: asyncio.Lock) -> None:
+async def _send(
+    daemon: Daemon, uploader: Uploader, fresh: asyncio.Event, link_back: asyncio.Event, line: asyncio.Lock
+) -> None:
     backoff, tries = Backoff(), 0
     while True:
+        while daemon.campaign_is_near():  # noqa: ASYNC110 - whose tests have their moments, by a clock that may jump
+            await asyncio.sleep(_LOOK_S)
         fresh.clear()  # before looking: what is sealed while we send must wake us again
         try:
             outcome = await uploader.send_all(line)
@@ -92,14 +110,15 @@ async def _send(uploader: Uploader, fresh: asyncio.Event, line: asyncio.Lock) ->
             outcome = Later(str(error))  # what was not noted as sent is sent again, and answered with the same receipt
         if outcome is None:
             tries = 0
-            await _either(fresh, 60.0)  # a complaint may have been added by another process
+            await _either(fresh, _IDLE_S)
             continue
         tries += 1
         blocked = isinstance(outcome, Blocked)
         log.warning("%s", outcome.why) if blocked or tries == 1 else log.info("%s", outcome.why)
         asked_us = _BLOCKED_US if isinstance(outcome, Blocked) else outcome.wait_us
         wait_us = backoff.wait_us(tries, secrets.randbits(32), asked_us)
-        await asyncio.sleep(wait_us / 1_000_000)
+        link_back.clear()
+        await _either(link_back, wait_us / 1_000_000)  # a network that is back is a reason to try at once
 
 
 async def _either(event: asyncio.Event, timeout_s: float) -> None:

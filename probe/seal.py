@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from probe.outbox import Stored
 from shared import strictjson
-from shared.batch import Sealing, pae_sha256_of, seal_batch
+from shared.batch import FIRST_PREV, Sealing, pae_sha256_of, seal_batch
 from shared.chain import Head
 from shared.keys import Signer
-from shared.record import write_record
+from shared.record import End, write_record
+from shared.strictjson import MAX_INTEGER
 
 AGENT = "speedproof-probe/0.1.0"
 
@@ -31,6 +32,17 @@ def seal(records: Sequence[Stored], head: Head, boot: str, mono_us: int, wall_us
     )
     pae_sha256 = pae_sha256_of(body)
     return Sealed(body, pae_sha256, Head(head.batch + 1, last + 1, pae_sha256))
+
+
+def question(boot: str, mono_us: int, wall_us: int, signer: Signer) -> bytes:
+    """A batch body that asks where this device's chain stands, and is never taken.
+
+    Its number is the last there can be, so it is above the one waited for: refused as `chain_gap` (FORMAT.md, step 11),
+    with what is waited for and without a trace. A lower number could fork the chain.
+    """
+    line = write_record({"end": End.NOT_STARTED.value, "reason": "asking", "seq": MAX_INTEGER})
+    place = Sealing(AGENT, MAX_INTEGER, boot, FIRST_PREV, MAX_INTEGER, MAX_INTEGER, mono_us, wall_us)
+    return seal_batch([line], place, signer)
 
 
 def _with_boot(record: Stored) -> bytes:

@@ -6,20 +6,32 @@ What an answer means is decided here, purely; the sending is `probe.net.collecto
     409, 403, 4xx                                  refused: kept, said loudly, tried again only now and then
     408, 425, 429, 5xx, silence, a receipt that    later, with growing waits
     is not one, and what no collector answers
+
+An outbox that is in doubt about its place in the chain hands out nothing. The collector is asked first, with a batch it
+cannot take (`probe.seal.question`), and what it says it waits for is where the chain goes on. At no other time is its word
+about that believed.
 """
 
+import contextlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Protocol
 
-from probe.errors import CollectorSilent
+from probe.clock import BUILT_US, Clock
+from probe.errors import CollectorSilent, ForeignChain, StateUnusable
 from probe.net.collector import Collector, Told
 from probe.outbox import Outbox, Waiting
+from probe.packed import Packed
 from shared import strictjson
+from shared.chain import Head
 from shared.errors import Malformed
 from shared.keys import PublicKey
 from shared.receipt import Receipt, read_receipt
+from shared.statement import integer, sha256_hex
 
+STUCK = "stuck_since_us"  # kept: the wall clock (µs) at the first failure since which nothing was taken
+_CONFLICT = 409
 _KEPT = (200, 201)
 _REFUSED = range(400, 500)
 _AGAIN = (408, 425, 429)
@@ -70,6 +82,19 @@ def understand(told: Told, waiting: Waiting, collector: PublicKey) -> Outcome:
     return Blocked(f"the collector refused batch {waiting.batch}: {told.words('error') or told.status}: {why}{more}")
 
 
+def expected_of(told: Told) -> Head | Later | Blocked:
+    """What an answer to the question says of where the chain stands."""
+    if told.status == _CONFLICT:
+        try:
+            batch, seq = (integer(told.fields, name) for name in ("expect_batch", "expect_seq"))
+            return Head(batch, seq, sha256_hex(told.fields, "head"))
+        except Malformed as error:
+            return Later(f"the collector does not say where the chain stands: {error}")
+    if _is_refusal(told):
+        return Blocked(f"the collector does not say where the chain stands: {_why(told)}")
+    return Later(_why(told), told.retry_after_us)
+
+
 def _why(told: Told) -> str:
     return told.words("detail") or f"answer {told.status}"
 
@@ -79,15 +104,49 @@ def _is_refusal(told: Told) -> bool:
     return told.status in _REFUSED and told.status not in _AGAIN
 
 
+def stuck_since_us(outbox: Outbox) -> int | None:
+    """Since when something waits and the collector took nothing, by this device's wall clock; None if it is not so."""
+    told = outbox.kept(STUCK)
+    return int(told) if told is not None and told.isdigit() else None
+
+
+class Device(Protocol):
+    """Whose batches they are, as far as sending has to know: `probe.agent.Agent` is one."""
+
+    @property
+    def clock(self) -> Clock:
+        """Its clock."""
+
+    def question(self) -> bytes:
+        """A body that asks where its chain stands."""
+
+    def seal_all(self) -> int:
+        """Seal what can be sealed."""
+
+
 class Uploader:
     """Sends batches and complaints of one outbox to one collector."""
 
-    def __init__(self, outbox: Outbox, collector: Collector, key: PublicKey, kept: Callable[[Receipt], None]) -> None:
-        """`key` is the collector's, from enrolment; `kept` hears of every receipt."""
+    def __init__(
+        self,
+        outbox: Outbox,
+        collector: Collector,
+        key: PublicKey,
+        kept: Callable[[Receipt], None],
+        *,
+        device: Device | None = None,
+        on_sent: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """`key` is the collector's, from enrolment; `kept` hears of every receipt, `on_sent` of the bytes of each body sent.
+
+        Without a `device` nothing is asked, and nobody notes since when sending is stuck.
+        """
         self._outbox = outbox
         self._collector = collector
         self._key = key
         self._kept = kept
+        self._device = device
+        self._on_sent = on_sent
 
     async def send_all(self, line: AbstractAsyncContextManager[object] | None = None) -> Later | Blocked | None:
         """Send until nothing waits (None) or something is in the way (Later or Blocked).
@@ -95,27 +154,74 @@ class Uploader:
         `line` is held while one batch is on its way, so that sending and measuring take turns.
         """
         trouble = await self._send_batches(line or nullcontext())
+        self._note(trouble)
         if isinstance(trouble, Later):
             return trouble
         words = await self.send_complaints()  # what a person says is not held back by a batch that is refused
         return trouble or words
 
     async def _send_batches(self, line: AbstractAsyncContextManager[object]) -> Later | Blocked | None:
-        while waiting := self._outbox.oldest_unsent():
+        asked = False
+        while True:
+            if self._outbox.must_ask:
+                if asked:
+                    return Later("a batch that waited cannot be read any more; the others are sent later")
+                asked = True
+                async with line:
+                    trouble = await self._ask()
+                if trouble is not None:
+                    return trouble
+            waiting = self._outbox.oldest_unsent()
+            if waiting is None:
+                if self._outbox.must_ask:
+                    continue
+                return None
             async with line:
                 outcome = await self._send(waiting)
             if not isinstance(outcome, Kept):
                 return outcome
             self._outbox.receipted(waiting.batch, outcome.line, outcome.receipt.received_us)
+            self._note(None)
             self._kept(outcome.receipt)
+
+    async def _ask(self) -> Later | Blocked | None:
+        """Ask where the chain stands, and go on from there."""
+        if self._device is None:
+            return Blocked("the collector has to be asked where the chain stands; use: speedproof-probe run")
+        try:
+            told = await self._collector.post_batch(Packed.of(self._device.question()))
+        except CollectorSilent as error:
+            self._on_sent(error.sent_bytes)
+            return Later(str(error))
+        self._on_sent(told.sent_bytes)
+        expected = expected_of(told)
+        if not isinstance(expected, Head):
+            return expected
+        try:
+            self._outbox.resume(expected)
+        except ForeignChain as error:
+            return Blocked(str(error))
+        self._device.seal_all()
         return None
 
     async def _send(self, waiting: Waiting) -> Outcome:
         try:
-            told = await self._collector.post_batch(waiting.body)
+            told = await self._collector.post_batch(waiting.packed)
         except CollectorSilent as error:
+            self._on_sent(error.sent_bytes)
             return Later(str(error))
+        self._on_sent(told.sent_bytes)
         return understand(told, waiting, self._key)
+
+    def _note(self, trouble: Later | Blocked | None) -> None:
+        """Keep since when nothing was taken; written only when that changes."""
+        with contextlib.suppress(StateUnusable):  # a full disk is no news of the collector's
+            since = self._outbox.kept(STUCK)
+            if trouble is None and since is not None:
+                self._outbox.drop(STUCK)
+            now_us = 0 if self._device is None else self._device.clock.wall_us()
+            if trouble is not None and since is None and now_us > BUILT_US:
+                self._outbox.keep(STUCK, b"%d" % now_us)
 
     async def send_complaints(self) -> Later | Blocked | None:
         """Send the complaints that wait; one that is refused does not hold back the others."""
@@ -124,7 +230,9 @@ class Uploader:
             try:
                 told = await self._collector.post_complaint(line)
             except CollectorSilent as error:
+                self._on_sent(error.sent_bytes)
                 return Later(str(error))
+            self._on_sent(told.sent_bytes)
             if told.status not in _KEPT:
                 why = _why(told)
                 if not _is_refusal(told):

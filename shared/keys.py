@@ -1,22 +1,28 @@
 """ECDSA P-256 with SHA-256: the one algorithm of devices, peers, portal and collector.
 
-A key's id is the SHA-256 of its SubjectPublicKeyInfo in DER, lower-case hex. Signatures are strict DER. Signing is
-deterministic (RFC 6979) where the library can do it; a verifier never relies on that. This module reads and writes
-no file: keys come and go as PEM bytes.
+A key's id is the SHA-256 of its SubjectPublicKeyInfo in DER, lower-case hex; a key has one encoding, so that it has one
+id. Signatures are strict DER. Signing is deterministic (RFC 6979) where the library can do it; a verifier never relies on
+that. This module reads and writes no file: keys come and go as PEM bytes. Who computes is `shared.primitives`' choice.
 """
 
+import base64
+import binascii
 import hashlib
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from shared.errors import Malformed
+from shared.primitives import Private, Public, chosen
 
 ALGORITHM = "ecdsa-p256-sha256"
-_SHA256 = hashes.SHA256()
+# SubjectPublicKeyInfo of an uncompressed point on P-256, up to the point (RFC 5480; SEC 1, 2.3.3).
+_SPKI_START = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+_SPKI_BYTES = len(_SPKI_START) + 64
+_PEM = rb"-----BEGIN (%b)-----([A-Za-z0-9+/=\s]+)-----END \1-----"  # RFC 7468; no header, so nothing encrypted
+_PUBLIC_PEM = re.compile(_PEM % b"PUBLIC KEY")
+_PRIVATE_PEM = re.compile(_PEM % b"(?:EC )?PRIVATE KEY")
+_PEM_LINE = 64
 
 
 class WrongSignature(Malformed):
@@ -34,44 +40,35 @@ class PublicKey:
 
     spki: bytes
     key_id: str
-    _key: ec.EllipticCurvePublicKey
+    _key: Public = field(repr=False, compare=False)
 
     @classmethod
     def from_spki(cls, spki: bytes) -> Self:
         """Read SPKI DER; raises Malformed for another curve, another kind of key, or another encoding."""
+        if not spki.startswith(_SPKI_START) or len(spki) != _SPKI_BYTES:
+            raise Malformed("not a P-256 public key (SPKI, its point uncompressed)")
         try:
-            key = serialization.load_der_public_key(spki)
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise Malformed(f"not a public key: {error}") from error
-        return cls._of(key, spki)
+            return cls(spki, key_id(spki), chosen().public(spki))
+        except ValueError as error:
+            raise Malformed("not a P-256 public key: off the curve") from error
 
     @classmethod
     def from_pem(cls, pem: bytes) -> Self:
         """Read a PEM public key; raises Malformed."""
         try:
-            key = serialization.load_pem_public_key(pem)
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise Malformed(f"not a PEM public key: {error}") from error
-        return cls._of(key, None)
-
-    @classmethod
-    def _of(cls, key: object, spki: bytes | None) -> Self:
-        if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise Malformed("not a P-256 key")
-        canonical = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        if spki is not None and spki != canonical:
-            raise Malformed("not the canonical SPKI of a P-256 key")
-        return cls(canonical, key_id(canonical), key)
+            return cls.from_spki(_der(pem, _PUBLIC_PEM))
+        except ValueError as error:
+            raise Malformed("not a P-256 public key in PEM") from error
 
     def to_pem(self) -> bytes:
         """The key as PEM, readable by `openssl`."""
-        return self._key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        return _pem(self.spki, b"PUBLIC KEY")
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Return only if `signature` (DER) fits `message`; raises WrongSignature otherwise."""
         try:
-            self._key.verify(signature, message, ec.ECDSA(_SHA256))
-        except InvalidSignature as error:
+            self._key.verify(signature, message)
+        except ValueError as error:
             raise WrongSignature("the signature does not fit") from error
 
 
@@ -86,49 +83,48 @@ class Signer(Protocol):
         """The DER signature over SHA-256 of `message`."""
 
 
-def _ecdsa() -> ec.ECDSA:
-    try:
-        return ec.ECDSA(_SHA256, deterministic_signing=True)
-    except UnsupportedAlgorithm:  # pragma: no cover - needs a build on OpenSSL before 3.2
-        return ec.ECDSA(_SHA256)
-
-
 @dataclass(frozen=True, slots=True)
 class FileKey:
-    """A private key kept as a PEM file (class `file`)."""
+    """A private key kept as a PEM file (class `file`). Its number stays in the library that signs."""
 
-    _key: ec.EllipticCurvePrivateKey
+    _key: Private = field(repr=False, compare=False)
     public: PublicKey
 
     @classmethod
     def generate(cls) -> Self:
         """Make a new key with the operating system's chance."""
-        return cls._of(ec.generate_private_key(ec.SECP256R1()))
+        return cls._of(chosen().generate())
 
     @classmethod
     def from_pem(cls, pem: bytes) -> Self:
-        """Read an unencrypted PKCS#8 or SEC1 PEM; raises Malformed."""
+        """Read an unencrypted PKCS#8 or SEC1 PEM; raises Malformed, in words that hold nothing of the key."""
         try:
-            key = serialization.load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise Malformed(f"not a private key in PEM: {error}") from error
-        return cls._of(key)
+            return cls._of(chosen().private(_der(pem, _PRIVATE_PEM)))
+        except ValueError as error:
+            raise Malformed("not a private key in PEM (P-256, unencrypted)") from error
 
     @classmethod
-    def _of(cls, key: object) -> Self:
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise Malformed("not a P-256 private key")
-        spki = key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        return cls(key, PublicKey.from_spki(spki))
+    def _of(cls, key: Private) -> Self:
+        return cls(key, PublicKey.from_spki(key.spki))
 
     def to_pem(self) -> bytes:
         """The private key as unencrypted PKCS#8 PEM; the caller guards the file."""
-        return self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        return _pem(self._key.pkcs8(), b"PRIVATE KEY")
 
     def sign(self, message: bytes) -> bytes:
         """The DER signature over SHA-256 of `message`."""
-        return self._key.sign(message, _ecdsa())
+        return self._key.sign(message)
+
+
+def _der(pem: bytes, block: re.Pattern[bytes]) -> bytes:
+    """What the first such block of a PEM file holds; raises ValueError."""
+    found = block.search(pem)
+    if found is None:
+        raise ValueError("no such block")
+    return binascii.a2b_base64(b"".join(found[2].split()), strict_mode=True)
+
+
+def _pem(der: bytes, label: bytes) -> bytes:
+    text = base64.b64encode(der)
+    lines = [text[at : at + _PEM_LINE] for at in range(0, len(text), _PEM_LINE)]
+    return b"\n".join([b"-----BEGIN %b-----" % label, *lines, b"-----END %b-----\n" % label])

@@ -7,6 +7,7 @@ Members nobody knows yet are kept, because the line is kept.
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from shared import strictjson
 from shared.errors import Malformed
@@ -14,6 +15,12 @@ from shared.strictjson import Json, JsonObject
 
 MAX_RECORD_BYTES = 64 * 1024
 LOST = -1
+
+
+# Records that test nothing: what a probe or a person notes between tests. They are shown and never counted.
+NOTES: Final = frozenset({"presence", "mark", "episode", "campaign"})
+# Left out of the counts: beside notes the ladders, or each failure would be counted with its own explanation.
+UNCOUNTED: Final = NOTES | {"reach"}
 
 
 class End(StrEnum):

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
 from shared import dsse, statement, strictjson
 from shared.dsse import Envelope, b64, b64_exact
 from shared.errors import Malformed
 from shared.keys import PublicKey, Signer
+from shared.primitives import chosen
 from shared.statement import Kind, Statement
 from shared.strictjson import Json, JsonObject
 
@@ -26,7 +25,6 @@ SEED_BYTES = 32
 HINT_DIGITS = 16
 _FLOW_BYTES = 8
 _PIECE_BYTES = 1 << 18
-_ZEROS = memoryview(bytes(1 << 20))
 
 _Member = TypeVar("_Member")
 
@@ -44,18 +42,18 @@ class KeyStream:
     AES-256-CTR with the seed as key; the counter block begins at the flow's number (8 bytes, big-endian) and 8 zero bytes.
     """
 
-    __slots__ = ("_cipher", "position")
+    __slots__ = ("_next", "position")
 
     def __init__(self, seed: bytes, flow: int = 0) -> None:
         """Begin the stream of flow `flow`."""
         counter = flow.to_bytes(_FLOW_BYTES, "big") + bytes(_FLOW_BYTES)
-        self._cipher = Cipher(algorithms.AES256(seed), modes.CTR(counter)).encryptor()
+        self._next = chosen().key_stream(seed, counter)
         self.position = 0
 
     def take(self, n_bytes: int) -> bytes:
         """The next `n_bytes`."""
         self.position += n_bytes
-        return self._cipher.update(_ZEROS[:n_bytes] if n_bytes <= len(_ZEROS) else bytes(n_bytes))
+        return self._next(n_bytes)
 
 
 def stream_sha256(flow_digests: Sequence[bytes]) -> str:

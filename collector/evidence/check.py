@@ -31,7 +31,7 @@ from shared.enrolment import read_enrolment, subscriber_hash
 from shared.errors import Malformed, Refused, UnknownKey
 from shared.keys import PublicKey
 from shared.receipt import read_receipt
-from shared.record import End
+from shared.record import UNCOUNTED, End
 from shared.statement import Kind, Statement
 from shared.strictjson import JsonObject
 
@@ -195,7 +195,8 @@ def _complaints(found: _Found) -> str:
 
 
 def _counts(found: _Found) -> str:
-    records = [record for opened in found.batches.values() for batch in opened for record in batch.records]
+    every = [record for opened in found.batches.values() for batch in opened for record in batch.records]
+    records = [record for record in every if record.method not in UNCOUNTED]
     counted = {end.value: sum(record.end is end for record in records) for end in End}
     try:
         told = json.loads(_member(found, "case.json"))["counts"]["signed"]

@@ -1,53 +1,20 @@
-"""Operators, bounds and thresholds: every comparison a criterion makes, in whole numbers.
+"""Thresholds: every comparison of results that a criterion makes, in whole numbers.
 
 "Reaches" is >=, "falls below" is <, "longer than" is >: the operator is part of the rule and comes from its
 file. A percentage is never divided out: 100 * result is compared with percent * promised value.
 """
 
-import operator
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final, Self
 
 from collector.judge.sample import CONTRACT_VALUES, Contract
-from collector.judge.table import Table
-from collector.judge.words import AMOUNTS, LEVELS, PROMISES, counted, decimal, figure
+from collector.judge.words import LEVELS, PROMISES, figure
+from shared.criteria.amounts import decimal
+from shared.criteria.bound import OPERATORS
+from shared.criteria.table import Table
 
-OPERATORS: Final[Mapping[str, Callable[[int, int], bool]]] = MappingProxyType(
-    {"<": operator.lt, "<=": operator.le, "==": operator.eq, ">=": operator.ge, ">": operator.gt}
-)
 AREA_CLASS: Final = "area_class"
 _WHOLE: Final = 100  # percent
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A bare number with its operator, such as "at least 34"."""
-
-    op: str
-    n: int
-
-    @classmethod
-    def read(cls, table: Table, key: str, ops: tuple[str, ...] = tuple(OPERATORS)) -> Self:
-        """Read `key = { op = ">=", n = 34 }`."""
-        inner = table.table(key)
-        bound = cls(inner.text("op", ops), inner.integer("n", least=0))
-        inner.close()
-        return bound
-
-    @classmethod
-    def read_optional(cls, table: Table, key: str) -> Self | None:
-        """The same, or None where the key is absent."""
-        return cls.read(table, key) if key in table else None
-
-    def admits(self, number: int, scale: int = 1) -> bool:
-        """Whether the number stands to `n` (times scale) as the operator says."""
-        return OPERATORS[self.op](number, self.n * scale)
-
-    def words(self, noun: str) -> str:
-        """The bound as an amount of something."""
-        return f"{AMOUNTS[self.op]} {counted(self.n, noun)}"
 
 
 @dataclass(frozen=True, slots=True)

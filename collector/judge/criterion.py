@@ -1,6 +1,6 @@
 """A criterion: a published deviation rule as one versioned data file (TOML 1.0), read strictly.
 
-Reads text it is given, and the files shipped beside this module; opens nothing else. A key, primitive,
+Reads text it is given, and the files shipped in `shared.criteria`; opens nothing else. A key, primitive,
 operator or parameter that is not part of the language is refused with its place: a rule that is half
 understood is not judged by.
 """
@@ -11,18 +11,18 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from types import MappingProxyType
 from typing import Final
 
 from collector.judge.comparison import AREA_CLASS
-from collector.judge.completeness import Condition, read_condition
 from collector.judge.deviation import Deviation, read_deviation
 from collector.judge.errors import CriterionError
 from collector.judge.radio import RsrpRow
 from collector.judge.sample import CONTRACT_VALUES, Direction
-from collector.judge.table import Table
 from collector.judge.validity import AnyValidity, Validity, read_validity
+from shared.criteria.completeness import Condition, read_condition
+from shared.criteria.files import shipped
+from shared.criteria.table import Table
 
 BASIS: Final = "basis"  # the name in `failed` for a contract value that is absent or unknown
 FACTS_ONLY: Final = "facts_only"
@@ -92,9 +92,7 @@ def load_criterion(text: str | bytes, name: str) -> Criterion:
 @cache
 def builtin() -> Mapping[str, Criterion]:
     """The criteria shipped with the collector, by id."""
-    folder = resources.files("collector.judge") / "criteria"
-    files = sorted((one for one in folder.iterdir() if one.name.endswith(".toml")), key=lambda one: one.name)
-    return load_folder({one.name: one.read_bytes() for one in files}, MappingProxyType({}))
+    return load_folder(shipped(), MappingProxyType({}))
 
 
 def load_folder(

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Protocol
 
-from collector.judge.answer import Answer
-from collector.judge.comparison import Bound, Limit, Threshold, mean_words
+from collector.judge.comparison import Limit, Threshold, mean_words
 from collector.judge.errors import CriterionError
 from collector.judge.sample import Case, Contract, Direction
-from collector.judge.table import Table
 from collector.judge.tally import Placed, Tally
-from collector.judge.words import AMOUNTS, LEVELS, RESULTS, duration
+from collector.judge.words import LEVELS, RESULTS
+from shared.criteria.amounts import AMOUNTS, duration
+from shared.criteria.answer import Answer
+from shared.criteria.bound import Bound
+from shared.criteria.table import Table
 
 _SECOND_US: Final = 1_000_000
 

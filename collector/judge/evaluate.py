@@ -7,13 +7,13 @@
 4. Else it is not_substantiated. A criterion that is facts_only always answers so.
 """
 
-from collector.judge.answer import Answer
 from collector.judge.criterion import BASIS, FACTS_ONLY, Criterion
 from collector.judge.errors import CaseError
 from collector.judge.finding import Finding, Verdict
 from collector.judge.sample import Case
 from collector.judge.tally import sort_out
 from collector.judge.words import promise
+from shared.criteria.answer import Answer
 
 
 def judge(criterion: Criterion, case: Case, place: str = "$") -> Finding:

@@ -6,9 +6,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from collector.judge.answer import Answer
 from collector.judge.sample import Direction
 from collector.judge.tally import Rejection
+from shared.criteria.answer import Answer
 
 
 class Verdict(StrEnum):

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from collector.judge.comparison import OPERATORS
 from collector.judge.errors import CriterionError
 from collector.judge.sample import Signal
-from collector.judge.table import Table
 from collector.judge.tally import Placed
 from collector.judge.words import LEVELS
+from shared.criteria.bound import OPERATORS
+from shared.criteria.table import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,11 @@ class Placed:
     day: date
     hour: int
 
+    @property
+    def at_us(self) -> int:
+        """When it started."""
+        return self.sample.at_us
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar, Final, Protocol
 
-from collector.judge.answer import Answer
-from collector.judge.comparison import OPERATORS
 from collector.judge.errors import CriterionError
 from collector.judge.radio import RsrpAgainstLimit, RsrpKnown, RsrpRow
-from collector.judge.table import Table
 from collector.judge.tally import Placed, Tally
+from shared.criteria.answer import Answer
+from shared.criteria.bound import OPERATORS
+from shared.criteria.table import Table
 
 OTHERWISE: Final = ("leave_out", "void")
 _MCC: Final = re.compile("[0-9]{3}")

@@ -6,9 +6,9 @@ says is for its regulator and the courts to say.
 
 from collections.abc import Sequence
 
-from collector.judge.answer import Answer
 from collector.judge.finding import Finding, Verdict
 from collector.judge.words import RESULTS
+from shared.criteria.answer import Answer
 
 _OPENING = {
     Verdict.SUBSTANTIATED: "The measurements bear out the complaint.",

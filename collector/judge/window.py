@@ -6,6 +6,9 @@ and the number of starts tried is shown. Complete means that the completeness co
 rule counts. A set that is complete but void (a test without a location, say) is measured again, as the rules
 themselves have it: the next one is looked for, and only if there is none is the void one shown. Results play
 no part.
+
+A campaign that was fixed beforehand (FORMAT.md, section 12) needs no looking for: of those, the first complete one is
+judged, and what they did not plan takes no part.
 """
 
 from bisect import bisect_left, bisect_right
@@ -13,10 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from collector.judge.completeness import Count, Days
 from collector.judge.criterion import Criterion
 from collector.judge.sample import Case, Sample
 from collector.judge.tally import Placed, Tally, place, sort_out
+from shared.criteria.completeness import Count, Days
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,27 @@ def before(criterion: Criterion, case: Case, opened_at_us: int) -> Window | None
     until = _only(case, lambda one: one.at_us < opened_at_us)
     found, _ = _first_complete(criterion, until, last_first=True)
     return found
+
+
+def fixed(criterion: Criterion, case: Case, campaigns: Sequence[Sequence[Sample]]) -> tuple[Window, int]:
+    """The first complete one of these campaigns (one at least), in the order given, and its place among them.
+
+    A void one is shown only if there is no other, and without a complete one the last is, as far as it has come.
+    """
+    void: tuple[Window, int] | None = None
+    last = Window(case, complete=False, starts_tried=0)
+    for place_of, samples in enumerate(campaigns):
+        one = _only(replace(case, samples=tuple(samples)), lambda _: True)
+        tally = sort_out(criterion.leave_outs, one)
+        complete = all(condition.answer(tally).holds for condition in criterion.completeness)
+        last = Window(one, complete=complete, starts_tried=place_of + 1)
+        if complete and all(rule.answer(tally).holds for rule in criterion.voids):
+            return last, place_of
+        if complete and void is None:
+            void = last, place_of
+    if void is not None:
+        return replace(void[0], starts_tried=len(campaigns)), void[1]
+    return last, len(campaigns) - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from collector.judge.sample import Direction
+from shared.criteria.amounts import decimal
 
 RESULTS: Final[Mapping[Direction, str]] = MappingProxyType(
     {Direction.DOWN: "downloads", Direction.UP: "uploads", Direction.ROUND_TRIP: "round trips"}
@@ -23,38 +24,14 @@ PROMISES: Final[Mapping[str, str]] = MappingProxyType(
         "max_delay_us": "agreed longest delay of",
     }
 )
-AMOUNTS: Final[Mapping[str, str]] = MappingProxyType(
-    {"<": "fewer than", "<=": "at most", "==": "exactly", ">=": "at least", ">": "more than"}
-)
 LEVELS: Final[Mapping[str, str]] = MappingProxyType(
     {"<": "below", "<=": "at most", "==": "exactly", ">=": "at least", ">": "above"}
 )
 
 
-def decimal(units: int, digits: int) -> str:
-    """`units` of 10^-digits as a decimal number without trailing zeros."""
-    whole, rest = divmod(units, 10**digits)
-    return f"{whole}.{rest:0{digits}d}".rstrip("0").rstrip(".")
-
-
 def figure(hundredths: int, unit: str) -> str:
     """A hundredfold value in bit/s or µs as Mbit/s or ms."""
     return f"{decimal(hundredths, 8)} Mbit/s" if unit == "bps" else f"{decimal(hundredths, 5)} ms"
-
-
-def duration(us: int) -> str:
-    """A span of time in hours, minutes and seconds, exact to the microsecond."""
-    minutes, rest_us = divmod(us, 60_000_000)
-    hours, minutes = divmod(minutes, 60)
-    parts = [f"{hours} h" if hours else "", f"{minutes} min" if minutes else ""]
-    if rest_us or not any(parts):
-        parts.append(f"{decimal(rest_us, 6)} s")
-    return " ".join(part for part in parts if part)
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun, plural unless it is one."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def promise(name: str) -> str:

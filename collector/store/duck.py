@@ -14,7 +14,7 @@ from collector.errors import IndexUnusable
 from collector.ledger.frame import Entry
 from collector.store import queries
 from collector.store.grading import basis_of, regraded
-from collector.store.port import Place
+from collector.store.port import CampaignRow, Place
 from collector.store.rows import Rows, rows_of
 from collector.verify import Accepted
 from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow
@@ -112,6 +112,17 @@ class DuckStore:
         """The radio facts of a subscriber's measurements, by (device, seq)."""
         rows = self._rows(queries.RADIO, [subscriber, since_us])
         return {(dev, seq): json.loads(line) for dev, seq, line in rows}
+
+    def notes(self, subscriber: str) -> dict[str, dict[int, dict[str, Any]]]:
+        """What a subscriber's probes recorded of their presence and of their ladders, by device and sequence number."""
+        found: dict[str, dict[int, dict[str, Any]]] = {}
+        for dev, seq, line in self._rows(queries.NOTES, [subscriber]):
+            found.setdefault(dev, {})[seq] = json.loads(line)
+        return found
+
+    def campaigns(self, subscriber: str) -> list[CampaignRow]:
+        """The records by which a subscriber's campaigns were fixed or given up."""
+        return [CampaignRow(*row) for row in self._rows(queries.CAMPAIGNS, [subscriber])]
 
     def counts(self, subscriber: str) -> dict[str, Counts]:
         """How a subscriber's measurements ended, by provenance; slots and losses are not in it."""

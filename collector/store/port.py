@@ -19,6 +19,16 @@ class Place:
     offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """A record of the method `campaign`, as signed, with its place in its device's chain."""
+
+    dev: str
+    seq: int
+    received_us: int
+    line: str
+
+
 class Store(Protocol):
     """An index over the ledger. Safe to read from any thread while one thread loads."""
 
@@ -36,6 +46,12 @@ class Store(Protocol):
 
     def radio(self, subscriber: str, since_us: int = 0) -> dict[tuple[str, int], dict[str, Any]]:
         """The records that hold radio facts, by (device, seq)."""
+
+    def notes(self, subscriber: str) -> dict[str, dict[int, dict[str, Any]]]:
+        """What a subscriber's probes recorded of their presence and of their ladders, by device and sequence number."""
+
+    def campaigns(self, subscriber: str) -> list[CampaignRow]:
+        """The records by which a subscriber's campaigns were fixed or given up, by device and sequence number."""
 
     def counts(self, subscriber: str) -> dict[str, Counts]:
         """How a subscriber's measurements ended, by provenance; slots and losses are left at 0."""

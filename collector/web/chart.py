@@ -14,6 +14,7 @@ from collector.web.localtime import LineClock
 from collector.web.marks import DIRECTIONS, EARLIEST_US, LATEST_US, Mark, Marks, Shape
 from collector.web.quantities import promised_rate
 from collector.web.scale import Scale, rate_ticks, time_ticks
+from collector.web.svg import line, px, text
 from collector.web.vocabulary import PROMISES, said
 
 _NAMES: Final = {"down": "Download", "up": "Upload"}
@@ -120,20 +121,20 @@ def _panel(svg: ET.Element, drawing: Drawing, frame: Frame, number: int, times: 
     left, right = times.from_px10, times.to_px10
     above = rates.to_px10 - frame.between * 10
     head = above + _NAME_BELOW_PX10 if number else _FIRST_NAME_PX10
-    name = _text(svg, "panel-name", 0, head, _NAMES[direction] + " ")
+    name = text(svg, "panel-name", 0, head, _NAMES[direction] + " ")
     ET.SubElement(name, "tspan", {"class": "unit"}).text = "Mbit/s"
     if direction in drawing.windows:
         from_px10, to_px10 = (times.at(at_us) for at_us in drawing.windows[direction])
-        box = {"x": _px(from_px10), "width": _px(max(10, to_px10 - from_px10))}
-        box |= {"y": _px(rates.to_px10), "height": _px(rates.from_px10 - rates.to_px10)}
+        box = {"x": px(from_px10), "width": px(max(10, to_px10 - from_px10))}
+        box |= {"y": px(rates.to_px10), "height": px(rates.from_px10 - rates.to_px10)}
         ET.SubElement(svg, "rect", {"class": "window"} | box)
     for tick in ticks:
-        _line(svg, "zero" if tick == 0 else "grid", (left, rates.at(tick)), (right, rates.at(tick)))
-        _text(svg, "tick end", left - 60, rates.at(tick) + 40, promised_rate(tick).removesuffix(" Mbit/s"))
+        line(svg, "zero" if tick == 0 else "grid", (left, rates.at(tick)), (right, rates.at(tick)))
+        text(svg, "tick end", left - 60, rates.at(tick) + 40, promised_rate(tick).removesuffix(" Mbit/s"))
     marks = drawing.marks.in_direction(direction)
     if not marks:
         middle = (left + right) // 2, (rates.from_px10 + rates.to_px10) // 2
-        _text(svg, "empty middle", *middle, f"no {_NAMES[direction].lower()}s yet")
+        text(svg, "empty middle", *middle, f"no {_NAMES[direction].lower()}s yet")
     lines = _lines(drawing.contract.get(direction, {}))
     _contract_lines(svg, lines, frame, times, rates)
     if frame.keyed:
@@ -152,7 +153,7 @@ def _paths(marks: Iterable[Mark], times: Scale, rates: Scale) -> dict[str, str]:
     for kind in sorted(places, key=lambda name: (name == "cross", name)):  # failures on top
         dense = kind != "cross" and len(places[kind]) > _DENSE
         outline = _SMALL if dense else OUTLINES[kind.split()[0]]
-        path = "".join(f"M{_px(x)} {_px(y)}{outline}" for x, y in places[kind])
+        path = "".join(f"M{px(x)} {px(y)}{outline}" for x, y in places[kind])
         paths[f"{kind} dense" if dense else kind] = path
     return paths
 
@@ -163,18 +164,18 @@ def _contract_lines(
     heights = spread([rates.at(rate_bps) for rate_bps in lines], _LABEL_PX10, rates.to_px10, rates.from_px10)
     for number, (rate_bps, label_px10) in enumerate(zip(lines, heights, strict=True)):
         y, amount = rates.at(rate_bps), promised_rate(rate_bps).removesuffix(" Mbit/s")
-        _line(svg, _dash(number), (times.from_px10, y), (times.to_px10, y))
-        _line(svg, "leader", (times.to_px10, y), (times.to_px10 + 60, label_px10))
+        line(svg, _dash(number), (times.from_px10, y), (times.to_px10, y))
+        line(svg, "leader", (times.to_px10, y), (times.to_px10 + 60, label_px10))
         words = amount if frame.keyed else f"{' = '.join(lines[rate_bps])} {amount}"
-        _text(svg, "promise-name", times.to_px10 + 90, label_px10 + 40, words)
+        text(svg, "promise-name", times.to_px10 + 90, label_px10 + 40, words)
 
 
 def _contract_key(svg: ET.Element, lines: Mapping[int, Sequence[str]], head: int) -> None:
     """What each line of the contract is called, a row for each under the panel's name."""
     for number, (rate_bps, names) in enumerate(lines.items()):
         y = head + (number + 1) * _ROW * 10 + 20
-        _line(svg, _dash(number), (0, y - 40), (260, y - 40))
-        _text(svg, "promise-name", 340, y, f"{promised_rate(rate_bps)} {' = '.join(names)}")
+        line(svg, _dash(number), (0, y - 40), (260, y - 40))
+        text(svg, "promise-name", 340, y, f"{promised_rate(rate_bps)} {' = '.join(names)}")
 
 
 def _dash(number: int) -> str:
@@ -209,10 +210,10 @@ def _time_axis(svg: ET.Element, drawing: Drawing, frame: Frame, times: Scale) ->
         x = times.at(tick.at_us)
         for number in range(len(DIRECTIONS)):
             bottom = (frame.panel_top(number) + frame.panel_height) * 10
-            _line(svg, "notch", (x, bottom), (x, bottom + 50))
-        _text(svg, "tick middle", x, foot * 10 + 180, tick.label)
+            line(svg, "notch", (x, bottom), (x, bottom + 50))
+        text(svg, "tick middle", x, foot * 10 + 180, tick.label)
         if tick.below:
-            _text(svg, "tick day middle", x, foot * 10 + 330, tick.below)
+            text(svg, "tick day middle", x, foot * 10 + 330, tick.below)
 
 
 def _complaints(svg: ET.Element, drawing: Drawing, frame: Frame, times: Scale) -> None:
@@ -221,26 +222,9 @@ def _complaints(svg: ET.Element, drawing: Drawing, frame: Frame, times: Scale) -
         x = times.at(at_us)
         for number in range(len(DIRECTIONS)):
             top = frame.panel_top(number) * 10
-            _line(svg, "complaint", (x, top - (80 if number == 0 else 0)), (x, top + frame.panel_height * 10))
+            line(svg, "complaint", (x, top - (80 if number == 0 else 0)), (x, top + frame.panel_height * 10))
         if labelled_to is None or x > labelled_to:  # a label over a label is none
             late = x > (times.from_px10 + times.to_px10) // 2
             kind, beside = ("complaint-name end", x - 40) if late else ("complaint-name", x + 40)
-            _text(svg, kind, beside, frame.top * 10 - 40, "complaint")
+            text(svg, kind, beside, frame.top * 10 - 40, "complaint")
             labelled_to = x + 1400
-
-
-def _text(svg: ET.Element, kind: str, x: int, y: int, words: str) -> ET.Element:
-    text = ET.SubElement(svg, "text", {"class": kind, "x": _px(x), "y": _px(y)})
-    text.text = words
-    return text
-
-
-def _line(svg: ET.Element, kind: str, start: tuple[int, int], end: tuple[int, int]) -> None:
-    ends = {"x1": _px(start[0]), "y1": _px(start[1]), "x2": _px(end[0]), "y2": _px(end[1])}
-    ET.SubElement(svg, "line", {"class": kind} | ends)
-
-
-def _px(px10: int) -> str:
-    """Tenths of a pixel as SVG writes them."""
-    sign, (whole, tenth) = "-" if px10 < 0 else "", divmod(abs(px10), 10)
-    return f"{sign}{whole}.{tenth}" if tenth else f"{sign}{whole}"

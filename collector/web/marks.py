@@ -81,7 +81,7 @@ def marks_of(rows: Iterable[RecordRow], as_of_us: int, most: int = MOST_MARKS) -
 
 
 def _mark(row: RecordRow) -> Mark:
-    own = Shape.BY_HAND if row.slot is None else Shape.SCHEDULED
+    own = Shape.BY_HAND if row.slot is None and row.campaign is None else Shape.SCHEDULED
     shape = Shape.IMPORTED if row.provenance == "imported" else own
     rate_bps = row.rate_bps if row.end == End.OK else None
     return Mark(row.direction or "", row.at_us, rate_bps, shape, bool(row.flaws))

@@ -18,9 +18,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from collector.view import CaseView, Counts, Provenance, RecordRow, VerdictName, VerdictView
-from collector.web import quantities, vocabulary, words
+from collector.web import presence, quantities, vocabulary, words
 from collector.web.figure import figures_of
 from collector.web.localtime import LineClock
+from collector.web.strip import strips_of
 
 MOST_RECORDS: Final = 200
 # A complaint that took longer than this to arrive is shown with both its times.
@@ -69,6 +70,10 @@ def _environment() -> Environment:
         said=vocabulary.said,
         late_us=LATE_US,
         most_records=MOST_RECORDS,
+        most_interruptions=presence.MOST_INTERRUPTIONS,
+        stands=presence.STANDS,
+        what=presence.what,
+        length=presence.length,
         path_of=lambda subscriber: "/subscriber/" + quote(subscriber, safe=""),
     )
     return environment
@@ -88,6 +93,7 @@ def render_page(case: CaseView, rows: Sequence[RecordRow]) -> str:
         imported=_of(case, "imported"),
         frozen=tuple(device for device in case.devices if device.frozen),
         figures=figures_of(case, rows),
+        strips=strips_of(case.presence, LineClock.of(case.time_zone)),
         records=newest[:MOST_RECORDS],
         records_total=len(newest),
     )
@@ -101,6 +107,11 @@ def render_list(subscribers: Sequence[SubscriberLine]) -> str:
 def render_error(status: int, title: str, detail: str) -> str:
     """The page that says what went wrong."""
     return _render("error.html", status=status, title=title, detail=detail)
+
+
+def render_invitation() -> str:
+    """The page behind an enrolment link: what to do with the link."""
+    return _render("invitation.html")
 
 
 def _of(case: CaseView, provenance: Provenance) -> tuple[VerdictView, ...]:

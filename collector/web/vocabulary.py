@@ -112,6 +112,10 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "wifi": "the device was on Wi-Fi",
         "peer_unreachable": "the measurement server could not be reached",
         "paused": "measuring was paused by the customer",
+        "battery_saver": "battery saving was on",
+        "not_admitted": "the measurement server did not admit this device",
+        "over_limit": "this device had used up what the measurement server allows",
+        "quiet_hours": "the customer’s quiet hours",
     }
 )
 FLAWS: Final[Mapping[str, str]] = MappingProxyType(
@@ -133,6 +137,20 @@ FLAWS: Final[Mapping[str, str]] = MappingProxyType(
         "battery_saver": "battery saving was on",
         "clock_jumped": "the device's clock was set on the way",
         "receiver_limited": "the device itself took the data slowly",
+        "link_lost": "the device lost its connection on the way",
+        "cross_traffic_before": "something else was using the line just before",
+        "cpu_busy_before": "the device was too busy just before",
+        "cpu_core_busy": "the device was at the limit of one processor core",
+        "memory_low": "the device was short of memory",
+        "sim_ne_network": "measured on another network than the SIM's",
+        "tethering": "others were using the device's connection",
+        "thermal": "the device slowed itself down (heat or low voltage)",
+        "cell_changed": "the mobile base station changed on the way",
+        "technology_changed": "the mobile technology changed on the way",
+        "clock_unsynced": "the device's clock was not set",
+        "clock_stepped": "the device's clock was set on the way",
+        "suspended": "the device slept on the way",
+        "client_limited": "near the limit of what the device can measure",
     }
 )
 # Who vouches for a signed record of a transfer.
@@ -174,6 +192,11 @@ LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
         "slot_repeated": "a second time in one slot",
         "clock_ahead": "dated after they arrived",
         "no_figure": "without a result in it",
+        "campaign": "measured for a campaign, and counted only there",
+        "campaign_unknown": "for a campaign that was not fixed before them",
+        "campaign_mismatch": "not as their campaign had planned them",
+        "campaign_repeated": "a second time for one start of their campaign",
+        "campaign_stopped": "after their campaign was given up",
     }
 )
 METHODS: Final[Mapping[str, str]] = MappingProxyType(
@@ -188,6 +211,11 @@ METHODS: Final[Mapping[str, str]] = MappingProxyType(
         "ookla": "speedtest-cli",
         "passive": "Reading",
         "ping": "Ping",
+        "campaign": "Campaign",
+        "reach": "What still answers",
+        "presence": "Probe",
+        "episode": "Probe",
+        "mark": "The customer says",
     }
 )
 PHASES: Final[Mapping[str, str]] = MappingProxyType(

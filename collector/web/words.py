@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from collector.view import FindingView, GradeCount, RecordRow, VerdictView
+from collector.web import presence
 from collector.web.quantities import counted as counted_in_words
 from collector.web.quantities import delay, loss, promised_delay, promised_rate, rate, took, volume
 from collector.web.vocabulary import (
@@ -25,8 +26,9 @@ from collector.web.vocabulary import (
     said,
     spelled,
 )
+from shared.campaign import METHOD as CAMPAIGN
 from shared.failure import IN_WORDS, Failure
-from shared.record import End
+from shared.record import NOTES, End
 
 _FAILURES: Final[Mapping[str, str]] = {failure.value: words for failure, words in IN_WORDS.items()}
 _PARTS: Final = 3
@@ -44,6 +46,12 @@ class Reason:
 
 def result(row: RecordRow) -> str:
     """What came of a measurement, in one phrase."""
+    if row.method == CAMPAIGN:
+        return "a plan of tests was fixed beforehand, or given up"
+    if row.method == "reach" and row.end in {End.OK, End.FAILED}:
+        return _ladder(row)
+    if row.method in NOTES:
+        return presence.note(row)
     match row.end:
         case End.OK:
             return _figures(row)
@@ -55,6 +63,13 @@ def result(row: RecordRow) -> str:
             return "not started: " + (said(REASONS, row.reason) if row.reason else "no reason was recorded")
         case _:
             return f"ended in a way not known here ({spelled(row.end)})"
+
+
+def _ladder(row: RecordRow) -> str:
+    """Whether everything answered, and if not, who was the last to answer."""
+    if row.end == End.OK:
+        return "everything answered, from the router to the server"
+    return f"{_failure(row)}; {presence.last_to_answer(row)}"
 
 
 def _figures(row: RecordRow) -> str:
@@ -137,7 +152,10 @@ def origin(row: RecordRow) -> str:
     if row.provenance == "imported":
         return "imported, unsigned"
     signed = "signed" if row.grade is None else said(GRADES, row.grade)
-    return f"{signed}, {'by hand' if row.slot is None else 'scheduled'}"
+    if row.method in NOTES and row.method != "mark":
+        return f"{signed}, by the probe itself"
+    wanted_by = "scheduled" if row.slot is not None else "by hand" if row.campaign is None else "campaign"
+    return f"{signed}, {wanted_by}"
 
 
 def one_sided(row: RecordRow) -> str:

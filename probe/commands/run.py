@@ -4,14 +4,22 @@ import argparse
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import sys
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING
 
 from probe.catalogue import TRANSFERS
 from probe.commands.device import opened, uploader_of
+from probe.commands.mark import mark_command
 from probe.commands.say import WORKED, positive
+from probe.daemon import Daemon
 from probe.home import Home
+from probe.minder import Minder
+from probe.notices import Notice
+from probe.platform.notify import notify
+from probe.platform.notify_socket import service_manager
 from probe.run import run_agent
 from shared.errors import SpeedproofError
 
@@ -36,17 +44,24 @@ def run(home: Home, options: argparse.Namespace) -> int:
     """Measure and send until SIGINT or SIGTERM."""
     with home.lock(), opened(home) as agent:
         kept = logging.getLogger("probe").info
+        daemon = Daemon(agent, options.plan, options.heavy_every, service_manager(os.environ))
         uploader = uploader_of(
-            agent, lambda receipt: kept("batch %d: receipt %s", receipt.batch, receipt.pae_sha256[:16])
+            agent,
+            lambda receipt: kept("batch %d: receipt %s", receipt.batch, receipt.pae_sha256[:16]),
+            daemon.sent,
         )
+        mark = mark_command(home)
+
+        async def show(notice: Notice) -> None:
+            await notify(notice, mark, sys.platform)
+
         try:
-            asyncio.run(_until_told(run_agent(agent, uploader, options.plan, options.heavy_every)))
+            asyncio.run(_until_told(run_agent(daemon, uploader, Minder(daemon, show))))
         except BaseExceptionGroup as group:
             ours, other = group.split(SpeedproofError)
             if ours is None or other is not None:
                 raise
             raise ours.exceptions[0] from group
-        agent.seal_all()
     return WORKED
 
 

@@ -59,12 +59,14 @@ class FetchPlan:
         return self.expected_bytes * 9 // 8 + OVERHEAD_BYTES
 
 
-# Ours: a picture, a light page, a short film; and the same patience for what is not the peer's.
+# Ours: what a light slot of 100 kB on the air has room for, a picture, a light page, a short film; and the same patience for
+# what is not the peer's.
+ICON = FetchPlan("icon", 50_000, patience_us=10_000_000, limit_us=20_000_000)
 SMALL = FetchPlan("small", 100_000, patience_us=10_000_000, limit_us=20_000_000)
 PAGE = FetchPlan("page", 1_000_000, patience_us=10_000_000, limit_us=40_000_000)
 LARGE = FetchPlan("large", 10_000_000, patience_us=10_000_000, limit_us=120_000_000)
 HOST = FetchPlan("host", None, patience_us=10_000_000, limit_us=40_000_000)
-PLANS = {plan.name: plan for plan in (SMALL, PAGE, LARGE, HOST)}
+PLANS = {plan.name: plan for plan in (ICON, SMALL, PAGE, LARGE, HOST)}
 
 
 @dataclass(slots=True)

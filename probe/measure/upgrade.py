@@ -16,7 +16,7 @@ KEY_BYTES = 16
 HEAD_LIMIT_BYTES = 16_384
 HEAD_END = b"\r\n\r\n"
 SWITCHED = 101
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Upgrade:
         for field in fields:
             name_of, _, value = field.partition(b":")
             told[name_of.strip().lower()] = value.strip()
-        proof = base64.b64encode(hashlib.sha1(self.nonce.encode() + _GUID, usedforsecurity=False).digest())
+        proof = base64.b64encode(hashlib.sha1(self.nonce.encode() + GUID, usedforsecurity=False).digest())
         agreed = told.get(b"sec-websocket-accept") == proof and told.get(b"upgrade", b"").lower() == b"websocket"
         spoken = told.get(b"sec-websocket-protocol", b"").decode("latin-1") == self.subprotocol
         if agreed and spoken and b"sec-websocket-extensions" not in told:

@@ -1,7 +1,6 @@
 """The collector as the probe sees it: three requests, each answer read strictly. Interprets nothing it need not."""
 
 import asyncio
-import gzip
 import json
 import re
 import ssl
@@ -13,6 +12,7 @@ from probe.measure.outcome import CouldNotRun
 from probe.net.connect import Origin
 from probe.net.exchange import NAMED_ERRORS, Request, exchange
 from probe.net.http import read_url
+from probe.packed import Packed
 from shared import batch, strictjson
 from shared.errors import Malformed
 from shared.failure import Stage
@@ -21,6 +21,7 @@ _PATIENCE_S = 60  # for the whole
 _CONNECT_S = 15
 _MOST_BYTES = 1 << 20
 _MOST_CHARACTERS = 500
+_REFUSALS = (400, 403, 409, 422)  # FORMAT.md, section 5; others are a busy collector's, or some portal's on the way
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
@@ -31,6 +32,7 @@ class Told:
     status: int
     fields: strictjson.JsonObject
     retry_after_us: int = 0
+    sent_bytes: int = 0  # of the request's body
 
     def words(self, name: str) -> str:
         """A text member without what a terminal would obey and of a length people read; empty if there is none."""
@@ -57,24 +59,34 @@ class Collector:
         """The collector this device is enrolled at."""
         return cls(enrolled.collector_url, str(enrolled.ca) if enrolled.ca else None)
 
-    async def post_batch(self, body: bytes) -> Told:
-        """Hand over a sealed batch."""
+    async def post_batch(self, packed: Packed) -> Told:
+        """Hand over a sealed batch, as it was packed."""
         headers = {"Content-Type": batch.MEDIA_TYPE, "Content-Encoding": "gzip"}
-        return await self._post("/v1/batches", gzip.compress(body, 6, mtime=0), headers)
+        return await self._post("/v1/batches", packed.gzip, headers)
 
     async def post_complaint(self, line: bytes) -> Told:
         """Hand over a complaint."""
         return await self._post("/v1/complaints", line, {"Content-Type": "application/json"})
 
     async def enrol(self, code: str, request: bytes) -> strictjson.JsonObject:
-        """Ask for enrolment; raises EnrolRefused with the collector's reason."""
+        """Ask for enrolment; raises EnrolRefused with the collector's reason, CollectorSilent if it was no collector's no."""
         body = strictjson.encode({"code": code, "request": strictjson.decode(request)})
         told = await self._post("/v1/enrolments", body, {"Content-Type": "application/json"})
-        if told.status != 201:  # noqa: PLR2004 - HTTP: created
-            raise EnrolRefused(told.words("detail") or f"the collector answered {told.status}")
-        return told.fields
+        if told.status == 201:  # noqa: PLR2004 - HTTP: created
+            return told.fields
+        why = told.words("detail") or f"it answered {told.status}, as no collector does"
+        if told.status in _REFUSALS and told.words("error"):
+            raise EnrolRefused(why)
+        raise CollectorSilent(f"{self._url} does not enrol now: {why}")
 
     async def _post(self, path: str, body: bytes, headers: dict[str, str]) -> Told:
+        sent_bytes = 0
+
+        def entered(stage: Stage) -> None:
+            nonlocal sent_bytes
+            _limit(connecting, stage)
+            sent_bytes = len(body) if stage is Stage.REQUEST else 0
+
         try:
             url = read_url(self._url).below(path)
             origin = Origin(url, self._context if url.scheme == "https" else None)
@@ -82,15 +94,17 @@ class Collector:
             async with (
                 asyncio.timeout(_PATIENCE_S),
                 asyncio.timeout(None) as connecting,
-                exchange(origin, request, lambda stage: _limit(connecting, stage)) as answer,
+                exchange(origin, request, entered) as answer,
             ):
                 data = await answer.body(_MOST_BYTES)
         except (*NAMED_ERRORS, CouldNotRun, ValueError) as error:
-            raise CollectorSilent(f"{self._url} does not answer: {str(error) or type(error).__name__}") from error
+            words = f"{self._url} does not answer: {str(error) or type(error).__name__}"
+            raise CollectorSilent(words, sent_bytes) from error
         if len(data) > _MOST_BYTES:
-            raise CollectorSilent(f"{self._url} sends an answer without end")
+            raise CollectorSilent(f"{self._url} sends an answer without end", sent_bytes)
         wait = answer.header("Retry-After")
-        return Told(answer.status, _fields(data), int(wait) * 1_000_000 if _SECONDS.fullmatch(wait) else 0)
+        wait_us = int(wait) * 1_000_000 if _SECONDS.fullmatch(wait) else 0
+        return Told(answer.status, _fields(data), wait_us, sent_bytes)
 
 
 def _limit(connecting: asyncio.Timeout, stage: Stage) -> None:

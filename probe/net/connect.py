@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probe.measure.outcome import CouldNotRun
+from probe.net.bind import bind
 from probe.net.http import Url, url_of
 from probe.net.lookup import SocketAddress, look_up
 from shared.failure import Stage
@@ -29,10 +30,11 @@ HEAD_START_S = 0.25  # RFC 8305, section 5: the connection attempt delay
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where to connect to: a URL's host and port, and the TLS to speak, if any."""
+    """Where to connect to: a URL's host and port, the TLS to speak, if any, and by which interface, if it is pinned."""
 
     url: Url
     context: ssl.SSLContext | None
+    interface: str | None = None
 
     @property
     def host(self) -> str:
@@ -57,25 +59,25 @@ class Origin:
     @classmethod
     def of(cls, scene: "Scene") -> "Origin":
         """The peer's; raises CouldNotRun if its address is no URL or its authority cannot be read."""
-        return cls.at(url_of(scene.peer, ""), scene.peer.tls_ca)
+        return cls.at(url_of(scene.peer, ""), scene.peer.tls_ca, scene.interface)
 
     @classmethod
-    def at(cls, url: Url, ca: Path | None = None) -> "Origin":
+    def at(cls, url: Url, ca: Path | None = None, interface: str | None = None) -> "Origin":
         """A URL's; over TLS the system's authorities are believed, or only the one that is named.
 
         Raises CouldNotRun if that one cannot be read.
         """
         if url.scheme == "http":
-            return cls(url, None)
+            return cls(url, None, interface)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if ca is None:
             context.load_default_certs()
-            return cls(url, context)
+            return cls(url, context, interface)
         try:
             context.load_verify_locations(cafile=ca)
         except OSError as exc:
             raise CouldNotRun(f"the certificate authority {ca} cannot be read") from exc
-        return cls(url, context)
+        return cls(url, context, interface)
 
 
 async def find(origin: Origin, entered: Entered) -> list[Found]:
@@ -88,7 +90,7 @@ async def find(origin: Origin, entered: Entered) -> list[Found]:
     return [(family, (origin.host, origin.port))]
 
 
-async def connect(addresses: Sequence[Found], entered: Entered) -> socket.socket:
+async def connect(addresses: Sequence[Found], entered: Entered, interface: str | None = None) -> socket.socket:
     """A connected, non-blocking socket to the first address that answers; raises the last one's OSError."""
     entered(Stage.CONNECT)
     loop, error = asyncio.get_running_loop(), OSError("the name has no address")
@@ -96,6 +98,7 @@ async def connect(addresses: Sequence[Found], entered: Entered) -> socket.socket
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)  # noqa: FBT003  (the standard library's own)
+            bind(sock, interface)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.sock_connect(sock, address)
         except OSError as exc:
@@ -114,7 +117,7 @@ def address_of(sock: socket.socket) -> Found:
     return sock.family, sock.getpeername()
 
 
-async def race(addresses: Sequence[Found], entered: Entered) -> socket.socket:
+async def race(addresses: Sequence[Found], entered: Entered, interface: str | None = None) -> socket.socket:
     """A connected socket to whichever address answers first; raises the OSError of the last to refuse.
 
     So a family of addresses that leads nowhere costs a moment, as it does in a browser, and not the whole attempt.
@@ -125,7 +128,7 @@ async def race(addresses: Sequence[Found], entered: Entered) -> socket.socket:
     try:
         while rest or trying:
             if rest:
-                trying.add(asyncio.create_task(connect([rest.pop(0)], lambda _stage: None)))
+                trying.add(asyncio.create_task(connect([rest.pop(0)], lambda _stage: None, interface)))
             head_start_s = HEAD_START_S if rest else None
             done, _ = await asyncio.wait(trying, timeout=head_start_s, return_when=asyncio.FIRST_COMPLETED)
             for task in done:

@@ -1,10 +1,12 @@
 """The shell of `probe.measure.dns`: the system's lookup in a thread, the direct one by UDP and TCP. Interprets nothing.
 
 The datagram socket is connected, so that only the resolver's own answers arrive, and its refusals; its port is the kernel's
-choice. What the system would ask is read from resolv.conf(5) for the record only.
+choice. What the system would ask is read from resolv.conf(5) for the record only. Pinned to an interface, only the resolver
+that is set is asked: by which link the system asks, nobody knows.
 """
 
 import asyncio
+import socket
 from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +16,8 @@ from probe.measure.dns import CHANCE_BYTES, MOST_NAMES, STREAM_BYTES, DnsPlan, L
 from probe.measure.dns_lookup import NONE, Lookup, Question
 from probe.measure.dns_message import Found
 from probe.measure.outcome import CouldNotRun, Measured
+from probe.net.bind import bind
+from probe.net.connect import connect
 from probe.net.drive import drive
 from probe.net.failures import trouble_of
 from probe.net.http import host_of, url_of
@@ -35,9 +39,15 @@ async def run(plan: DnsPlan, scene: Scene) -> Measured:
         raise CouldNotRun("nothing to look up: peer and collector have addresses, and no [dns] names are set")
     chance = scene.chance(len(names) * CHANCE_BYTES)
     rounds = rounds_of(plan, names, settings.local_names, chance, direct=settings.resolver is not None)
+    if scene.interface is not None:
+        rounds = tuple(
+            direct for one in rounds if (direct := tuple(each for each in one if isinstance(each, Question)))
+        )
+        if not rounds:
+            raise CouldNotRun(f"the system's lookups cannot be pinned to {scene.interface}; set a [dns] resolver there")
     core = Lookups(plan, rounds, str(settings.resolver or ""), _system_resolvers())
     core.start(clock.mono_us())
-    await drive(core, _ask_all(core, settings.resolver, clock), clock, scene.progress)
+    await drive(core, _ask_all(core, settings.resolver, clock, scene.interface), clock, scene.progress)
     return core.result()
 
 
@@ -54,18 +64,20 @@ def _system_resolvers() -> str:
     return ""
 
 
-async def _ask_all(core: Lookups, resolver: ResolverAddress | None, clock: Clock) -> None:
+async def _ask_all(core: Lookups, resolver: ResolverAddress | None, clock: Clock, interface: str | None) -> None:
     for lookups in core.rounds:
         core.begin(lookups, clock.mono_us())
-        asking = [_asking(lookup, resolver, clock) for lookup in lookups]
+        asking = [_asking(lookup, resolver, clock, interface) for lookup in lookups]
         async with asyncio.TaskGroup() as tasks:
             for one in asking:
                 tasks.create_task(one)
 
 
-def _asking(lookup: Lookup, resolver: ResolverAddress | None, clock: Clock) -> Coroutine[None, None, None]:
+def _asking(
+    lookup: Lookup, resolver: ResolverAddress | None, clock: Clock, interface: str | None
+) -> Coroutine[None, None, None]:
     if resolver is not None and isinstance(lookup, Question):
-        return _ask_directly(lookup, resolver, clock)
+        return ask_directly(lookup, resolver, clock, interface)
     return _ask_the_system(lookup, look_up(lookup.name), clock)
 
 
@@ -99,10 +111,13 @@ class _Inbox(asyncio.DatagramProtocol):
         self.news.set()
 
 
-async def _ask_directly(question: Question, resolver: ResolverAddress, clock: Clock) -> None:
-    loop, inbox = asyncio.get_running_loop(), _Inbox(question, clock)
+async def ask_directly(
+    question: Question, resolver: ResolverAddress, clock: Clock, interface: str | None = None
+) -> None:
+    """Ask a resolver a question that was started, until it is over; by one interface, if it is named."""
+    inbox = _Inbox(question, clock)
     try:
-        transport, _ = await loop.create_datagram_endpoint(lambda: inbox, remote_addr=(resolver.host, resolver.port))
+        transport = await _datagrams_to(resolver, interface, inbox)
     except OSError as exc:
         question.failed(trouble_of(exc, Stage.DNS), clock.mono_us())
         return
@@ -110,7 +125,7 @@ async def _ask_directly(question: Question, resolver: ResolverAddress, clock: Cl
         while (wake_us := question.next_wakeup(now_us := clock.mono_us())) is not None:
             left_s = (wake_us - now_us) / 1_000_000
             if question.by_stream:
-                await _ask_by_stream(question, resolver, clock, left_s)
+                await _ask_by_stream(question, resolver, clock, left_s, interface)
                 continue
             if (packet := question.to_send(now_us)) is not None:
                 transport.sendto(packet)
@@ -124,10 +139,32 @@ async def _ask_directly(question: Question, resolver: ResolverAddress, clock: Cl
         await asyncio.sleep(0)  # asyncio closes a transport's socket one turn later
 
 
-async def _ask_by_stream(question: Question, resolver: ResolverAddress, clock: Clock, left_s: float) -> None:
+async def _datagrams_to(resolver: ResolverAddress, interface: str | None, inbox: _Inbox) -> asyncio.DatagramTransport:
+    """What sends datagrams to a resolver and nowhere else; raises OSError and leaves no socket then."""
+    sock = socket.socket(_family_of(resolver), socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)  # noqa: FBT003  (the standard library's own)
+        bind(sock, interface)
+        sock.connect((resolver.host, resolver.port))
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: inbox, sock=sock)
+    except BaseException:
+        sock.close()
+        raise
+    return transport
+
+
+def _family_of(resolver: ResolverAddress) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in resolver.host else socket.AF_INET
+
+
+async def _ask_by_stream(
+    question: Question, resolver: ResolverAddress, clock: Clock, left_s: float, interface: str | None
+) -> None:
     try:
         async with asyncio.timeout(left_s):
-            reader, writer = await asyncio.open_connection(resolver.host, resolver.port)
+            address = _family_of(resolver), (resolver.host, resolver.port)
+            sock = await connect([address], lambda _stage: None, interface)
+            reader, writer = await asyncio.open_connection(sock=sock)
             try:
                 packet = question.packet
                 writer.write(len(packet).to_bytes(LENGTH_BYTES, "big") + packet)

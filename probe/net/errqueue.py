@@ -21,6 +21,7 @@ from probe.clock import Clock
 from probe.measure.hops import Address
 from probe.measure.icmp import Reply
 from probe.measure.path import PathTrace
+from probe.net.bind import bind
 from probe.net.failures import trouble_of
 from shared.failure import Stage
 
@@ -51,7 +52,7 @@ IPV4 = _Family(socket.AF_INET, 0, 11, 2, slice(20, 24))
 IPV6 = _Family(socket.AF_INET6, 41, 25, 16, slice(24, 40))
 
 
-def open_socket(target: Address) -> socket.socket:
+def open_socket(target: Address, interface: str | None = None) -> socket.socket:
     """Open a socket with an error queue; raises OSError or NotImplementedError where the system has none."""
     if not sys.platform.startswith(SYSTEMS):
         raise NotImplementedError(sys.platform)
@@ -59,6 +60,7 @@ def open_socket(target: Address) -> socket.socket:
     sock = socket.socket(names.family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)  # noqa: FBT003  (the standard library's own)
+        bind(sock, interface)
         sock.setsockopt(names.level, names.recverr, 1)
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         if names is IPV4:

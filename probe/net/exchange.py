@@ -178,7 +178,7 @@ async def exchange(origin: Origin, request: Request, entered: Entered) -> AsyncI
 
     Raises one of NAMED_ERRORS, or CouldNotRun where this device has no thread to spare for a lookup.
     """
-    sock = await race(await find(origin, entered), entered)
+    sock = await race(await find(origin, entered), entered, origin.interface)
     if origin.context is not None:
         entered(Stage.TLS)
     host = None if origin.context is None else origin.host

@@ -25,6 +25,7 @@ ERRNO_NAMES: dict[int, Failure] = {
     errno.EHOSTDOWN: Failure.HOST_UNREACHABLE,
     errno.ENETUNREACH: Failure.NETWORK_UNREACHABLE,
     errno.ENETDOWN: Failure.NETWORK_DOWN,
+    errno.ENODEV: Failure.NETWORK_DOWN,  # the interface a test is pinned to is gone
     errno.ENETRESET: Failure.NETWORK_RESET,
     errno.ETIMEDOUT: Failure.TIMEOUT,
 }

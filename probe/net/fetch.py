@@ -22,9 +22,9 @@ async def run(plan: FetchPlan, scene: Scene) -> Measured:
     clock = scene.clock
     if plan.is_foreign:
         text = _one_of(scene)
-        origin = Origin.at(_foreign(text))
+        origin = Origin.at(_foreign(text), interface=scene.interface)
     else:
-        origin = Origin.at(url_of(scene.peer, plan.path), scene.peer.tls_ca)
+        origin = Origin.at(url_of(scene.peer, plan.path), scene.peer.tls_ca, scene.interface)
         text = str(origin.url)
     core = Fetch(plan, text)
     core.start(clock.mono_us())

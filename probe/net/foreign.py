@@ -25,7 +25,7 @@ async def probe(core: LoadedLatency, number: int, origin: Origin, addresses: Seq
     foreign = core.foreign
     try:
         async with asyncio.timeout(PATIENCE_US / 1_000_000):
-            sock = await connect(addresses, lambda _stage: None)
+            sock = await connect(addresses, lambda _stage: None, origin.interface)
             if origin.context is not None:
                 core.entered_tls(number, clock.mono_us())
             host = None if origin.context is None else origin.host

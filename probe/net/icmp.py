@@ -19,6 +19,7 @@ from probe.clock import Clock
 from probe.measure.latency import LAB_START_US, LatencyPlan
 from probe.measure.outcome import Trouble
 from probe.measure.train import Seen
+from probe.net.bind import bind
 from probe.net.udp import Address, PacketCore, exchange
 from shared import strictjson
 from shared.errors import Malformed
@@ -31,10 +32,11 @@ CAP_NET_RAW = 1 << 13
 ANSWER_LIMIT_BYTES = 65_536
 
 
-async def run_train(core: PacketCore, address: Address, clock: Clock) -> None:
+async def run_train(core: PacketCore, address: Address, clock: Clock, interface: str | None = None) -> None:
     """Exchange the messages of a started core with a host, until the core is final. Raises OSError if it may not."""
     protocol = socket.IPPROTO_ICMPV6 if address[0] == socket.AF_INET6 else socket.IPPROTO_ICMP
     with socket.socket(address[0], socket.SOCK_DGRAM, protocol) as sock:
+        bind(sock, interface)
         await exchange(sock, core, without_port(address), clock)
 
 

@@ -64,13 +64,16 @@ class Ways:
         core.start(*udp.one_moment(self.scene.clock))
         clock = self.scene.clock
         try:
-            await drive(core, udp.run_train(core, address, clock), clock, self.scene.progress)
+            await drive(core, udp.run_train(core, address, clock, self.scene.interface), clock, self.scene.progress)
         except NotImplementedError:
             return Seen("stamp", trouble=Trouble(Failure.UNKNOWN, Stage.CONNECT, "no datagrams on this event loop"))
         return core.result()
 
     async def icmp(self, host: str) -> Seen | None:
-        """Ask the host; None if this machine may not, or does not know the host."""
+        """Ask the host; None if this machine may not, or does not know the host.
+
+        The process that may open raw sockets is not asked if the test is pinned: it would go by any link.
+        """
         address = await _look_up(host, 0, socket.SOCK_DGRAM, "icmp")
         if isinstance(address, Seen):
             return None
@@ -79,9 +82,10 @@ class Ways:
         core = Echo(NAME, self.plan.pace, chance, self.plan.packets, ipv6, self.plan.expected_us)
         core.start(clock.mono_us())
         try:
-            await drive(core, icmp.run_train(core, address, clock), clock, self.scene.progress)
+            await drive(core, icmp.run_train(core, address, clock, self.scene.interface), clock, self.scene.progress)
         except (OSError, NotImplementedError):
-            return await icmp.run_apart(self.plan, address, chance) if icmp.lab_is_possible() else None
+            apart = self.scene.interface is None and icmp.lab_is_possible()
+            return await icmp.run_apart(self.plan, address, chance) if apart else None
         return core.result()
 
     async def tcp(self, host: str, port: int) -> Seen:
@@ -92,7 +96,7 @@ class Ways:
         clock = self.scene.clock
         train = Train(NAME, self.plan.pace, self.scene.chance(SEED_BYTES), self.plan.packets, self.plan.expected_us)
         train.start(clock.mono_us())
-        await drive(train, tcp.run_train(train, address, clock), clock, self.scene.progress)
+        await drive(train, tcp.run_train(train, address, clock, self.scene.interface), clock, self.scene.progress)
         return train.result("tcp")
 
 

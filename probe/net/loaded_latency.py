@@ -105,7 +105,7 @@ async def _beside(
     while (wake_us := core.next_wakeup(now_us := clock.mono_us())) is not None:
         if waiting is not None and core.load.zero_us is not None:
             core.start_train(*udp.one_moment(clock))
-            tasks.create_task(udp.run_train(core.stamp, waiting, clock))
+            tasks.create_task(udp.run_train(core.stamp, waiting, clock, scene.interface))
             waiting = None
         for number, lane in enumerate(transfer.lanes):
             core.heard(number, lane.round_trip_us, now_us)

@@ -38,6 +38,8 @@ async def run(plan: OoklaPlan, scene: Scene) -> Measured:
     """Run the client once, against the peer or, if the plan says so, a public server."""
     if importlib.util.find_spec("speedtest") is None:
         raise CouldNotRun("speedtest-cli is not installed; pip install 'speedproof[ookla]' brings it")
+    if scene.interface is not None:
+        raise CouldNotRun(f"speedtest-cli cannot be pinned to {scene.interface}")
     core = Ookla(plan)
     core.start(scene.clock.mono_us())
     work = _public(core, scene) if plan.public else _against_the_peer(core, scene)

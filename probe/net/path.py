@@ -5,7 +5,7 @@ import socket
 from ipaddress import ip_address
 
 from probe.measure.hops import Address, Near, Standing
-from probe.measure.outcome import Measured, measured
+from probe.measure.outcome import CouldNotRun, Measured, measured
 from probe.measure.path import PORT, VERSION, PathPlan, PathTrace, packets_of, result_of
 from probe.net import errqueue, lab
 from probe.net.drive import drive
@@ -29,7 +29,7 @@ async def run(plan: PathPlan, scene: Scene) -> Measured:
         return measured(trouble_of(exc, Stage.DNS), {"plan": plan.name, "ver": VERSION, "dur_us": spent_us})
     trace = PathTrace(plan, packets_of(plan, scene.chance(plan.chance_bytes)), target)
     try:
-        sock = errqueue.open_socket(target)
+        sock = errqueue.open_socket(target, scene.interface)
     except (OSError, NotImplementedError):
         return await _by_lab(trace, scene)
     with sock:
@@ -43,12 +43,14 @@ async def _by_error_queue(trace: PathTrace, sock: socket.socket, scene: Scene) -
     except OSError as exc:
         trace.refuse(trouble_of(exc, Stage.CONNECT), scene.clock.mono_us())
         return result_of(trace, Standing(Near.UNKNOWN), "udp_errqueue")
-    standing = standing_towards(trace.target, str(sock.getsockname()[0]))
+    standing = standing_towards(trace.target, str(sock.getsockname()[0]), scene.interface)
     await drive(trace, errqueue.ask(trace, sock, scene.clock), scene.clock, scene.progress)
     return result_of(trace, standing, "udp_errqueue")
 
 
 async def _by_lab(trace: PathTrace, scene: Scene) -> Measured:
+    if scene.interface is not None:
+        raise CouldNotRun(f"no error queue on this system, and scapy cannot be pinned to {scene.interface}")
     source = source_to(str(trace.target), PORT)
     standing = Standing(Near.UNKNOWN) if source is None else standing_towards(trace.target, source)
     async with lab.started(trace) as process:

@@ -21,3 +21,8 @@ class Scene:
     settings: Settings = field(default_factory=Settings)
     collector_url: str | None = None
     tickets: Tickets | None = None
+
+    @property
+    def interface(self) -> str | None:
+        """The interface that every socket of a method is pinned to, if one is set."""
+        return self.settings.interface

@@ -9,12 +9,13 @@ from contextlib import suppress
 
 from probe.clock import Clock
 from probe.measure.train import Train
+from probe.net.bind import bind
 from probe.net.failures import trouble_of
 from probe.net.udp import Address
 from shared.failure import Stage
 
 
-async def run_train(train: Train, address: Address, clock: Clock) -> None:
+async def run_train(train: Train, address: Address, clock: Clock, interface: str | None = None) -> None:
     """Open a connection for each number of a started train, until the train is final; leave none open."""
     settled = asyncio.Event()
     tasks: set[asyncio.Task[None]] = set()
@@ -23,6 +24,7 @@ async def run_train(train: Train, address: Address, clock: Clock) -> None:
         with socket.socket(address[0], socket.SOCK_STREAM) as sock:
             sock.setblocking(False)  # noqa: FBT003  (the standard library's own)
             try:
+                bind(sock, interface)
                 await asyncio.get_running_loop().sock_connect(sock, address[1])
                 train.receive(number, clock.mono_us())
             except OSError as exc:

@@ -81,6 +81,7 @@ class Tickets:
     intent: bytes  # the line that is on disk
     seq: int
     clock: Clock
+    interface: str | None = None  # that the questions are pinned to, as the transfer is
 
     async def ask(self, direction: Direction, flows: int, least_bytes: int, seed: bytes | None = None) -> Admitted:
         """Ask for a ticket; `seed` is what an upload's bytes come from.
@@ -158,7 +159,7 @@ class Tickets:
 
     async def _ask(self, verb: str, path: str, body: bytes) -> tuple[int, bytes]:
         """One question; raises _Without if there is no answer."""
-        origin = Origin.at(url_of(self.peer, path), self.peer.tls_ca)
+        origin = Origin.at(url_of(self.peer, path), self.peer.tls_ca, self.interface)
         request = Request(verb, origin.url.target, body=body)
         try:
             async with asyncio.timeout(PATIENCE_S), exchange(origin, request, lambda _stage: None) as answer:

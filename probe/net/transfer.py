@@ -101,10 +101,10 @@ class Transfer:
 
         try:
             if number == 0:
-                sock = await race(addresses, entered)
+                sock = await race(addresses, entered, self._origin.interface)
                 winner.set_result([address_of(sock)])
             else:
-                sock = await connect(await winner, entered)
+                sock = await connect(await winner, entered, self._origin.interface)
             await self._begin(sock, lane, entered)
         except OSError as exc:  # an SSLError is one too
             core.failed(number, trouble_of(exc, core.flows[number].stage), clock.mono_us())

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from probe.clock import Clock
 from probe.measure.outcome import Trouble
+from probe.net.bind import bind
 from probe.net.failures import trouble_of
 from shared.failure import Stage
 
@@ -64,9 +65,10 @@ def one_moment(clock: Clock) -> tuple[int, int]:
     return mono_us, wall_us
 
 
-async def run_train(core: PacketCore, address: Address, clock: Clock) -> None:
-    """Exchange packets of a started core with a UDP port, until the core is final."""
+async def run_train(core: PacketCore, address: Address, clock: Clock, interface: str | None = None) -> None:
+    """Exchange packets of a started core with a UDP port, until the core is final; by one interface, if it is named."""
     with socket.socket(address[0], socket.SOCK_DGRAM) as sock:
+        bind(sock, interface)
         await exchange(sock, core, address, clock)
 
 

@@ -7,7 +7,7 @@ one is in those files, so the interface is taken from the socket and only then t
 
 import sys
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 
 from probe.measure.hops import Address, Near, Standing
@@ -28,13 +28,14 @@ class Route:
     network: IPv4Network | IPv6Network
     has_gateway: bool
     interface: str
+    gateway: Address | None = None  # its address, if the table tells one
 
 
 def ipv4_routes(text: str) -> tuple[Route, ...]:
     """Read /proc/net/route: addresses in hexadecimal, in the machine's byte order."""
     rows = [row.split() for row in text.splitlines()[1:]]
     return tuple(
-        Route(IPv4Network((_ipv4(row[1]), str(_ipv4(row[7])))), bool(int(row[3], 16) & GATEWAY), row[0])
+        _route(IPv4Network((_ipv4(row[1]), str(_ipv4(row[7])))), int(row[3], 16), row[0], _ipv4(row[2]))
         for row in rows
         if len(row) >= IPV4_FIELDS and not int(row[3], 16) & REJECT
     )
@@ -44,10 +45,15 @@ def ipv6_routes(text: str) -> tuple[Route, ...]:
     """Read /proc/net/ipv6_route: addresses in hexadecimal, as they are."""
     rows = [row.split() for row in text.splitlines()]
     return tuple(
-        Route(IPv6Network((int(row[0], 16), int(row[1], 16))), bool(int(row[8], 16) & GATEWAY), row[9])
+        _route(IPv6Network((int(row[0], 16), int(row[1], 16))), int(row[8], 16), row[9], IPv6Address(int(row[4], 16)))
         for row in rows
         if len(row) >= IPV6_FIELDS and not int(row[8], 16) & REJECT
     )
+
+
+def _route(network: IPv4Network | IPv6Network, flags: int, interface: str, next_hop: Address) -> Route:
+    has_gateway = bool(flags & GATEWAY)
+    return Route(network, has_gateway, interface, next_hop if has_gateway else None)
 
 
 def route_to(target: Address, interface: str, routes: tuple[Route, ...]) -> Route | None:
@@ -71,16 +77,20 @@ def near(target: Address, own: Address, interface: str | None, routes: tuple[Rou
     return Near.GATEWAY if kind == "wifi" else Near.UNKNOWN
 
 
-def standing_towards(target: Address, source: str) -> Standing:
-    """Say where this device stands on the way to a target, by the address packets leave from."""
+def standing_towards(target: Address, source: str, pinned: str | None = None) -> Standing:
+    """Say where this device stands on the way to a target, by the address packets leave from, or by a pinned interface.
+
+    Two sticks of one make have the same address each, so that an address does not tell which of them it is.
+    """
     own = ip_address(source)
-    return Standing(near(target, own, interface_of(source.partition("%")[0]), _routes(target)), own)
+    interface = pinned or interface_of(source.partition("%")[0])
+    return Standing(near(target, own, interface, read_routes(target.version)), own)
 
 
-def _routes(target: Address) -> tuple[Route, ...]:
-    """Read the table of the target's IP version; a table that is hidden, absent or odd is empty."""
+def read_routes(version: int) -> tuple[Route, ...]:
+    """Read the main table of one IP version; a table that is hidden, absent or odd is empty."""
     try:
-        if isinstance(target, IPv4Address):
+        if version == 4:  # noqa: PLR2004  (IPv4)
             return ipv4_routes(IPV4_TABLE.read_text(encoding="ascii"))
         return ipv6_routes(IPV6_TABLE.read_text(encoding="ascii"))
     except (OSError, ValueError, OverflowError):

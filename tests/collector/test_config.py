@@ -41,3 +41,12 @@ def test_what_is_refused(text: str, says: str) -> None:
     """A setting that is unknown, out of bounds or half of a pair is refused by its name."""
     with pytest.raises(BadRequest, match=says):
         parse(text, DATA, {})
+
+
+def test_the_address_for_probes() -> None:
+    """The address that links carry is read as one, without a slash at its end; what is none is refused."""
+    assert parse('url = "https://proof.example.net/"', DATA, {}).url == "https://proof.example.net"
+    assert parse("", DATA, {"url": "http://a.example"}).url == "http://a.example"
+    for wrong in ("proof.example.net", "ftp://a.example", "https://a.example/enrol#X"):
+        with pytest.raises(BadRequest, match="https://host:port"):
+            parse("", DATA, {"url": wrong})

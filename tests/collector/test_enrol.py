@@ -63,7 +63,7 @@ def test_answer_over_http(served: Served) -> None:
     answer = served.post_enrolment(code, device.request(read_code(code)))
     assert answer.status == 201
     told = answer.told
-    assert set(told) == {"collector", "enrolment", "peer", "portal", "slots", "subscriber"}
+    assert set(told) == {"collector", "enrolment", "peer", "portal", "slots", "subscriber", "time_zone"}
     assert (told["subscriber"], told["slots"]) == ("anna", {"guard_s": 60, "slot_s": 900})
     portal = PublicKey.from_spki(b64_exact(told["portal"]))
     assert read_enrolment(encode(told["enrolment"]), portal).key.key_id == device.dev
@@ -220,3 +220,28 @@ def test_private_files(config: Config, clock: FakeClock) -> None:
             "portal.pem": 0o600,
         }
         assert keys.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(("late_us", "good"), [(0, True), (1, False)])
+def test_a_code_for_a_month(portal: Portal, clock: FakeClock, late_us: int, good: bool) -> None:
+    """A code on its way to a customer lives for as long as it was given out for, others as configured."""
+    code, expires_us = portal.give_code("anna", 30 * 24 * 60)
+    assert expires_us == clock.wall_us() + 30 * 24 * 60 * MINUTE_US
+    assert portal.give_code("anna")[1] == clock.wall_us() + 15 * MINUTE_US
+    clock.advance(30 * 24 * 60 * MINUTE_US + late_us)
+    if good:
+        assert portal.enrol(code, Device().request(code)).subscriber == "anna"
+        return
+    with pytest.raises(CodeRefused, match="expired"):
+        portal.enrol(code, Device().request(code))
+
+
+def test_how_long_a_code_may_live(served: Served) -> None:
+    """The desk gives out codes for a minute to a year, and says for how long and whose key to expect."""
+    served.add("anna")
+    told = served.command("code", {"subscriber": "anna", "minutes": 1}).told
+    assert (told["minutes"], told["expires_us"]) == (1, served.services.clock.wall_us() + MINUTE_US)
+    assert told["collector_key"] == served.services.collector_key.public.key_id
+    for minutes in (0, -1, 366 * 24 * 60 + 1, True, "15", 1.5):
+        answer = served.command("code", {"subscriber": "anna", "minutes": minutes})
+        assert (answer.status, answer.error) == (400, "bad_request")

@@ -17,8 +17,9 @@ from probe.errors import EnrolRefused
 from probe.home import Home
 from probe.net.collector import Collector, Told
 from probe.outbox import Stored, Waiting
-from probe.seal import seal
-from probe.upload import Blocked, Kept, understand
+from probe.packed import Packed
+from probe.seal import question, seal
+from probe.upload import Blocked, Kept, expected_of, understand
 from shared.chain import START, Head
 from shared.complaint import make_complaint
 from shared.record import write_record
@@ -71,7 +72,7 @@ def batch(home: Home, head: Head = START, end: str = "ok") -> tuple[Waiting, Hea
     """Seal one record after a head."""
     stored = [Stored(head.seq, write_record({"end": end, "method": "fetch", "seq": head.seq}), "boot")]
     sealed = seal(stored, head, "boot", 1, 2, home.key())
-    return Waiting(head.batch, sealed.body, sealed.pae_sha256), sealed.head
+    return Waiting(head.batch, Packed.of(sealed.body), sealed.pae_sha256), sealed.head
 
 
 async def test_enrolment(home: Home, there: There) -> None:
@@ -88,7 +89,7 @@ async def test_a_batch_and_its_repetition(home: Home, there: There) -> None:
     """A new batch is answered 201 with a receipt, the same again 200 with the same receipt."""
     collector = await enrolled(home, there)
     waiting, _ = batch(home)
-    first, second = [await collector.post_batch(waiting.body) for _ in range(2)]
+    first, second = [await collector.post_batch(waiting.packed) for _ in range(2)]
     assert (first.status, second.status) == (201, 200)
     assert first.fields["receipt"] == second.fields["receipt"]
     key = home.enrolled().collector
@@ -101,13 +102,27 @@ async def test_a_gap_and_a_fork(home: Home, there: There) -> None:
     collector = await enrolled(home, there)
     first, head = batch(home)
     second, after = batch(home, head)
-    gap = await collector.post_batch(second.body)
+    gap = await collector.post_batch(second.packed)
     assert _waited(gap) == ("chain_gap", 0, 0, START.pae_sha256)
     assert isinstance(understand(gap, second, home.enrolled().collector), Blocked)
     for waiting in (first, second):
-        assert (await collector.post_batch(waiting.body)).status == 201
-    fork = await collector.post_batch(batch(home, head, "failed")[0].body)
+        assert (await collector.post_batch(waiting.packed)).status == 201
+    fork = await collector.post_batch(batch(home, head, "failed")[0].packed)
     assert _waited(fork) == ("chain_fork", 2, 2, after.pae_sha256)
+
+
+async def test_the_question_where_a_chain_stands(home: Home, there: There) -> None:
+    """Whoever asks with the last number there is is told what is waited for, and nothing of it is kept."""
+    collector = await enrolled(home, there)
+    asked = Packed.of(question("boot", 1, 2, home.key()))
+    assert expected_of(await collector.post_batch(asked)) == START
+    first, head = batch(home)
+    assert (await collector.post_batch(first.packed)).status == 201
+    for _ in range(2):
+        assert expected_of(await collector.post_batch(asked)) == head
+    second, after = batch(home, head)
+    assert (await collector.post_batch(second.packed)).status == 201
+    assert expected_of(await collector.post_batch(asked)) == after
 
 
 def _waited(told: Told) -> tuple[object, ...]:
@@ -119,7 +134,7 @@ async def test_a_changed_batch(home: Home, there: There) -> None:
     """A batch whose records are not the signed ones is refused by the name of its defect."""
     collector = await enrolled(home, there)
     waiting, _ = batch(home)
-    told = await collector.post_batch(waiting.body.replace(b'"ok"', b'"no"'))
+    told = await collector.post_batch(Packed.of(waiting.body.replace(b'"ok"', b'"no"')))
     assert (told.status, told.fields["error"]) == (422, "bad_digest")
 
 

@@ -196,6 +196,7 @@ def serving_aside(there: FakeCollector, port: int = 0) -> Iterator[FakeCollector
         async with serving(there, port):
             ready.set()
             await done.wait()
+            await asyncio.sleep(0.02)  # for a connection that was taken and is nobody's yet
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()

@@ -41,7 +41,7 @@ def outbox_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def make_agent(outbox_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeAgent]:
     """Make agents over one outbox file, which do not look at the link for long; their outboxes are closed in the end."""
-    monkeypatch.setattr("probe.agent.LOOK_S", 0)
+    monkeypatch.setattr("probe.lookout.LOOK_S", 0)
     with ExitStack() as stack:
 
         def make(url: str = "http://127.0.0.1:9", clock: Clock | None = None, slots: SlotPlan | None = None) -> Agent:

@@ -4,11 +4,14 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fakes.clock import FakeClock
+from fakes.host import FakeHost
 from fakes.methods import FakeRun, methods
+from fakes.seen import LTE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import DEVICE, json_keys, json_texts, ring
@@ -16,8 +19,11 @@ from strategies import DEVICE, json_keys, json_texts, ring
 from probe import agent as tested
 from probe.agent import Agent
 from probe.errors import StateUnusable
-from probe.flaws import HostFacts
+from probe.facts import HostFacts
 from probe.measure.outcome import CouldNotRun, Value
+from probe.selftest import KEPT, Passed
+from probe.settings import Settings
+from probe.surroundings import Link, Surroundings
 from shared import strictjson
 from shared.batch import MAX_BODY_BYTES, open_batch
 from shared.chain import START, follow
@@ -27,21 +33,17 @@ from shared.strictjson import MAX_INTEGER, JsonObject
 
 MakeAgent = Callable[..., Agent]
 Fake = Callable[..., FakeRun]
-FACTS = HostFacts("wwan0", "cellular", 0, 0, 0, 0, 100, 5_000_000)
+FACTS = HostFacts("wwan0", "cellular", 0, 0, 0, 0, 100, 500_000_000)
 
 
 @pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch) -> list[HostFacts]:
-    """Give the host's facts at each look, the last one from then on."""
-    facts = [FACTS]
-    monkeypatch.setattr(
-        tested, "facts_on_the_way_to", lambda _host, _port: facts.pop(0) if len(facts) > 1 else facts[0]
-    )
-    return facts
+def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+    """Give a host that tells the same at each look, until it is told otherwise."""
+    return FakeHost(FACTS).put(monkeypatch)
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch, host: list[HostFacts]) -> Fake:
+def fake(monkeypatch: pytest.MonkeyPatch, host: FakeHost) -> Fake:
     """Put another shell in place of every method's."""
     del host
 
@@ -89,8 +91,8 @@ async def test_what_a_record_holds(make_agent: MakeAgent, fake: Fake) -> None:
     assert stored(agent) == [told]
     assert told == {
         "ctx": {
-            "if_rx_bytes": 0, "if_tx_bytes": 0, "interface": "wwan0", "load_pm": 100,
-            "mem_available_bytes": 5_000_000, "network_type": "mobile",
+            "if_rx_bytes": 0, "if_tx_bytes": 0, "interface": "wwan0", "link": "cellular", "load_pm": 100,
+            "mem_available_bytes": 500_000_000, "network_type": "mobile", "troubles": ["nobody looked round"],
         },
         "end": "ok", "method": "latency", "mono_us": 5, "peer": "fake", "plan": "quick", "rtt_us": [1, -1], "seq": 0,
         "ver": 2, "via": "stamp", "wall_us": 7_000,
@@ -250,22 +252,58 @@ async def test_sealing_goes_on_until_nothing_is_left(make_agent: MakeAgent, fake
     assert head.seq == 40
 
 
-async def test_flaws_and_context_of_what_happened_meanwhile(
-    make_agent: MakeAgent, fake: Fake, host: list[HostFacts]
-) -> None:
+async def test_flaws_and_context_of_what_happened_meanwhile(make_agent: MakeAgent, fake: Fake, host: FakeHost) -> None:
     """What the host saw between two looks is in the record, and marks it without dropping it."""
-    host[:] = [
-        HostFacts("wwan0", "cellular", 1_000, 500, 0, 0, 100, 5_000),
-        HostFacts("wlan0", "wifi", 9_001_000, 2_500, 900, 1_000, 2_000, 4_000),
+    host.facts[:] = [
+        HostFacts("wwan0", "cellular", 1_000, 500, 0, 0, 100, 500_000_000),
+        HostFacts("wlan0", "wifi", 9_001_000, 2_500, 900_000, 1_000_000, 2_000, 400_000_000),
     ]
     fake(members={"received_bytes": 1_000_000})
     told = await make_agent().measure("download", "tiny", 1)
     assert told["flaws"] == ["cpu_busy", "link_changed", "wifi"]
     assert told["ctx"] == {
-        "before_us": 0, "cpu_pm": 900, "if_rx_bytes": 9_000_000, "if_tx_bytes": 2_000, "interface": "wlan0",
-        "interface_before": "wwan0", "load_before_pm": 100, "load_pm": 2_000, "mem_available_bytes": 4_000,
-        "network_type": "wifi",
+        "before_rx_bytes": 0, "before_tx_bytes": 0, "before_us": 0, "cpu_pm": 900, "if_rx_bytes": 9_000_000,
+        "if_tx_bytes": 2_000, "interface": "wlan0", "interface_before": "wwan0", "link": "wifi",
+        "link_before": "cellular", "load_before_pm": 100, "load_pm": 2_000, "mem_available_bytes": 400_000_000,
+        "network_type": "wifi", "quiet_us": 0, "troubles": ["nobody looked round"],
     }  # fmt: skip
+
+
+async def test_what_cannot_be_pinned_is_not_run(make_agent: MakeAgent, fake: Fake) -> None:
+    """Where sockets cannot be bound to the interface that is set, nothing runs by another one."""
+    run = fake()
+    agent = replace(make_agent(), settings=Settings(interface="no\0interface"))
+    told = await agent.measure("fetch", "small", 1)
+    assert (told["end"], told["reason"]) == ("not_started", "could_not_run")
+    assert told["note"] in {
+        "not pinned to 'no\\x00interface': that is no name of an interface",
+        "not pinned to 'no\\x00interface': this system cannot pin a test to an interface",
+    }
+    assert run.plans == []
+
+
+async def test_the_self_test_marks_what_is_faster(make_agent: MakeAgent, fake: Fake) -> None:
+    """A download near the limit of this device is marked, once the limit is known."""
+    fake(members={"dur_us": 1_000_000, "received_bytes": 2_500_001})
+    agent = make_agent()
+    assert "flaws" not in await agent.measure("download", "tiny", 1)
+    agent.outbox.keep(KEPT, Passed(25_000_000, whole=False, at_wall_us=1).to_keep())
+    assert (await agent.measure("download", "tiny", 2))["flaws"] == ["client_limited"]
+
+
+async def test_what_looks_round_is_in_the_record(make_agent: MakeAgent, fake: Fake) -> None:
+    """The agent is given what looks round, and asks it by the link that leads to the peer."""
+    asked: list[tuple[str | None, bool]] = []
+
+    async def look(interface: str | None, has_way: bool) -> Surroundings:
+        asked.append((interface, has_way))
+        return Surroundings(Link(interface, "cellular", metered=True), LTE)
+
+    fake()
+    told = await replace(make_agent(), look=look).measure("latency", "quick", 1)
+    assert asked == [("wwan0", True)]
+    assert told["ctx"]["metered"] is True  # type: ignore[call-overload,index]
+    assert told["radio"]["net_mccmnc"] == "00101"  # type: ignore[call-overload,index]
 
 
 def test_boots_have_names(make_agent: MakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from probe.catalogue import CATALOGUE, METHODS
 
 def test_every_method_is_there() -> None:
     """Names are unique, in the order in which they are run."""
-    names = ["latency", "download", "upload", "fetch", "dns", "path", "ookla", "loaded_latency"]
+    names = ["latency", "download", "upload", "fetch", "dns", "path", "ookla", "loaded_latency", "reach"]
     assert [method.name for method in CATALOGUE] == names
     assert list(METHODS) == [method.name for method in CATALOGUE]
 

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fakes.collector import CODE, FakeCollector, serving
+from fakes.collector import CODE, FakeCollector, serving, serving_aside
 from strategies import COLLECTOR, OTHER_DEVICE
 
 from probe.enrol import enrol
 from probe.errors import EnrolRefused
 from probe.home import Home
 from shared import strictjson
+from shared.chain import START
 from shared.dsse import b64
 
 Say = Callable[..., tuple[int, str, str]]
@@ -73,3 +74,23 @@ async def test_a_lost_outbox_is_said_and_not_begun_again(home: Home, say: Say) -
     assert code == 1
     assert "--new-key" in words
     assert not home.outbox_file.exists()
+
+
+@pytest.mark.parametrize("left", ["gone", "broken"])
+def test_a_key_that_is_lost(home: Home, say: Say, left: str) -> None:
+    """Without its key a device enrols for no old chain; with --new-key the old files are set aside and a receipt comes."""
+    there = FakeCollector()
+    with serving_aside(there):
+        assert say("enrol", there.url, CODE)[0] == 0
+        if left == "gone":
+            (home.folder / "device.pem").unlink()
+        else:
+            (home.folder / "device.pem").write_bytes(b"junk")
+        code, _, words = say("enrol", there.url, CODE)
+        assert code == 1
+        assert ("--new-key" if left == "gone" else "cannot be used") in words
+        assert say("enrol", there.url, CODE, "--new-key")[0] == 0
+        there.device, there.head = home.key(), START
+        assert say("once", "--method", "dns")[0] == 0
+    names = {file.name for file in home.folder.iterdir()}
+    assert {"enrolled.json.without-key-1", "outbox.sqlite.without-key-1"} <= names

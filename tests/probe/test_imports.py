@@ -43,3 +43,48 @@ def test_the_probe_needs_no_server_side(record_property: Callable[[str, object],
     loaded = {name.partition(".")[0] for name in modules.split()}
     assert loaded.isdisjoint(FORBIDDEN)
     assert "probe" in loaded
+
+
+LAZY = """
+import sys
+import shared.batch, shared.transfer, shared.enrolment, probe.home, probe.service.owner
+print(sorted({"cryptography", "ctypes", "plistlib", "xml.etree.ElementTree", "probe.service.apply"} & sys.modules.keys()))
+"""
+
+
+def test_nobody_pays_for_signing_before_it_is_needed() -> None:
+    """Keys' library is loaded with the first key, and a service's files are nobody's business but the installer's."""
+    done = subprocess.run([sys.executable, "-c", LAZY], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+SHUT = """
+import ctypes, mmap, sys
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) != 0:  # PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN: Linux 6.3
+    sys.exit(77)
+try:
+    mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    sys.exit("memory to write and execute was given")
+except PermissionError:
+    pass
+import sqlite3, ssl
+import probe.run
+from probe.platform.host import facts_on_the_way_to
+from shared import libcrypto, pyca
+for library in (pyca.Pyca(), libcrypto.load()):
+    key = library.generate()
+    library.public(key.spki).verify(key.sign(b"x"), b"x")
+    library.key_stream(bytes(32), bytes(16))(64)
+ssl.create_default_context()
+sqlite3.connect(":memory:").execute("select 1").close()
+facts_on_the_way_to("127.0.0.1", 9)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a rule of Linux kernels")
+def test_the_hardened_unit_lets_it_work() -> None:
+    """Under MemoryDenyWriteExecute=, as the unit has it, both signers, TLS, SQLite and the readings of the host work."""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", SHUT], check=False, capture_output=True, text=True)
+    if done.returncode == 77:
+        pytest.skip("this kernel cannot refuse such memory (before 6.3)")
+    assert (done.returncode, done.stderr) == (0, "")

@@ -30,8 +30,9 @@ def test_status(there: FakeCollector, say: Say, say_json: SayJson) -> None:
     assert told["subscriber"] == "anna"
     _, out, _ = say("status")
     assert f"line of anna, collector {there.url}" in out
-    assert f"{WHOLE} measurements started, 1 batches sealed, 1 not sent yet" in out
-    assert "  #3     object fetch 40 Mbit/s, 5 MB in 1 s" in out
+    assert f"{WHOLE} records, 1 batch sealed" in out
+    assert "1 not sent yet" in out
+    assert "  object fetch 40 Mbit/s, 5 MB in 1 s" in out
 
 
 def test_complain(there: FakeCollector, say: Say, say_json: SayJson) -> None:
@@ -71,53 +72,6 @@ def test_a_complaint_that_is_refused(there: FakeCollector, say: Say) -> None:
     code, _, err = say("complain", "slow")
     assert code == 1
     assert "nobody enrolled this key" in err
-
-
-def test_doctor(there: FakeCollector, say: Say, say_json: SayJson) -> None:
-    """The doctor names each thing it looked at and what to do about what is not good."""
-    code, told = say_json("doctor")
-    checks = {check["name"]: check for check in told["checks"]}  # type: ignore[attr-defined]
-    wanted = [
-        "python",
-        "disk",
-        "clock",
-        "signer",
-        "enrolment",
-        "settings",
-        "collector",
-        "peer",
-        "link",
-        "counters",
-        "outbox",
-        "receipt",
-    ]
-    assert list(checks) == wanted
-    assert checks["collector"]["good"]
-    assert not checks["peer"]["good"]  # the fake one is a port nobody listens on
-    assert code == 1
-    _, out, _ = say("doctor")
-    assert f"ok   enrolment  line of anna at {there.url}" in out.splitlines()
-    (bad,) = [line for line in out.splitlines() if line.startswith("LOOK")]
-    assert bad.startswith("LOOK peer       127.0.0.1 port 9: ")
-    assert bad.endswith("-> check the network, then the address")
-
-
-def test_doctor_before_enrolment(say: Say) -> None:
-    """Without enrolment the doctor says so and stops there."""
-    code, out, _ = say("doctor")
-    assert code == 1
-    assert out.splitlines()[-1].endswith("-> ask support for a code")
-
-
-def test_doctor_with_a_broken_outbox(there: FakeCollector, state: Path, say_json: SayJson) -> None:
-    """An outbox that cannot be used is one more thing the doctor found."""
-    del there
-    (state / "outbox.sqlite").write_bytes(b"junk" * 1000)
-    code, told = say_json("doctor")
-    assert code == 1
-    last = told["checks"][-1]  # type: ignore[index]
-    assert (last["name"], last["good"]) == ("outbox", False)
-    assert "cannot be used" in last["found"]
 
 
 def test_the_doctor_gives_a_new_outbox_a_seed(there: FakeCollector, state: Path, say: Say) -> None:

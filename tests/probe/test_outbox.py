@@ -4,10 +4,12 @@ import stat
 from pathlib import Path
 
 import pytest
+from strategies import DEVICE
 
 from probe import outbox as tested
 from probe.errors import StateUnusable
 from probe.outbox import KEEP_RECENT, SEAL_RECORDS, Outbox
+from probe.seal import seal
 from shared.chain import START
 from shared.record import write_record
 
@@ -102,6 +104,49 @@ def test_two_processes_share_it(box: Outbox, tmp_path: Path) -> None:
     assert [box.start(lambda _: b""), other.start(lambda _: b""), box.start(lambda _: b"")] == [0, 1, 2]
     assert [line for _, line in box.unsent_complaints()] == [b"slow"]
     other.close()
+
+
+def test_named_values(box: Outbox, tmp_path: Path) -> None:
+    """A small value is kept under its name, by itself or in the same breath as a record, until another or none is."""
+    assert box.kept("pause") is None
+    box.keep_all({"pause": b"", "mark": b"now"})
+    assert box.kept("mark") == b"now"
+    assert box.kept("pause") == b""
+    seq = box.start(lambda _: b"")
+    box.finish(seq, record(seq), "boot", {"pause": b"over", "spent": b"12"})
+    other = Outbox(tmp_path / FILES[0], seed)
+    assert [other.kept(name) for name in ("pause", "spent")] == [b"over", b"12"]
+    other.drop("pause")
+    assert box.kept("pause") is None
+    other.close()
+
+
+def test_an_end_that_waits_for_the_next_write(box: Outbox, tmp_path: Path) -> None:
+    """An end held for the next moment is on disk with whatever is written next, and nobody takes it for cut off."""
+    seq = box.start(lambda _: b"")
+    box.finish(seq, record(seq), "boot", {"last": b"0"}, with_next=True)
+    assert box.open_intents() == []
+    assert box.kept("last") is None
+    other = Outbox(tmp_path / FILES[0], seed)
+    assert [number for number, _ in other.open_intents()] == [seq]
+    assert box.start(lambda _: b"") == 1
+    assert [number for number, _ in other.open_intents()] == [1]
+    assert other.kept("last") == b"0"
+    box.finish(1, record(1), "boot", with_next=True)
+    assert [one.seq for one in box.sealable()] == [0, 1]
+    other.close()
+
+
+def test_recent_goes_on_after_sealing(box: Outbox) -> None:
+    """The last records are shown from bodies that are sealed as from records that are not."""
+    for _ in range(3):
+        fill(box, 2)
+        found = box.sealable()
+        sealed = seal(found, box.head, "boot", 1, 2, DEVICE)
+        box.seal(sealed.body, sealed.pae_sha256, sealed.head, 2)
+    box.receipted(0, b"receipt", 5)
+    fill(box, 1)
+    assert box.recent() == [record(seq) for seq in range(6, -1, -1)]
 
 
 def test_every_method_of_a_closed_outbox_fails_by_name(box: Outbox) -> None:

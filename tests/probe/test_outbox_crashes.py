@@ -1,37 +1,24 @@
-"""The outbox as a state machine with a crash between any two steps, beside a model in memory."""
+"""The outbox as a state machine with a crash between any two steps, beside a model in memory and a collector that remembers."""
 
 import shutil
 import sqlite3
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
+from fakes.keeper import Keeper
+from fakes.outboxed import BOOT, NAME, Boxed, copied, fast_folder, record, seed
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from strategies import DEVICE, ring
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from probe.errors import StateUnusable
-from probe.outbox import Outbox
-from probe.seal import seal
-from shared.batch import open_batch
+from probe.outbox import box as outbox_box
 from shared.chain import START, Head, follow
-from shared.record import write_record
+from shared.strictjson import encode
 
-CUTS = ["UPDATE chain SET next_seq = next_seq + 1", "DELETE FROM intent", "DELETE FROM record"]
-FILES = ("outbox.sqlite", "outbox.sqlite-wal", "outbox.sqlite-shm")
-
-
-def seed() -> bytes:
-    """Give a seed."""
-    return bytes(range(32))
-
-
-def record(seq: int, size: int = 0) -> bytes:
-    """Make a record's line of a size."""
-    return write_record({"end": "ok", "pad": "x" * size, "seq": seq})
+CUTS = ["UPDATE chain SET next_seq = next_seq + 1", "DELETE FROM start", "DELETE FROM sealed"]
+FULL_BYTES = outbox_box.BESIDE_BYTES  # nothing fits into what it leaves
 
 
 @dataclass
@@ -40,75 +27,120 @@ class Model:
 
     next_seq: int = 0
     open: dict[int, bytes] = field(default_factory=dict)
-    unsealed: dict[int, bytes] = field(default_factory=dict)
-    head: Head = START
-    bodies: dict[int, bytes] = field(default_factory=dict)
-    receipts: dict[int, bytes] = field(default_factory=dict)
+    written: dict[int, bytes] = field(default_factory=dict)
+    dropped: set[int] = field(default_factory=set)
+    batches: int = 0
     complaints: list[bytes] = field(default_factory=list)
-    sent: int = 0
+    kept: dict[str, bytes] = field(default_factory=dict)
 
 
 class Crashes(RuleBasedStateMachine):
-    """Every step is either done or never was, wherever the power is cut; a crash is a copy of the files as they stand."""
+    """Every step is either done or never was, wherever the power is cut; a crash is a copy of the files as they stand.
+
+    After every crash the collector is asked before anything is sent, and what it has is never sent under another digest.
+    """
 
     def __init__(self) -> None:
-        """Begin with a new outbox."""
+        """Begin with a new outbox and a collector that has nothing."""
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="outbox-"))
-        self.told = Model()
-        self.box = Outbox(self.folder / FILES[0], seed)
+        self.folder, self.keeper, self.told, self.limit_bytes = fast_folder(), Keeper(), Model(), outbox_box.LIMIT_BYTES
+        self.boxed = Boxed(self.folder, self.keeper)
 
     def teardown(self) -> None:
-        """Leave nothing behind."""
-        self.box.close()
+        """Leave nothing behind, once everything has arrived."""
+        self.keeper.is_away = self.keeper.is_mute = False
+        self.end_open()
+        self.seal()
+        assert self.boxed.send() is None
+        assert {one.seq: one.line + b"\n" for batch in self.keeper.kept for one in batch.records} == self.told.written
+        unsaid = self.told.next_seq - self.keeper.head.seq
+        assert self.keeper.lost == len(self.told.dropped) - unsaid
+        assert self.boxed.box.tally().lost == len(self.told.dropped)
+        self.boxed.close()
         shutil.rmtree(self.folder)
 
-    @initialize()
-    def begin(self) -> None:
-        """A new outbox waits for the first batch."""
-        assert self.box.head == START
+    def end_open(self) -> None:
+        """End every start that is open."""
+        for seq in list(self.told.open):
+            self.end(seq, 0)
+
+    def end(self, seq: int, size: int) -> None:
+        """End a start: kept if there is room, counted as lost if not."""
+        is_full = self.limit_bytes == FULL_BYTES
+        self.boxed.box.finish(seq, record(seq, size), BOOT, {"last": b"%d" % seq})
+        del self.told.open[seq]
+        self.told.kept["last"] = b"%d" % seq
+        if is_full:
+            self.told.dropped.add(seq)
+        else:
+            self.told.written[seq] = record(seq, size)
 
     @rule()
     def start(self) -> None:
         """A start is on disk, under the next number, before its number is told."""
-        seq = self.box.start(lambda number: b"intent %d" % number)
+        seq = self.boxed.start()
         assert seq == self.told.next_seq
         self.told.next_seq += 1
-        self.told.open[seq] = b"intent %d" % seq
+        self.told.open[seq] = encode({"boot": BOOT, "seq": seq})
 
     @precondition(lambda self: self.told.open)
     @rule(data=st.data(), size=st.integers(0, 5000))
     def finish(self, data: st.DataObject, size: int) -> None:
         """A start may end in any order."""
-        seq = data.draw(st.sampled_from(sorted(self.told.open)))
-        self.box.finish(seq, record(seq, size), "boot")
-        del self.told.open[seq]
-        self.told.unsealed[seq] = record(seq, size)
+        self.end(data.draw(st.sampled_from(sorted(self.told.open))), size)
 
     @rule(count=st.integers(1, 3))
     def measure_and_seal(self, count: int) -> None:
         """The usual course: a few measurements, then a batch."""
         for _ in range(count):
             self.start()
-            seq = self.told.next_seq - 1
-            self.box.finish(seq, record(seq), "boot")
-            self.told.unsealed[seq] = record(seq)
-            del self.told.open[seq]
+            self.end(self.told.next_seq - 1, 0)
         self.seal()
 
     @rule()
     def seal(self) -> None:
-        """What is sealed is every record up to the first open start, and the chain moves on with it."""
-        found = self.box.sealable()
+        """What is sealed is every record up to the first open start, and nothing twice."""
         before = min(self.told.open, default=self.told.next_seq)
-        assert [one.seq for one in found] == sorted(seq for seq in self.told.unsealed if seq < before)
-        if found:
-            sealed = seal(found, self.box.head, "boot", 1, 2, DEVICE)
-            self.box.seal(sealed.body, sealed.pae_sha256, sealed.head, len(found))
-            self.told.bodies[self.told.head.batch] = sealed.body
-            self.told.head = sealed.head
-            for one in found:
-                del self.told.unsealed[one.seq]
+        assert all(one.seq < before for one in self.boxed.box.sealable())
+        self.told.batches += self.boxed.seal_all()
+        assert self.boxed.box.sealable() == []
+
+    @rule(away=st.sampled_from(["hears", "is away", "is mute"]))
+    def send(self, away: str) -> None:
+        """Whether the collector hears, is away or is not heard, what it has grows in one chain."""
+        self.keeper.is_away, self.keeper.is_mute = away == "is away", away == "is mute"
+        waits = self.boxed.box.tally().unsent > 0
+        trouble = self.boxed.send()
+        says = away == "is away" and len(self.keeper.complaints) < len(self.told.complaints)
+        assert (trouble is not None) == ((away != "hears" and waits) or says)
+        if away == "hears" and waits:
+            assert self.boxed.box.tally().unsent == 0
+
+    @rule(is_full=st.booleans())
+    def another_limit(self, is_full: bool) -> None:
+        """Room may run out, and come again."""
+        self.limit_bytes = FULL_BYTES if is_full else outbox_box.LIMIT_BYTES
+        self.boxed.box._limit_bytes = self.limit_bytes
+
+    @precondition(lambda self: self.told.open)
+    @rule()
+    def a_full_disk(self) -> None:
+        """An end that the disk did not take is nobody's to close, and is written with whatever comes next."""
+        seq, db = min(self.told.open), self.boxed.box._db
+        db.execute("PRAGMA query_only=1")
+        with pytest.raises(StateUnusable):
+            self.end(seq, 10)
+        assert seq not in dict(self.boxed.box.open_intents())
+        with pytest.raises(StateUnusable):
+            self.boxed.start()
+        db.execute("PRAGMA query_only=0")
+        del self.told.open[seq]
+        self.told.kept["last"] = b"%d" % seq
+        if self.limit_bytes == FULL_BYTES:
+            self.told.dropped.add(seq)
+        else:
+            self.told.written[seq] = record(seq, 10)
+        self.boxed.box.sealable()
 
     @rule()
     def misuse(self) -> None:
@@ -118,98 +150,99 @@ class Crashes(RuleBasedStateMachine):
             raise RuntimeError("no intent")
 
         with pytest.raises(RuntimeError, match="no intent"):
-            self.box.start(refuse)
-        for seq in list(self.told.unsealed)[:1]:
-            with pytest.raises(StateUnusable):
-                self.box.finish(seq, record(seq, 1), "boot")
-        if self.told.head != START:
-            stale = Head(self.told.head.batch, self.told.head.seq + 1, "0" * 64)
-            with pytest.raises(StateUnusable):
-                self.box.seal(b"other bytes", "0" * 64, stale, 1)
-
-    @rule()
-    def receipt(self) -> None:
-        """The oldest batch comes first, with the bytes it was sealed with."""
-        waiting = self.box.oldest_unsent()
-        expected = min(self.told.bodies.keys() - self.told.receipts.keys(), default=None)
-        assert (waiting.batch if waiting else None) == expected
-        if waiting:
-            assert waiting.body == self.told.bodies[waiting.batch]
-            self.box.receipted(waiting.batch, b"receipt %d" % waiting.batch, 5)
-            self.told.receipts[waiting.batch] = b"receipt %d" % waiting.batch
+            self.boxed.box.start(refuse)
+        for seq in [*list(self.told.written)[:1], *list(self.told.dropped)[:1], self.told.next_seq]:
+            with pytest.raises(StateUnusable, match="not open"):
+                self.boxed.box.finish(seq, record(seq, 1), BOOT)
+        head = self.boxed.box.head
+        if head != START:
+            with pytest.raises(StateUnusable, match="comes next"):
+                self.boxed.box.seal(b"other bytes", "0" * 64, Head(head.batch, head.seq + 1, "0" * 64), 1)
 
     @rule()
     def complain(self) -> None:
         """A complaint is kept once, however often it is added."""
         line = b"complaint %d" % len(self.told.complaints)
-        self.box.add_complaint(line)
-        self.box.add_complaint(line)
+        self.boxed.box.add_complaint(line)
+        self.boxed.box.add_complaint(line)
         self.told.complaints.append(line)
 
-    @rule()
-    def send_complaint(self) -> None:
-        """A complaint that was sent is not sent again."""
-        for number, _line in self.box.unsent_complaints()[:1]:
-            self.box.complaint_sent(number)
-            self.told.sent += 1
+    @rule(value=st.binary(max_size=20), name=st.sampled_from(["pause", "mark"]))
+    def keep(self, name: str, value: bytes) -> None:
+        """A named value is what it was last."""
+        self.boxed.box.keep(name, value)
+        self.told.kept[name] = value
 
     @rule()
     def reopen(self) -> None:
-        """The process ends in order."""
-        self.box.close()
-        self.box = Outbox(self.folder / FILES[0], seed)
+        """The process ends in order, and what it left open is aborted by the next one."""
+        self.boxed.close()
+        self.open_again()
+        assert self.boxed.box.doubt is None
 
     @rule(with_shm=st.booleans())
     def crash(self, with_shm: bool) -> None:
-        """The process dies, and with the power also the shared memory."""
-        saved = Path(tempfile.mkdtemp(prefix="outbox-"))
-        for name in FILES if with_shm else FILES[:2]:
-            if (self.folder / name).exists():
-                shutil.copyfile(self.folder / name, saved / name)
-        self.box.close()
-        shutil.rmtree(self.folder)
-        self.folder = saved
-        self.box = Outbox(self.folder / FILES[0], lambda: b"another seed")
+        """The process dies, and with the power also the shared memory; the next one is in doubt."""
+        had_log = (self.folder / f"{NAME}-wal").exists()
+        with copied(self.folder) as copy:
+            self.boxed.box._hold.close()  # as the kernel would
+            self.boxed.box._db.close()
+            shutil.rmtree(self.folder)
+            if not with_shm:
+                (copy / f"{NAME}-shm").unlink(missing_ok=True)
+            shutil.copytree(copy, self.folder)
+        self.open_again()
+        assert (self.boxed.box.doubt is not None) == had_log
+
+    def open_again(self) -> None:
+        """Open as an agent does: what was open is aborted."""
+        for seq in sorted(self.told.open):
+            if self.limit_bytes == FULL_BYTES:
+                self.told.dropped.add(seq)
+            else:
+                self.told.written[seq] = b'{"end":"aborted","seq":%d}\n' % seq
+        self.told.open.clear()
+        self.boxed = Boxed(self.folder, self.keeper, self.limit_bytes)
 
     @rule(data=st.data())
     def crash_inside(self, data: st.DataObject) -> None:
         """A step cut off before its commit never was."""
         step = data.draw(st.sampled_from(CUTS))
-        with suppress(KeyboardInterrupt), self.box._write() as db:
+        with suppress(KeyboardInterrupt), self.boxed.box._write() as db:
             db.execute(step)
             raise KeyboardInterrupt
 
     @invariant()
     def nothing_is_lost(self) -> None:
-        """Everything a caller was told of is there."""
-        tally, told = self.box.tally(), self.told
+        """Everything a caller was told of is there or with the collector."""
+        tally, told = self.boxed.box.tally(), self.told
         assert tally.next_seq == told.next_seq
-        assert dict(self.box.open_intents()) == told.open
-        assert tally.unsealed == len(told.unsealed)
-        assert self.box.head == told.head
-        assert dict(self.box.receipts()) == told.receipts
-        assert (tally.batches, tally.unsent) == (len(told.bodies), len(told.bodies) - len(told.receipts))
-        assert tally.unsent_complaints == len(told.complaints) - told.sent
-        assert self.box.seed == seed()
+        assert dict(self.boxed.box.open_intents()) == told.open
+        assert tally.open_intents == len(told.open)
+        assert tally.lost == len(told.dropped)
+        assert len(self.boxed.box.unsent_complaints()) + len(self.keeper.complaints) >= len(told.complaints)
+        assert {name: self.boxed.box.kept(name) for name in told.kept} == told.kept
+        assert self.boxed.box.seed == seed()
 
     @invariant()
-    def every_start_is_somewhere_once(self) -> None:
-        """A number is open, unsealed or in exactly one batch."""
-        head, sealed = START, []
-        for body in self.told.bodies.values():
-            opened = open_batch(body, ring(DEVICE))
-            head = follow(head, opened.said, opened.pae_sha256)
-            sealed += [one.seq for one in opened.records]
-        assert head == self.told.head
-        assert sorted([*sealed, *self.told.unsealed, *self.told.open]) == list(range(self.told.next_seq))
+    def one_chain(self) -> None:
+        """The collector never saw a fork, and every number it was told is in exactly one batch."""
+        assert not self.keeper.is_frozen
+        assert "chain_fork" not in self.keeper.refused
+        head, seqs = START, []
+        for one in self.keeper.kept:
+            head = follow(head, one.said, one.pae_sha256)
+            seqs += [each.seq for each in one.records]
+        assert head == self.keeper.head
+        assert seqs == sorted(set(seqs))
 
     @invariant()
-    def bodies_go_with_their_receipts(self) -> None:
-        """A batch has its body or its receipt, never both, never neither."""
-        with sqlite3.connect(self.folder / FILES[0]) as db:
-            rows = db.execute("SELECT batch, body IS NULL, receipt IS NULL FROM batch").fetchall()
+    def bodies_stay_until_their_receipt(self) -> None:
+        """A batch without a receipt has its body."""
+        db = sqlite3.connect(self.folder / NAME)
+        rows = db.execute("SELECT batch FROM batch WHERE body IS NULL AND receipt IS NULL").fetchall()
         db.close()
-        assert all(gone != unsent for _, gone, unsent in rows)
+        assert rows == []
 
 
 TestCrashes = Crashes.TestCase

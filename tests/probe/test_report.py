@@ -66,7 +66,7 @@ LINES: list[tuple[JsonObject, str]] = [
     ),
     (DOWNLOAD | {"end": "aborted"}, "download     cut off before it ended"),
     (DOWNLOAD | {"end": "not_started", "note": "no address"}, "download     not started: no address"),
-    (DOWNLOAD | {"end": "not_started", "reason": "could_not_run"}, "download     not started: could_not_run"),
+    (DOWNLOAD | {"end": "not_started", "reason": "could_not_run"}, "download     not started: it could not be tried"),
     (DOWNLOAD | {"end": "not_started"}, "download     not started: no reason given"),
     (DOWNLOAD | {"end": "later"}, "download     cut off before it ended"),
     (
@@ -77,7 +77,7 @@ LINES: list[tuple[JsonObject, str]] = [
         {"end": "failed", "failure": "http_unexpected_status_code", "method": "fetch", "seq": 0, "status": 503},
         "object fetch FAILED: the server answered with an error (503)",
     ),
-    ({"end": "failed", "failure": "new_failure", "method": "dns", "seq": 0}, "name lookup  FAILED: new_failure"),
+    ({"end": "failed", "failure": "new_failure", "method": "dns", "seq": 0}, "name lookup  FAILED: new failure"),
     (
         {"end": "ok", "lookup_us": [24_000, -1, 30_000], "method": "dns", "seq": 0},
         "name lookup  24 ms median, 2 of 3 lookups answered",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fakes.collector import FakeCollector, serving
+from fakes.host import FakeHost
 from fakes.methods import FakeRun, methods
 from fakes.peer import free_port
 from strategies import DEVICE, ring
@@ -19,13 +20,13 @@ from probe.agent import Agent
 from probe.backoff import Backoff
 from probe.catalogue import METHODS
 from probe.clock import SystemClock
+from probe.daemon import Daemon
 from probe.errors import StateUnusable
-from probe.flaws import HostFacts
+from probe.facts import HostFacts
 from probe.measure.transfer import PLANS
 from probe.net.collector import Collector
 from probe.outbox import Outbox
 from probe.run import run_agent
-from probe.schedule import Schedule
 from probe.upload import Uploader
 from shared import strictjson
 from shared.batch import open_batch
@@ -45,7 +46,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> FakeRun:
     """Measure nothing, at once, on a host that tells nothing."""
     run = FakeRun(members={"note": "quick"})
     monkeypatch.setattr(agent_module, "METHODS", methods(run))
-    monkeypatch.setattr(agent_module, "facts_on_the_way_to", lambda _host, _port: HostFacts(None, "other"))
+    FakeHost(HostFacts(None, "other")).put(monkeypatch)
     return run
 
 
@@ -53,8 +54,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> FakeRun:
 async def running(agent: Agent, heavy_every: int = 1) -> AsyncIterator[asyncio.Task[None]]:
     """Run the agent beside a test, and stop it as a signal does."""
     others = asyncio.all_tasks()
-    uploader = Uploader(agent.outbox, Collector.of(agent.enrolled), agent.enrolled.collector, lambda _: None)
-    task = asyncio.create_task(run_agent(agent, uploader, "tiny", heavy_every))
+    daemon = Daemon(agent, "tiny", heavy_every)
+    collector, key = Collector.of(agent.enrolled), agent.enrolled.collector
+    uploader = Uploader(agent.outbox, collector, key, lambda _: None, device=agent, on_sent=daemon.sent)
+    task = asyncio.create_task(run_agent(daemon, uploader))
     try:
         yield task
     finally:
@@ -74,8 +77,15 @@ async def until(reached: Callable[[], bool], patience_s: float = 20) -> None:
 
 
 def records_of(there: FakeCollector) -> list[JsonObject]:
-    """Read every record a collector kept."""
-    return [one.fields for body in there.kept.values() for one in open_batch(body, ring(DEVICE)).records]
+    """Read every record of a test that a collector kept."""
+    records = [one.fields for body in there.kept.values() for one in open_batch(body, ring(DEVICE)).records]
+    return [one for one in records if one["method"] in METHODS]
+
+
+def events_of(there: FakeCollector) -> list[object]:
+    """Tell what the presence records that a collector kept say."""
+    records = [one.fields for body in there.kept.values() for one in open_batch(body, ring(DEVICE)).records]
+    return [one["event"] for one in records if one["method"] == "presence"]
 
 
 LIGHT = [method.name for method in METHODS.values() if method.weight == "light"]
@@ -92,9 +102,8 @@ async def test_measures_seals_and_sends(make_agent: MakeAgent) -> None:
     assert there.seqs == list(range(len(there.seqs)))
     slots = Counter(record["slot"] for record in records)  # type: ignore[misc]
     assert set(list(slots.values())[:-1]) == {len(ORDER)}
-    schedule = Schedule(PLAN, schedule_key(agent.outbox.seed), DEVICE.public.key_id, 1)
     for record in records:
-        start_us = PLAN.start_us(schedule.key, schedule.dev, int(str(record["slot"])))
+        start_us = PLAN.start_us(schedule_key(agent.outbox.seed), DEVICE.public.key_id, int(str(record["slot"])))
         assert 0 <= int(str(record["wall_us"])) - start_us < 1_000_000
     assert [record["method"] for record in records[: len(ORDER)]] == ORDER
 
@@ -141,8 +150,13 @@ async def test_stops_in_the_middle_of_a_measurement(make_agent: MakeAgent, quick
             await until(lambda: len(quick.plans) == 1)
             before = time.monotonic()
         assert time.monotonic() - before < 2
-    (record,) = agent.outbox.sealable()
-    assert read_record(record.line[:-1]).text("end") == "aborted"
+        assert events_of(there) == ["started"]
+    assert [read_record(line[:-1]).text("end") for line in agent.outbox.recent()] == [
+        "ok",
+        *["aborted"] * len(ORDER),
+        "ok",
+    ]
+    assert agent.outbox.sealable() == []  # sealed before it ended, though not sent
     with closing(Outbox(outbox_file, lambda: bytes(32))) as box:
         assert box.tally().open_intents == 0
 
@@ -162,7 +176,7 @@ async def test_what_a_crash_left_is_sent_first(make_agent: MakeAgent, caplog: py
         agent = make_agent(there.url, SystemClock(), PLAN)
         agent.outbox.start(lambda seq: strictjson.encode({"boot": "earlier", "method": "upload", "seq": seq}))
         async with running(agent):
-            await until(lambda: there.seqs != [])
+            await until(lambda: records_of(there) != [])
         assert records_of(there)[0] == {"boot": "earlier", "end": "aborted", "method": "upload", "seq": 0}
     assert "1 measurements were cut off last time" in caplog.text
 
@@ -170,7 +184,7 @@ async def test_what_a_crash_left_is_sent_first(make_agent: MakeAgent, caplog: py
 async def test_a_disk_that_was_full_for_a_while(
     make_agent: MakeAgent, quick: FakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A record the disk did not take becomes aborted once it does, and holds up nothing after it."""
+    """A record the disk did not take is held, is written once it does, and holds up nothing after it."""
     monkeypatch.setattr(tested, "_DISK_PAUSE_S", 0.01)
     async with serving(FakeCollector()) as there:
         agent = make_agent(there.url, SystemClock(), PLAN)
@@ -185,7 +199,7 @@ async def test_a_disk_that_was_full_for_a_while(
             await until(lambda: len(there.seqs) >= 3)
         records = records_of(there)
     assert there.seqs[:3] == [0, 1, 2]
-    assert [record["end"] for record in records[:3]] == ["aborted", "ok", "ok"]
+    assert [record["end"] for record in records[:3]] == ["ok", "ok", "ok"]
 
 
 async def test_a_receipt_the_disk_did_not_take(make_agent: MakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:

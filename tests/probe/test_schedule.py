@@ -1,16 +1,22 @@
 """The schedule: inside its slots, the same after a restart, and never one slot twice whatever the clock does."""
 
+import functools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.schedule import Schedule
-from shared.slots import SlotPlan
+from probe.schedule import DAY_S, HELD, Beacon, Draw, Schedule
+from shared.slots import SlotPlan, schedule_key
 
 plans = st.integers(1, 3600).flatmap(lambda s: st.builds(SlotPlan, st.just(s), st.integers(0, s - 1)))
 keys = st.binary(min_size=32, max_size=32)
 devs = keys.map(bytes.hex)
 moments_us = st.integers(0, 2**51)
-schedules = st.builds(Schedule, plans, keys, devs, st.integers(1, 200))
+beacons = st.builds(Beacon, st.integers(0, 2**31), st.binary(min_size=76, max_size=76))
+draws = st.builds(
+    lambda seed, found: functools.reduce(Draw.learn, found, Draw(seed)), keys, st.lists(beacons, max_size=6)
+)
+schedules = st.builds(Schedule, plans, draws, devs, st.integers(1, 200))
 
 
 @given(schedules, moments_us, st.integers(1, 30))
@@ -31,7 +37,9 @@ def test_starts_lie_inside_rising_slots(schedule: Schedule, now_us: int, count: 
 @given(schedules, moments_us)
 def test_a_restart_changes_nothing(schedule: Schedule, now_us: int) -> None:
     """The same key and device draw the same start, in another process as in this one."""
-    again = Schedule(schedule.plan, bytes(schedule.key), str(schedule.dev), schedule.heavy_every)
+    again = Schedule(
+        schedule.plan, Draw(schedule.draw.seed, schedule.draw.beacons), str(schedule.dev), schedule.heavy_every
+    )
     due = schedule.next_due(now_us, [])
     assert again.next_due(now_us, []) == due
     assert again.next_due(due.at_us, []) == due
@@ -71,5 +79,38 @@ def test_a_clock_that_ran_ahead_ends_nothing(schedule: Schedule, now_us: int, wr
 @given(keys, keys, moments_us)
 def test_seeds_differ(one: bytes, other: bytes, now_us: int) -> None:
     """Two seeds agree on a start only by a coincidence of microseconds, so nobody foresees another's."""
-    starts = {Schedule(SlotPlan(), key, "0" * 64, 1).next_due(now_us, []).at_us for key in (one, other)}
+    starts = {Schedule(SlotPlan(), Draw(key), "0" * 64, 1).next_due(now_us, []).at_us for key in (one, other)}
     assert len(starts) == len({one, other})
+
+
+@given(keys, st.lists(beacons, max_size=12, unique_by=lambda one: one.t_s), st.integers(0, 2**31 // DAY_S))
+def test_the_key_of_a_day(seed: bytes, found: list[Beacon], day: int) -> None:
+    """It is that day's first beacon; without one the newest held from before; without any the seed. Order tells nothing."""
+    draw = functools.reduce(Draw.learn, found, Draw(seed))
+    assert len(draw.beacons) <= HELD
+    assert functools.reduce(Draw.learn, reversed(found), Draw(seed)).beacons == draw.beacons or len(found) > HELD
+    key, drawn = draw.key_of(day)
+    held = [one for one in draw.beacons if one.t_s // DAY_S <= day]
+    if not held:
+        assert (key, drawn) == (schedule_key(seed), "seed")
+        return
+    newest = max(one.t_s // DAY_S for one in held)
+    first = min(one.t_s for one in found if one.t_s // DAY_S == newest)
+    assert key in {schedule_key(one.cosig) for one in found if one.t_s == first}
+    assert drawn == ("beacon" if newest == day else "older")
+
+
+def test_a_later_beacon_of_the_day_changes_nothing() -> None:
+    """Whoever could choose among the day's beacons could choose the moments; the first of the day stays."""
+    draw = Draw(bytes(32)).learn(Beacon(3 * DAY_S + 7, b"first"))
+    assert draw.learn(Beacon(3 * DAY_S + 8, b"later")).key_of(3) == draw.key_of(3)
+
+
+@given(schedules, st.integers(0, 2**31))
+def test_a_week_without_a_network_changes_no_start(schedule: Schedule, first: int) -> None:
+    """The starts of slots to come are those that were foreseen before the week, as long as no new beacon is known."""
+    foreseen = [schedule.start_of(first + ahead) for ahead in range(5)]
+    done: list[int] = []
+    for due in foreseen:
+        assert schedule.next_due(due.at_us, done) == due
+        done.append(due.slot)

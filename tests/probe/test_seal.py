@@ -4,16 +4,18 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import DEVICE, record_members, ring
 
 from probe.outbox import Outbox, Stored
-from probe.seal import AGENT, Sealed, seal
+from probe.seal import AGENT, Sealed, question, seal
 from shared.batch import MAX_BODY_BYTES, open_batch
 from shared.chain import START, Head, follow
+from shared.errors import ChainGap
 from shared.record import MAX_RECORD_BYTES, write_record
-from shared.strictjson import decode
+from shared.strictjson import MAX_INTEGER, decode
 
 NOW = "now-boot"
 
@@ -92,3 +94,14 @@ def test_a_flood_of_the_largest_records_stays_below_the_limit(tmp_path: Path) ->
         assert head.seq == 80
         assert len(sizes) > 1
         assert max(sizes) < MAX_BODY_BYTES // 2 + MAX_RECORD_BYTES
+
+
+@given(batch=st.integers(0, MAX_INTEGER - 1), seq=st.integers(0, MAX_INTEGER - 1))
+@settings(deadline=None)
+def test_a_question_is_never_taken(batch: int, seq: int) -> None:
+    """Wherever a chain stands, the question is a good batch that comes too early, and never one that forks."""
+    opened = open_batch(question(NOW, 7, 9, DEVICE), ring(DEVICE))
+    head = Head(batch, seq, "c" * 64)
+    with pytest.raises(ChainGap) as caught:
+        follow(head, opened.said, opened.pae_sha256)
+    assert caught.value.expected == head.expected

@@ -1,26 +1,28 @@
 """Sending: what an answer means, and that nothing is let go before its receipt."""
 
 import asyncio
-import itertools
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from fakes.clock import FakeClock
 from fakes.collector import FakeCollector, serving
 from fakes.peer import free_port, mute_port
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import COLLECTOR, DEVICE, OTHER_DEVICE, json_objects, ring
 
+from probe.clock import BUILT_US
 from probe.errors import CollectorSilent
 from probe.net import collector as net
 from probe.net import exchange
 from probe.net.collector import Collector, Told
 from probe.outbox import Outbox, Stored, Waiting
-from probe.seal import seal
-from probe.upload import Blocked, Kept, Later, Uploader, understand
+from probe.packed import Packed
+from probe.seal import question, seal
+from probe.upload import Blocked, Kept, Later, Uploader, expected_of, stuck_since_us, understand
 from shared import strictjson
 from shared.batch import open_batch
 from shared.chain import START, Head
@@ -36,7 +38,7 @@ def batch(number: int = 0) -> Waiting:
     head = Head(number, number, START.pae_sha256)
     stored = [Stored(number, write_record({"end": "ok", "seq": number}), "boot")]
     sealed = seal(stored, head, "boot", 1, 2, DEVICE)
-    return Waiting(number, sealed.body, sealed.pae_sha256)
+    return Waiting(number, Packed.of(sealed.body), sealed.pae_sha256)
 
 
 WAITING, OTHER = batch(0), batch(1)
@@ -219,7 +221,7 @@ async def test_stops_at_the_first_trouble_and_goes_on_later(
 
 def _waiting(box: Outbox) -> list[Waiting]:
     rows = box._rows("SELECT batch, body, pae_sha256 FROM batch ORDER BY batch")
-    return list(itertools.starmap(Waiting, rows))
+    return [Waiting(batch, Packed(body), pae) for batch, body, pae in rows]
 
 
 async def test_the_collectors_retry_after(make: Make) -> None:
@@ -278,6 +280,79 @@ async def test_a_complaint_in_trouble_is_kept(trouble: str, kind: type, outbox: 
     assert there.complaints == ["slow"]
 
 
+class Sending:
+    """A device as the uploader knows it."""
+
+    clock = FakeClock(wall_us=70)
+
+    def question(self) -> bytes:
+        """Ask."""
+        return question("boot", 1, 2, DEVICE)
+
+    def seal_all(self) -> int:
+        """Seal nothing."""
+        return 0
+
+
+async def test_since_when_sending_is_stuck(outbox: Outbox) -> None:
+    """The first failure is remembered until something is taken; without anything that waits nothing is stuck."""
+    async with serving(FakeCollector(script=["503", "503", "honest", "500"])) as there:
+        device = Sending()
+        uploader = Uploader(outbox, Collector(there.url), COLLECTOR.public, lambda _: None, device=device)
+        assert stuck_since_us(outbox) is None
+        for wall_us in (BUILT_US + 70, BUILT_US + 80):
+            device.clock = FakeClock(wall_us=wall_us)
+            assert isinstance(await uploader.send_all(), Later)
+            assert stuck_since_us(outbox) == BUILT_US + 70
+        device.clock = FakeClock(wall_us=BUILT_US + 90)
+        assert isinstance(await uploader.send_all(), Later)
+        assert stuck_since_us(outbox) == BUILT_US + 90
+        assert await uploader.send_all() is None
+        assert stuck_since_us(outbox) is None
+
+
+async def test_what_was_sent_is_counted(outbox: Outbox) -> None:
+    """Every body that went out is counted with the bytes it had on the way, one that nobody took a connection for is not."""
+    sent: list[int] = []
+    async with serving(FakeCollector(script=["503"])) as there:
+        uploader = Uploader(outbox, Collector(there.url), COLLECTOR.public, lambda _: None, on_sent=sent.append)
+        lengths = [len(waiting.packed.gzip) for waiting in _waiting(outbox)]
+        await uploader.send_all()
+        await uploader.send_all()
+        assert sent == [lengths[0], *lengths]
+    add(outbox)
+    sent.clear()
+    assert isinstance(await uploader.send_all(), Later)
+    assert sum(sent) == 0
+
+
+async def test_a_doubtful_outbox_asks_first(outbox: Outbox, tmp_path: Path) -> None:
+    """An outbox in doubt hands out nothing before the collector said where the chain stands, over a real socket."""
+    outbox.close()
+    (tmp_path / "outbox.sqlite-place").unlink()
+    with closing(Outbox(tmp_path / "outbox.sqlite", lambda: bytes(32))) as box:
+        async with serving(FakeCollector(script=["503", "500", "honest"])) as there:
+            alone = Uploader(box, Collector(there.url), COLLECTOR.public, lambda _: None)
+            assert isinstance(await alone.send_all(), Blocked)
+            uploader = Uploader(box, Collector(there.url), COLLECTOR.public, lambda _: None, device=Sending())
+            assert await uploader.send_all() == Later("the disk is full", 7_000_000)
+            assert isinstance(await uploader.send_all(), Later)
+            assert box.tally().is_asking
+            assert await uploader.send_all() is None
+        assert there.asked == ["batch"] * 6
+        assert there.seqs == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"expect_batch": 1, "expect_seq": 2}, {"expect_batch": -1, "expect_seq": 0, "head": "a" * 64}]
+)
+def test_what_is_no_answer_to_the_question(fields: strictjson.JsonObject) -> None:
+    """A conflict without a place in the chain is for later, and the collector's own no is for a person."""
+    assert isinstance(expected_of(Told(409, fields)), Later)
+    assert isinstance(expected_of(Told(403, fields)), Blocked)
+    assert isinstance(expected_of(Told(200, fields)), Later)
+
+
 async def test_cancelling_keeps_everything(outbox: Outbox, make: Make) -> None:
     """An upload that is told to stop leaves no task and loses nothing."""
     async with serving(FakeCollector(script=["honest", "hang"])) as there:
@@ -294,7 +369,7 @@ async def test_cancelling_keeps_everything(outbox: Outbox, make: Make) -> None:
 async def test_who_takes_no_connection_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """A collector that does not even take a connection is given up before one that is slow to answer."""
 
-    async def away(_addresses: object, entered: Callable[[Stage], None]) -> None:
+    async def away(_addresses: object, entered: Callable[[Stage], None], _interface: object) -> None:
         entered(Stage.CONNECT)
         await asyncio.Event().wait()
 

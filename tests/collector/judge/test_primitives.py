@@ -4,12 +4,13 @@ from datetime import date
 
 import pytest
 
-from collector.judge.comparison import Bound, Limit, Threshold
-from collector.judge.completeness import Days, Gaps
+from collector.judge.comparison import Limit, Threshold
 from collector.judge.deviation import BadCount, BadRun, DaysWithAny, Mean, Quantile, Share
 from collector.judge.sample import Contract, Direction, Sample
-from collector.judge.table import Table
 from collector.judge.tally import Placed, Tally
+from shared.criteria.bound import Bound
+from shared.criteria.completeness import Days, Gaps
+from shared.criteria.table import Table
 
 MINUTE_US = 60_000_000
 LOST = None

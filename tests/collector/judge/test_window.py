@@ -13,7 +13,7 @@ from collector.judge.criterion import Criterion, builtin, load_criterion
 from collector.judge.evaluate import judge
 from collector.judge.finding import Verdict
 from collector.judge.sample import Case, Contract, Direction, Sample
-from collector.judge.window import before, campaign
+from collector.judge.window import before, campaign, fixed
 
 MINUTE_US = 60_000_000
 DAY_US = 24 * 60 * MINUTE_US
@@ -166,3 +166,25 @@ def test_results_and_order_do_not_move_the_window(gaps_min: list[int], rates: li
     other = campaign(CZ, replace(plain, samples=tuple(measured[n] for n in order)), NOON_US)
     assert minutes_of(one.case) == sorted(minutes_of(other.case))
     assert (one.complete, one.starts_tried) == (other.complete, other.starts_tried)
+
+
+def test_of_fixed_campaigns_the_first_complete_one_is_judged() -> None:
+    """An incomplete one is passed over, and what follows the complete one is not looked at."""
+    short, whole, later = (line(*minutes).samples for minutes in ((0, 15), (60, 75, 90, 105, 120, 135), (200,)))
+    window, place = fixed(CZ, line(), [short, whole, later])
+    assert (window.samples, window.complete, window.starts_tried, place) == (whole, True, 2, 1)
+
+
+def test_without_a_complete_one_the_last_is_shown_as_it_is() -> None:
+    """It is the one under way."""
+    window, place = fixed(CZ, line(), [line(0, 15).samples, line(60).samples])
+    assert (minutes_of(window.case), window.complete, window.starts_tried, place) == ([60], False, 2, 1)
+
+
+def test_a_void_campaign_is_measured_again() -> None:
+    """It is shown only if no other is complete, and the first of those; all that were tried are counted."""
+    mobile = builtin()["cz-mobile-cert"]
+    void, again = (line(*range(first, first + 60, 11)).samples for first in (0, 100))
+    window, place = fixed(mobile, line(), [void, again, line(300).samples])
+    assert (window.samples, window.complete, window.starts_tried, place) == (void, True, 3, 0)
+    assert "location" in judge(mobile, window.case).failed

@@ -33,7 +33,7 @@ pytestmark = [
 PAGES = Path(__file__).resolve().parents[2] / "clients"
 INSTALLED = Path(sys.prefix) / "clients"
 INSTALL_S = 120
-RUN_S = 90
+RUN_S = 180
 FLAGS = (
     "--headless",
     "--no-sandbox",

@@ -7,6 +7,7 @@ import pytest
 
 from collector.view import GradeCount, RecordRow, VerdictName
 from collector.web import vocabulary, words
+from probe.flaws import FLAW_RULES
 from shared.failure import IN_WORDS, Failure, Stage
 from shared.grade import RECEIVER_LIMITED, Grade, Reason
 from shared.record import End
@@ -174,3 +175,10 @@ def test_grades_are_summed_up() -> None:
 def test_what_cannot_be_printed_is_made_visible() -> None:
     """Control characters and changes of writing direction in a name do not reach the page."""
     assert vocabulary.spelled("a\x00b\u202ec_d") == "a\ufffdb\ufffdc d"
+
+
+def test_every_flaw_a_probe_may_name_has_words(make_row: Make) -> None:
+    """No flaw of the probe's table is shown by its code name."""
+    for rule in FLAW_RULES:
+        assert "_" not in words.flaws(make_row(flaws=(rule.id,)))
+        assert rule.id in vocabulary.FLAWS

@@ -27,7 +27,9 @@ class World:
         self.asked: list[Found] = []
         self.sockets: list[socket.socket] = []
 
-    async def connect(self, addresses: Sequence[Found], _entered: Entered) -> socket.socket:
+    async def connect(
+        self, addresses: Sequence[Found], _entered: Entered, _interface: str | None = None
+    ) -> socket.socket:
         """Connect as the address does it."""
         (address,) = addresses
         self.asked.append(address)
@@ -71,7 +73,7 @@ async def test_whoever_comes_second_is_let_go(world: World, monkeypatch: pytest.
     """When two answer at once one is taken and the other closed."""
     both = asyncio.Event()
 
-    async def together(addresses: Sequence[Found], entered: Entered) -> socket.socket:
+    async def together(addresses: Sequence[Found], entered: Entered, _interface: str | None) -> socket.socket:
         await both.wait()
         return await world.connect(addresses, entered)
 

@@ -124,7 +124,7 @@ async def test_a_system_without_error_queue_and_scapy_could_not_run(
 ) -> None:
     """Where neither way is open nothing is said of the line."""
 
-    def refuse(_target: object) -> None:
+    def refuse(_target: object, _interface: str | None) -> None:
         raise refusal
 
     monkeypatch.setattr(errqueue, "open_socket", refuse)

@@ -1,11 +1,12 @@
 """What the host tells, and that it may refuse each thing by itself."""
 
+import sys
 from collections.abc import Callable
 
 import psutil
 import pytest
 
-from probe.flaws import HostFacts
+from probe.facts import HostFacts
 from probe.platform import host
 
 
@@ -19,7 +20,7 @@ def _refusing(refusal: Exception) -> Callable[..., None]:
 @pytest.mark.parametrize("refusal", [PermissionError(), NotImplementedError(), FileNotFoundError()])
 def test_a_host_that_refuses_everything(monkeypatch: pytest.MonkeyPatch, refusal: Exception) -> None:
     """A phone that refuses every reading still gives a snapshot, with everything absent."""
-    for name in ("net_io_counters", "cpu_times", "getloadavg", "virtual_memory", "net_if_addrs"):
+    for name in ("net_io_counters", "cpu_times", "getloadavg", "virtual_memory", "net_if_addrs", "Process"):
         monkeypatch.setattr(psutil, name, _refusing(refusal))
     assert host.snapshot("wlan0") == HostFacts("wlan0", "wifi")
     assert host.interface_to("127.0.0.1", 9) is None
@@ -80,3 +81,39 @@ def test_no_way_is_no_interface() -> None:
 def test_kinds_by_name(interface: str | None, kind: str) -> None:
     """The name of an interface tells what kind of link it is."""
     assert host.kind_of(interface) == kind
+
+
+def test_low_priority_work_is_not_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core that works at low priority only is free for others; for all processors together it counts as busy."""
+    times = psutil.cpu_times()
+    spent = times._replace(**dict.fromkeys(times._fields, 0.0) | {"user": 1.0, "nice": 2.0, "idle": 3.0})
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu=False: [spent, spent] if percpu else spent)
+    facts = host.snapshot("lo")
+    assert (facts.cpu_busy_us, facts.cpu_total_us) == (3_000_000, 6_000_000)
+    assert facts.cores == ((1_000_000, 6_000_000), (1_000_000, 6_000_000))
+
+
+def test_a_host_tells_what_limits_a_test() -> None:
+    """Cores, this program's own time and the size of memory are told, and do not go back."""
+    before, after = host.snapshot("lo"), host.snapshot("lo")
+    assert len(before.cores) == psutil.cpu_count()
+    assert before.memory_total_bytes is not None and before.memory_available_bytes is not None
+    assert before.memory_total_bytes > before.memory_available_bytes
+    assert before.own_cpu_us is not None and after.own_cpu_us is not None
+    assert 0 < before.own_cpu_us <= after.own_cpu_us
+
+
+def test_the_way_says_by_which_version_of_ip() -> None:
+    """Packets leave by an address of one version; where none can leave there is none."""
+    assert host.facts_on_the_way_to("127.0.0.1", 9).ip_version == 4
+    assert host.facts_on_the_way_to("::1", 9).ip_version == 6
+    assert host.facts_on_the_way_to("255.255.255.255", 9).ip_version is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux binds sockets to interfaces")
+def test_a_pinned_way_is_that_of_its_interface() -> None:
+    """Pinned, the interface is the one that is named, and one that is not there is no way."""
+    here = host.facts_on_the_way_to("127.0.0.1", 9, "lo")
+    assert (here.interface, here.kind, here.has_way) == ("lo", "loopback", True)
+    gone = host.facts_on_any_way("nosuch0")
+    assert (gone.interface, gone.has_way, gone.rx_bytes) == ("nosuch0", False, None)

@@ -1,0 +1,106 @@
+"""A device with an outbox and a keeper: measures nothing, but starts, finishes, seals and sends as the agent does."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from fakes.clock import FakeClock
+from fakes.keeper import Keeper, drive
+from strategies import COLLECTOR, DEVICE
+
+from probe.outbox import LIMIT_BYTES, Outbox
+from probe.seal import question, seal
+from probe.upload import Blocked, Later, Uploader
+from shared import strictjson
+from shared.record import End, write_record
+
+NAME = "outbox.sqlite"
+BOOT = "b" * 22
+
+
+def seed() -> bytes:
+    """Give a seed."""
+    return bytes(range(32))
+
+
+def another_seed() -> bytes:
+    """Give the seed that shows that a new chain was begun."""
+    return b"n" * 32
+
+
+def record(seq: int, size: int = 0) -> bytes:
+    """Make a record's line of a size."""
+    return write_record({"end": "ok", "pad": "x" * size, "seq": seq})
+
+
+class Boxed:
+    """An agent's outbox in a folder, and what is done with it."""
+
+    def __init__(self, folder: Path, keeper: Keeper, limit_bytes: int = LIMIT_BYTES) -> None:
+        """Open it as an agent that starts: what a crash left open is closed."""
+        self.keeper, self.clock = keeper, FakeClock()
+        self.box = Outbox(folder / NAME, another_seed if (folder / NAME).exists() else seed, limit_bytes)
+        self.sent_bytes: list[int] = []
+        self.uploader = Uploader(
+            self.box, keeper, COLLECTOR.public, lambda _: None, device=self, on_sent=self.sent_bytes.append  # type: ignore[arg-type]
+        )  # fmt: skip
+        for seq, line in self.box.open_intents():
+            told = strictjson.decode(line)
+            self.box.finish(seq, write_record({"end": End.ABORTED.value, "seq": told["seq"]}), str(told["boot"]))
+
+    def start(self) -> int:
+        """Start."""
+        return self.box.start(lambda seq: strictjson.encode({"boot": BOOT, "seq": seq}))
+
+    def measure(self, size: int = 300, keep: Mapping[str, bytes] | None = None) -> int:
+        """Start and finish one measurement; its number."""
+        seq = self.start()
+        self.box.finish(seq, record(seq, size), BOOT, keep)
+        return seq
+
+    def seal_all(self) -> int:
+        """Seal what can be sealed."""
+        made = 0
+        while found := self.box.sealable():
+            sealed = seal(found, self.box.head, BOOT, self.clock.mono_us(), self.clock.wall_us(), DEVICE)
+            self.box.seal(sealed.body, sealed.pae_sha256, sealed.head, len(found))
+            made += 1
+        return made
+
+    def question(self) -> bytes:
+        """Ask where the chain stands."""
+        return question(BOOT, self.clock.mono_us(), self.clock.wall_us(), DEVICE)
+
+    def slot(self, count: int = 2) -> None:
+        """Measure a few times and seal."""
+        for _ in range(count):
+            self.measure()
+        self.seal_all()
+
+    def send(self) -> Later | Blocked | None:
+        """Send what waits."""
+        return drive(self.uploader.send_all())
+
+    def close(self) -> None:
+        """End in order."""
+        self.box.close()
+
+
+def fast_folder() -> Path:
+    """Make a folder where syncing costs nothing, if there is such a place."""
+    memory = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix="outbox-", dir=memory if memory.is_dir() else None))
+
+
+@contextmanager
+def copied(folder: Path) -> Iterator[Path]:
+    """Give a copy of a folder, as a power cut would leave it; it is gone afterwards."""
+    copy = fast_folder()
+    try:
+        for file in folder.iterdir():
+            shutil.copyfile(file, copy / file.name)
+        yield copy
+    finally:
+        shutil.rmtree(copy)

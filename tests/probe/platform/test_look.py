@@ -1,0 +1,132 @@
+"""Looking round with all readers at once: none spoils it, none holds it up."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from fakes.clock import FakeClock
+from fakes.tools import HANGS, toolbox
+
+from probe.platform import interface, look, power, system_bus, termux, timekeeping
+from probe.platform.glimpse import Glimpse
+from probe.platform.look import gathered, look_around, readers
+from probe.platform.system_bus import Silent
+from probe.settings import Settings
+from probe.surroundings import Link, Surroundings
+
+
+async def test_readers_that_fail_or_are_slow_spoil_nothing() -> None:
+    """What the others saw is told, and who failed or was too slow is named."""
+
+    async def sees() -> Glimpse:
+        return Glimpse(metered=True)
+
+    async def fails() -> Glimpse:
+        raise ZeroDivisionError
+
+    async def hangs() -> Glimpse:
+        await asyncio.sleep(60)
+        return Glimpse()
+
+    seen = await gathered({"a": sees, "b": fails, "c": hangs}, 0.05)
+    assert seen == [
+        Glimpse(metered=True),
+        Glimpse(troubles=("b: failed: ZeroDivisionError",)),
+        Glimpse(troubles=("c: no answer within 0.05 s",)),
+    ]
+    assert await gathered({}, 0.05) == []
+
+
+async def test_who_stops_looking_leaves_nothing() -> None:
+    """A cancelled look ends its readers."""
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def hangs() -> Glimpse:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+        return Glimpse()
+
+    looking = asyncio.create_task(gathered({"a": hangs}, 60))
+    await begun.wait()
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+    assert ended.is_set()
+
+
+def test_each_system_has_its_readers() -> None:
+    """A stick is asked only if its address was set, and a phone's place only with consent; an unknown system has none."""
+    clock = FakeClock()
+    with_stick = Settings(hilink="192.168.8.1")
+    assert "hilink" not in readers("linux", "eth1", Settings(), None, clock)
+    assert list(readers("sunos5", "net0", with_stick, None, clock)) == ["hilink"]
+    assert list(readers("android", "wlan0", Settings(), None, clock)) == ["termux-api", "interfaces"]
+    assert "mmcli" in readers("linux", "eth1", Settings(), None, clock)
+    assert list(readers("darwin", "en0", Settings(), None, clock)) == ["networksetup", "pmset", "battery"]
+    assert list(readers("win32", "Ethernet", Settings(), None, clock)) == ["powershell", "battery"]
+
+
+async def test_a_bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without any tool, bus or file is looked at without a trouble, and nothing is made up."""
+    toolbox(tmp_path, monkeypatch)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(look.sys, "platform", "linux")
+    monkeypatch.setattr(look, "FILES", interface.Files(tmp_path, tmp_path))
+    monkeypatch.setattr(power, "SYS", tmp_path)
+    monkeypatch.setattr(power, "PI", tmp_path / "model")
+    monkeypatch.setattr(timekeeping, "MARK", tmp_path / "mark")
+    monkeypatch.delenv(system_bus.ADDRESS, raising=False)
+    monkeypatch.setattr(system_bus, "SOCKETS", ())
+    assert await look_around(None, False, Settings(), android=False) == Surroundings(Link(has_way=False))
+    seen = await look_around("wlan0", True, Settings(), android=False)
+    assert seen == Surroundings(Link("wlan0", "wifi", vpn=False))
+
+
+async def test_a_bus_that_does_not_answer_is_a_trouble(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A system bus that cannot be spoken to is named, and the rest is looked at."""
+    pytest.importorskip("dbus_fast", reason="dbus-fast is not installed")
+    monkeypatch.setattr(look.sys, "platform", "linux")
+    monkeypatch.setenv(system_bus.ADDRESS, f"unix:path={tmp_path}/gone")
+    seen = await look_around("lo", True, Settings(), android=False)
+    assert seen.troubles == ("d-bus: no connection: FileNotFoundError",)
+
+
+async def test_a_phone_whose_app_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frozen app costs its limit, once, and leaves no program running; the link is known all the same."""
+    box = toolbox(tmp_path, monkeypatch)
+    box.plant("termux-battery-status", HANGS)
+    monkeypatch.setattr(termux, "FIRST_S", 0.1)
+    seen = await look_around("rmnet_data0", True, Settings(location=True), android=True)
+    assert seen.troubles == ("termux-api: no answer within 0.1 s",)
+    assert seen.link.kind == "cellular"
+
+
+async def test_the_mark_of_timesyncd(tmp_path: Path) -> None:
+    """Its file says that the clock is set, and its absence says nothing."""
+    mark = tmp_path / "synchronized"
+    assert await timekeeping.read(None, mark) == Glimpse()
+    mark.touch()
+    assert await timekeeping.read(None, mark) == Glimpse(synced=True)
+
+
+async def test_a_timedated_that_fails_is_a_trouble_beside_the_mark(tmp_path: Path) -> None:
+    """A service that fails is named, one that is absent is not; the mark counts in either case."""
+
+    class Failing:
+        def __init__(self, *, absent: bool) -> None:
+            self.absent = absent
+
+        async def get(self, *_: str, wake: bool) -> object:
+            assert wake
+            raise Silent("TimedOut", absent=self.absent)
+
+    mark = tmp_path / "synchronized"
+    failing: system_bus.Bus = Failing(absent=False)  # type: ignore[assignment]
+    absent: system_bus.Bus = Failing(absent=True)  # type: ignore[assignment]
+    assert await timekeeping.read(failing, mark) == Glimpse(troubles=("timedate1: TimedOut",))
+    assert await timekeeping.read(absent, mark) == Glimpse()
+    mark.touch()
+    assert await timekeeping.read(failing, mark) == Glimpse(synced=True, troubles=("timedate1: TimedOut",))
