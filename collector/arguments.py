@@ -118,6 +118,10 @@ def _provision(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.
     provision.add_argument(
         "--ssh-key", type=Path, metavar="FILE.pub", help="a public key to log in with as `technician` (default: nobody)"
     )
+    provision.add_argument(
+        "--with-modem", action=argparse.BooleanOptionalAction, default=True,
+        help="on devices that have ModemManager also install the service that asks it for cells (default: yes)",
+    )  # fmt: skip
     provision.add_argument("--time-zone", help="with --count: IANA zone of the lines, such as Europe/Prague")
     _contract(provision)
 

@@ -1,5 +1,7 @@
 """Measuring for the record: intent on disk, context, method, flaws, record on disk, seal, send."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -7,6 +9,7 @@ from probe.boot import boot_id
 from probe.catalogue import METHODS, Method
 from probe.clock import Clock
 from probe.context import LOADING, ended_as
+from probe.errors import StateUnusable
 from probe.history import History
 from probe.home import Enrolled
 from probe.lookout import Look, Lookout, look_nowhere
@@ -21,6 +24,7 @@ from probe.selftest import KEPT, passed_bps
 from probe.settings import Settings
 from shared import strictjson
 from shared.batch import boot_name
+from shared.errors import Malformed
 from shared.keys import Signer
 from shared.record import End, write_record
 from shared.strictjson import JsonObject
@@ -65,8 +69,11 @@ class Agent:
         """Turn every start without an end, left by a crash, into an aborted record; how many there were."""
         intents = self.outbox.open_intents()
         for seq, line in intents:
-            told = strictjson.decode(bytes(line))
-            boot = told.pop("boot")
+            try:
+                told = strictjson.decode(bytes(line))
+            except Malformed:  # damaged on the disk: that it was begun is all that is known
+                told = {}
+            boot = told.pop("boot", self.boot)
             self._finish(told | {"end": End.ABORTED.value, "seq": seq}, str(boot))
         return len(intents)
 
@@ -75,6 +82,9 @@ class Agent:
     ) -> None:
         """Put the record of a start on disk, and beside it what is kept; then into the history."""
         self.outbox.finish(int(str(members["seq"])), write_record(members), boot, keep, with_next=with_next)
+        self._remember(members)
+
+    def _remember(self, members: JsonObject) -> None:
         if self.history is not None:
             self.history.add(members)
 
@@ -125,13 +135,18 @@ class Agent:
         }  # fmt: skip
         name, plan, boot = str(members["method"]), str(members["plan"]), self.boot
         tickets = self._tickets(begun.intent, begun.seq) if name in TICKETED else None
-        told = members | {"end": End.ABORTED.value}
+        aborted = members | {"end": End.ABORTED.value}
         try:
-            ended = members | await self._run(METHODS[name], plan, watch, tickets)
-            write_record(ended | {"boot": boot})  # sealed after the next boot it carries its boot, and must fit
-            told = ended
-        finally:
-            self._finish(told, boot, with_next=with_next and told["end"] != End.ABORTED.value)
+            told = members | await self._run(METHODS[name], plan, watch, tickets)
+            write_record(told | {"boot": boot})  # sealed after the next boot it carries its boot, and must fit
+        except asyncio.CancelledError:
+            with contextlib.suppress(StateUnusable):  # a full disk must not stand in the way of a stop
+                self._finish(aborted, boot)
+            raise
+        except BaseException:
+            self._finish(aborted, boot)
+            raise
+        self._finish(told, boot, with_next=with_next)
         return told
 
     def hold_back(self, begun: Begun, reason: str) -> JsonObject:
@@ -165,8 +180,10 @@ class Agent:
             told["seq"] = number
             return strictjson.encode(told | {"boot": boot})
 
-        self.outbox.start(write_intent)
-        self._finish(told, boot, keep)
+        with self.outbox.together():  # or a disk that was full for a moment would have it twice
+            self.outbox.start(write_intent)
+            self.outbox.finish(int(str(told["seq"])), write_record(told), boot, keep)
+        self._remember(told)
         return told
 
     async def _run(

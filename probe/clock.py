@@ -6,10 +6,18 @@ a drawer is not a short pause; the awake one stands still meanwhile, so that the
 in microseconds.
 """
 
+import sys
 import time
 from typing import Final, Protocol
 
 BUILT_US: Final = 1_790_000_000_000_000  # September 2026: a wall clock that shows less was never set
+
+
+# Linux and Android: CLOCK_MONOTONIC stops in sleep, CLOCK_BOOTTIME does not. macOS: CLOCK_MONOTONIC goes on, and Python's
+# monotonic() is the one that stops.
+_ON_MACOS = sys.platform == "darwin"
+_SLEEP_TOO: Final[int | None] = getattr(time, "CLOCK_MONOTONIC" if _ON_MACOS else "CLOCK_BOOTTIME", None)
+_AWAKE: Final[int | None] = getattr(time, "CLOCK_UPTIME_RAW", None) if _ON_MACOS else None
 
 
 class Clock(Protocol):
@@ -37,13 +45,13 @@ class SystemClock:
 
     def mono_us(self) -> int:
         """Microseconds since boot, sleep included where the system counts it."""
-        boot_clock = getattr(time, "CLOCK_BOOTTIME", None)
-        now_ns = time.monotonic_ns() if boot_clock is None else time.clock_gettime_ns(boot_clock)
+        now_ns = time.monotonic_ns() if _SLEEP_TOO is None else time.clock_gettime_ns(_SLEEP_TOO)
         return now_ns // 1000
 
     def awake_us(self) -> int:
-        """Microseconds of CLOCK_MONOTONIC, which stops in sleep on Linux and Android."""
-        return time.monotonic_ns() // 1000
+        """Microseconds since boot without sleep, where the system has such a clock; else as `mono_us`."""
+        now_ns = time.monotonic_ns() if _AWAKE is None else time.clock_gettime_ns(_AWAKE)
+        return now_ns // 1000
 
     def zone(self, wall_us: int) -> tuple[int, str]:
         """What the system's zone says of a moment; UTC for a moment it cannot place."""

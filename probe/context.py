@@ -11,6 +11,7 @@ from typing import Final, cast
 from probe.facts import Lull, Moment, Seen, busiest_core_per_mille, cpu_busy_per_mille, grown, own_cpu_per_mille
 from probe.flaws import SLEPT_US, STEP_US, flaws
 from probe.measure.outcome import Measured
+from probe.naming import public_name
 from probe.surroundings import Radio
 from shared import kpi
 from shared.kpi import window_us
@@ -21,6 +22,12 @@ from shared.strictjson import Json, JsonObject
 REFUSED: Final = {503: "peer_busy", 403: "not_admitted", 429: "over_limit"}
 LOADING: Final = ("download", "upload", "loaded_latency", "ookla")  # they fill the line
 ASKING_BYTES: Final = 32_768  # asking for a ticket and for the peer's word, each way at most
+# What small tests put on the link, by packet, with IPv6's and Ethernet's headers: ours, rather too much than too little.
+PACKET_BYTES: Final = 44 + 8 + 40 + 14  # STAMP's; an echo request is no larger
+CONNECT_BYTES: Final = 3 * 94  # a connection that is opened and closed
+QUESTION_BYTES, ANSWER_BYTES, ASKED_AT_MOST = 160, 600, 4  # of a lookup whose questions nobody counted
+REPLY_BYTES: Final = 200  # ICMP, with the packet it speaks of
+LADDER_BYTES: Final = 8_192
 SETTLING: Final = ("evidence", "standard")
 TROUBLES, TROUBLE_CHARACTERS = 4, 60  # of readers that did not answer: enough to mend it, and little to store
 
@@ -79,6 +86,18 @@ def own_bytes(method: str, members: Mapping[str, Json]) -> tuple[int | None, int
             return _count(members, "down_bytes"), _count(members, "up_bytes")
         case "ookla" | "loaded_latency":
             return None, None
+        case "latency":
+            packets = 1 + len(_list(members, "rtt_us"))
+            each = CONNECT_BYTES if members.get("via") == "tcp" else PACKET_BYTES
+            return packets * each, packets * each
+        case "dns":
+            questions = sum(ASKED_AT_MOST if tries < 0 else tries for tries in _list(members, "tries"))
+            return questions * ANSWER_BYTES, questions * QUESTION_BYTES
+        case "path":
+            probes = sum(_list(members, "hop_sent"))
+            return probes * REPLY_BYTES, probes * PACKET_BYTES
+        case "reach":
+            return LADDER_BYTES, LADDER_BYTES
         case _:
             return 0, 0
 
@@ -129,7 +148,7 @@ def _context(seen: Seen) -> JsonObject:
         "cpu_pm": cpu_busy_per_mille(before, after),
         "if_rx_bytes": grown(before.rx_bytes, after.rx_bytes),
         "if_tx_bytes": grown(before.tx_bytes, after.tx_bytes),
-        "interface": after.interface,
+        "interface": public_name(after.interface),
         "ip_version": after.ip_version,
         "link": seen.after.kind,
         "load_pm": after.load_per_mille,
@@ -140,7 +159,7 @@ def _context(seen: Seen) -> JsonObject:
         "slept_us": seen.slept_us if seen.slept_us > SLEPT_US else None,
         "stepped_us": seen.stepped_us if abs(seen.stepped_us) > STEP_US else None,
     }
-    was = {"interface": before.interface, "ip_version": before.ip_version, "link": seen.before.kind}
+    was = {"interface": public_name(before.interface), "ip_version": before.ip_version, "link": seen.before.kind}
     told |= {f"{name}_before": value for name, value in was.items() if value != told[name]}
     if seen.loads:
         told |= _of_load(seen)
@@ -208,6 +227,11 @@ def _received_bps(members: JsonObject) -> int | None:
     """The rate at which a download came in, alone or beside a train; None for anything else."""
     downloads = members["method"] == "download" or members.get("direction") == "download"
     return kpi.rate_bps(Record(b"", members, 0)) if downloads else None
+
+
+def _list(members: Mapping[str, Json], name: str) -> list[int]:
+    value = members.get(name)
+    return [one for one in value if type(one) is int] if isinstance(value, list) else []
 
 
 def _count(members: Mapping[str, Json], name: str) -> int:

@@ -3,46 +3,33 @@
 Everything it must remember over a restart is kept in the outbox, beside the records it goes with.
 """
 
+import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from probe import campaign, campaign_wish, pausing
+from probe import pausing
 from probe.agent import Agent, Begun
-from probe.campaign import Course, read_course
 from probe.clock import BUILT_US, Clock
 from probe.cost import cost_of
-from probe.errands import (
-    LADDER,
-    PENDING,
-    Errand,
-    Test,
-    confirming,
-    confirming_again,
-    earliest,
-    is_dead,
-    of_campaign,
-    of_slot,
-    without_a_clock,
-)
+from probe.errands import LADDER, LATE_US, Errand, Test, earliest, is_dead, of_slot, without_a_clock
+from probe.errors import StateUnusable
 from probe.events import Watch
 from probe.gate import MINUTES_A_DAY, Situation, Weight, held_back
-from probe.marking import write_marks
 from probe.pausing import read_pause
 from probe.platform.notify_socket import status
 from probe.purse import Purse
 from probe.schedule import Draw, Schedule
-from shared import strictjson
+from probe.wishes import Wishes
 from shared.errors import Malformed
 from shared.record import read_record
 from shared.slots import schedule_key
 from shared.strictjson import JsonObject
 
 KEEP_SLOTS: Final = 1000  # ten days of a quarter of an hour each
-ROOM_US: Final = 90_000_000  # nothing begins so shortly before a campaign's start, which may be late by 30 s only
-MOST_PENDING: Final = 3  # confirming tests that wait: a person who taps ten times gets no ten tests
 log = logging.getLogger(__name__)
 
 
@@ -61,18 +48,16 @@ class Daemon:
     sign: Callable[[], Mapping[str, bytes]] = dict  # of life, kept with every errand
     done: deque[int] = field(default_factory=lambda: deque(maxlen=KEEP_SLOTS))
     unset_done: set[int] = field(default_factory=set)
-    pending: list[Errand] = field(default_factory=list)
     purse: Purse = field(init=False)
+    wishes: Wishes = field(init=False)
     watch: Watch = field(default_factory=Watch)
-    course: Course | None = None
     recorded_us: int = 0  # when the last record was made, by the monotonic clock
     next: Errand | None = None
     state: str = "waiting"  # a word for `status`
-    _version: int = -1  # of the outbox, when others' wishes were last looked for
 
     def __post_init__(self) -> None:
-        """Open the purse."""
-        self.purse = Purse(self.agent)
+        """Give it a purse, and an ear for wishes."""
+        self.purse, self.wishes = Purse(self.agent), Wishes(self.agent, self.plan)
 
     def wake(self) -> None:
         """Remember what was kept; the clock may have been set back while nothing ran."""
@@ -81,12 +66,7 @@ class Daemon:
         self.done.extend(_slots_of(self.agent.outbox.recent()))
         self.purse.open()
         self.watch = Watch.read(self.agent.outbox.kept("watch"))
-        self.pending = confirming_again(self.agent.outbox.kept(PENDING), self.plan)
-        try:
-            course = read_course(self.agent.outbox.kept(campaign.NAME))
-            self.course = course and course.caught_up(self.agent.outbox.recent())
-        except Malformed as error:
-            log.warning("%s; start a new one", error)
+        self.wishes.open()
 
     # what is next
 
@@ -97,21 +77,16 @@ class Daemon:
         return self.next
 
     def _earliest(self, now_us: int) -> Errand:
-        if now_us < BUILT_US:
-            return earliest((self._without_a_clock(now_us), *self.pending))
-        start = self._next_start(now_us)
-        campaigns = () if start is None else (of_campaign(start),)
-        return earliest((*campaigns, *self.pending, self._slot(now_us)))
-
-    def _next_start(self, now_us: int) -> campaign.Start | None:
-        """The next start of a campaign, as long as its tests can still change anything."""
-        course = campaign.under_way(self.course, self.agent.outbox.kept(campaign.RULE), now_us)
-        return None if course is None else course.next_start(now_us)
+        slot = self._without_a_clock(now_us) if now_us < BUILT_US else self._slot(now_us)
+        return earliest((*self.wishes.errands(now_us), slot))
 
     def _slot(self, now_us: int) -> Errand:
-        outbox, slots = self.agent.outbox, self.agent.enrolled.slots
-        schedule = Schedule(slots, Draw(outbox.seed), self.agent.signer.public.key_id, self.heavy_every)
-        return of_slot(schedule.next_due(now_us, self.done), slots, self.plan)
+        due = self._schedule().next_due(now_us, self.done)
+        return of_slot(due, self.agent.enrolled.slots, self.plan)
+
+    def _schedule(self) -> Schedule:
+        agent = self.agent
+        return Schedule(agent.enrolled.slots, Draw(agent.outbox.seed), agent.signer.public.key_id, self.heavy_every)
 
     def _without_a_clock(self, now_us: int) -> Errand:
         """One start in each stretch of a slot's length, by the clock that counts from the start of the device."""
@@ -120,7 +95,8 @@ class Daemon:
         key, dev = schedule_key(self.agent.outbox.seed), self.agent.signer.public.key_id
         while number in self.unset_done or slots.start_us(key, dev, number) < mono_us:
             number += 1
-        return without_a_clock(now_us, now_us + slots.start_us(key, dev, number) - mono_us, self.plan)
+        at_us = now_us + slots.start_us(key, dev, number) - mono_us
+        return without_a_clock(at_us, min(at_us + slots.slot_s * 1_000_000, BUILT_US), number, self.plan)
 
     # doing it
 
@@ -134,14 +110,14 @@ class Daemon:
 
     async def _do(self, errand: Errand) -> None:
         self.agent.close_open_intents()  # a disk that was full may have left one, and what is open holds up all sealing
-        begun_us = self.agent.clock.wall_us()
-        if errand in self.pending:
-            self.pending.remove(errand)
+        begun_us, mono_us = self.agent.clock.wall_us(), self.agent.clock.mono_us()
+        self.wishes.begin(errand)
         results = await self._tests(errand.tests, errand)
         if any(is_dead(one) for one in results):
             results += await self._tests((LADDER,), errand)
         self._finished(errand)
         with self.agent.outbox.together():
+            self._pass_over(begun_us, self.agent.clock.mono_us() - mono_us)
             if errand.slot is not None:
                 self._learn(results, begun_us)
             self._save(errand)
@@ -152,13 +128,33 @@ class Daemon:
     async def _tests(self, tests: Sequence[Test], errand: Errand) -> list[JsonObject]:
         """Run tests one after the other; the intents of all are on disk before the first begins."""
         begun = self.agent.begin([(test.method, test.plan) for test in tests], errand.slot, errand.why)
-        return [await self._test(test, one, errand) for test, one in zip(tests, begun, strict=True)]
+        results = []
+        for place, test in enumerate(tests):
+            try:
+                results.append(await self._test(test, begun[place], errand))
+            except asyncio.CancelledError:
+                with contextlib.suppress(StateUnusable):
+                    for later in begun[place + 1 :]:
+                        self.agent.hold_back(later, "stopped")
+                raise
+        return results
+
+    def _pass_over(self, begun_us: int, took_us: int) -> None:
+        """Record the slots whose start fell into what was just done: they were due, and had to make way for it."""
+        if begun_us < BUILT_US:
+            return
+        schedule = self._schedule()
+        while (due := schedule.next_due(begun_us, self.done)).at_us <= begun_us + took_us:
+            slot = of_slot(due, self.agent.enrolled.slots, self.plan)
+            for one in self.agent.begin([(test.method, test.plan) for test in slot.tests], slot.slot, slot.why):
+                self.agent.hold_back(one, "busy")
+            self.done.append(due.slot)
 
     def _finished(self, errand: Errand) -> None:
         if errand.slot is not None:
             self.done.append(errand.slot)
-        elif errand.why.get("why") == "clock_unset":
-            self.unset_done.add(self.agent.enrolled.slots.slot_at(self.agent.clock.mono_us()))
+        elif errand.stretch is not None:
+            self.unset_done.add(errand.stretch)
 
     async def _test(self, test: Test, begun: Begun, errand: Errand) -> JsonObject:
         self.tell("WATCHDOG=1")
@@ -171,21 +167,20 @@ class Daemon:
             self.purse.spend(test.account, cost_of(test, told))
             log.info("%s %s: %s", _name(errand), test.method, told["end"])
         self.recorded_us = self.agent.clock.mono_us()
-        if self.course is not None and "campaign" in errand.why:
-            self.course = self.course.after(told)
+        self.wishes.made(told)
         return told
 
     def _save(self, errand: Errand) -> None:
         """Keep what is to be remembered, in one transaction: a power cut costs the account of one errand at most."""
         self.next_errand()
-        keep = {**self.purse.kept(), "watch": self.watch.write(), **self._waiting(), **self.sign()}
-        if self.course is not None and "campaign" in errand.why:
-            keep[campaign.NAME] = self.course.write()
-        self.agent.outbox.keep_all(keep)
+        kept = {**self.purse.kept(), "watch": self.watch.write(), **self.wishes.kept(errand), **self.sign()}
+        self.agent.outbox.keep_all(kept)
 
     async def _reason(self, test: Test, errand: Errand) -> str | None:
         """Why a test is not started now."""
         agent, now_us = self.agent, self.agent.clock.wall_us()
+        if "campaign" in errand.why and now_us > errand.at_us + LATE_US:
+            return "late"
         ahead_s, _ = agent.clock.zone(now_us)
         weight: Weight = "light" if test.account == "light" else "heavy"
         return held_back(
@@ -195,7 +190,7 @@ class Daemon:
                 around=await agent.lookout.glance(),
                 local_minute=(now_us // 1_000_000 + ahead_s) // 60 % MINUTES_A_DAY,
                 paused=self._paused(now_us),
-                makes_room="campaign" not in errand.why and self.campaign_is_near(),
+                makes_room="campaign" not in errand.why and self.wishes.is_near(),
                 affordable=self.purse.affords(test),
             )
         )
@@ -208,40 +203,12 @@ class Daemon:
             return False
         return pause is not None and pause.holds_at(now_us)
 
-    def campaign_is_near(self) -> bool:
-        """Whether a campaign's start is so near that anything else could make it late."""
-        now_us = self.agent.clock.wall_us()
-        start = self._next_start(now_us)
-        return start is not None and start.at_us - now_us < ROOM_US
-
     def is_due(self, errand: Errand) -> bool:
         """Whether it is time for it now; what is due no more is let go: a slot without a record is missing, and shows it."""
         now_us = self.agent.clock.wall_us()
-        if errand in self.pending and now_us >= errand.until_us:
-            self.pending.remove(errand)
+        if now_us >= errand.until_us:
+            self.wishes.begin(errand)
         return errand.at_us <= now_us < errand.until_us
-
-    def asked(self) -> bool:
-        """Do what a person asked for meanwhile in another process; whether there was anything. Raises StateUnusable."""
-        outbox = self.agent.outbox
-        version = outbox.version
-        if version == self._version:
-            return False
-        try:
-            marked = write_marks(self.agent)
-            wish = campaign_wish.asked(outbox.kept(campaign.NAME), outbox.kept(campaign_wish.ASKED))
-            if wish is not None:
-                self.agent.note(*wish)
-                self.course = read_course(outbox.kept(campaign.NAME))
-        except Malformed as error:
-            log.warning("a wish that cannot be read: %s", error)
-            marked, wish = [], None
-        self._version = version
-        for _ in marked:
-            self.confirm("mark")
-        if marked:
-            self.agent.outbox.keep_all(self._waiting())
-        return bool(marked) or wish is not None
 
     def sent(self, sent_bytes: int) -> None:
         """Book what was handed to the collector."""
@@ -254,19 +221,9 @@ class Daemon:
         self.watch, event = self.watch.seen(results, begun_us)
         if event == "confirm":
             self.agent.note(_episode("bad", self.watch.since_us or begun_us))
-            self.confirm("event")
+            self.wishes.confirm("event")
         elif event == "recovered":
             self.agent.note(_episode("recovered", since_us or begun_us))
-
-    def _waiting(self) -> dict[str, bytes]:
-        """The confirming tests that wait, as kept over a restart."""
-        return {PENDING: strictjson.encode({"pending": [[str(one.why["why"]), one.at_us] for one in self.pending]})}
-
-    def confirm(self, why: str) -> None:
-        """Ask for a transfer each way out of the reserve, soon."""
-        if len(self.pending) < MOST_PENDING:
-            now_us = self.agent.clock.wall_us()
-            self.pending.append(confirming(now_us, self.agent.chance(8), self.plan, why))
 
 
 def _clock(at_us: int, clock: Clock) -> str:

@@ -20,6 +20,7 @@ CONFIRM_FROM_US: Final = 120_000_000  # 2 to 5 minutes after what asked for it: 
 CONFIRM_SPREAD_US: Final = 180_000_000
 CONFIRM_WITHIN_US: Final = 900_000_000
 AT_ONCE_US: Final = 1_000_000
+LATE_US: Final = 55_000_000  # after a campaign's start: a test that begins later could miss the tolerance of 60 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Errand:
     tests: tuple[Test, ...]
     slot: int | None = None
     why: JsonObject = field(default_factory=dict)
+    stretch: int | None = None  # its number, where no slot can be named
 
 
 def of_slot(due: Due, plan: SlotPlan, chosen: str, methods: Sequence[Method] = CATALOGUE) -> Errand:
@@ -71,12 +73,12 @@ def of_campaign(start: Start) -> Errand:
     return Errand(start.at_us, start.until_us, tests, None, dict(start.why))
 
 
-def without_a_clock(now_us: int, begins_us: int, chosen: str) -> Errand:
-    """The light tests of a stretch of time for which no slot can be named: the wall clock was never set."""
+def without_a_clock(at_us: int, until_us: int, number: int, chosen: str) -> Errand:
+    """The light tests of a stretch of time, numbered since the device started: the wall clock was never set, so no slot."""
     tests = tuple(
         Test(method.name, method.plan_beside(chosen), "light") for method in CATALOGUE if method.weight == "light"
     )
-    return Errand(max(now_us, begins_us), now_us + 2**50, tests, None, {"why": "clock_unset"})
+    return Errand(at_us, until_us, tests, None, {"why": "clock_unset"}, number)
 
 
 def confirming(asked_us: int, chance: bytes, chosen: str, why: str) -> Errand:
@@ -91,14 +93,23 @@ def _confirming(at_us: int, chosen: str, why: str) -> Errand:
     return Errand(at_us, at_us + CONFIRM_WITHIN_US, tests, None, {"why": why})
 
 
-def confirming_again(kept: bytes | None, chosen: str) -> list[Errand]:
-    """The confirming tests that waited when the agent last stopped; what cannot be read is let go."""
+def confirming_again(kept: bytes | None, chosen: str, now_us: int) -> list[Errand]:
+    """The confirming tests that waited when the agent last stopped; what cannot be read, or is of another time, is let go."""
     try:
         waiting = strictjson.decode(kept or b"{}").get("pending", [])
     except Malformed:
         return []
-    rows = [one for one in waiting if isinstance(one, list)] if isinstance(waiting, list) else []
-    return [_confirming(at_us, chosen, why) for why, at_us in rows if isinstance(why, str) and type(at_us) is int]
+    found = []
+    for row in waiting if isinstance(waiting, list) else []:
+        match row:
+            case [str(why), int(at_us)] if is_soon(at_us, now_us):
+                found.append(_confirming(at_us, chosen, why))
+    return found
+
+
+def is_soon(at_us: int, now_us: int) -> bool:
+    """Whether a confirming test that is due then was asked for by this clock, and is not missed."""
+    return now_us - CONFIRM_WITHIN_US < at_us <= now_us + CONFIRM_FROM_US + CONFIRM_SPREAD_US
 
 
 def earliest(errands: Iterable[Errand]) -> Errand:

@@ -1,14 +1,15 @@
 """The probe's state folder: key, enrolment, outbox, and the lock that lets one agent measure at a time."""
 
 import contextlib
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from probe.durable import write_whole
 from probe.errors import AlreadyRunning, NotEnrolled, StateUnusable
 from probe.net.address import PeerAddress
+from probe.platform import ranges
 from probe.settings import Settings, read_settings
 from shared import strictjson
 from shared.dsse import b64_exact
@@ -19,7 +20,7 @@ from shared.statement import integer, sha256_hex, text
 
 try:
     import fcntl
-except ImportError:  # pragma: no cover - Windows
+except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _MOST_PORT = 65535
@@ -75,12 +76,11 @@ class Home:
             file = held.enter_context((self.folder / "lock").open("w"))
         except OSError as error:
             raise StateUnusable(f"{self.folder} cannot be written: {error.strerror}") from error
-        if fcntl is not None:
-            try:
-                _hold(file)
-            except OSError as error:
-                held.close()
-                raise AlreadyRunning(f"another speedproof-probe measures from {self.folder}; end it first") from error
+        try:
+            _hold(file)
+        except OSError as error:
+            held.close()
+            raise AlreadyRunning(f"another speedproof-probe measures from {self.folder}; end it first") from error
         return held
 
     def key(self) -> FileKey:
@@ -150,14 +150,8 @@ class Home:
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file whole or not at all, durably, for its owner only; raises StateUnusable."""
-        partial = self.folder / f"{name}.new"
         try:
-            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-                out.write(data)
-                out.flush()
-                os.fsync(out.fileno())
-            partial.replace(self.folder / name)
-            _settle(self.folder)
+            write_whole(self.folder / name, data)
         except OSError as error:
             raise StateUnusable(f"{self.folder / name} cannot be written: {error.strerror}") from error
 
@@ -166,7 +160,7 @@ def _hold(file: IO[str]) -> None:
     """Lock a file; whoever only looks whether it is held lets go of it at once, and is waited for. Raises OSError."""
     for last in (False, False, True):
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
         except OSError:
             if last:
                 raise
@@ -175,15 +169,11 @@ def _hold(file: IO[str]) -> None:
             return
 
 
-def _settle(folder: Path) -> None:
-    """Make a new name in a folder outlast a power cut; Windows has no such call."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _lock(file: IO[str]) -> None:
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    else:
+        ranges.take(file.fileno(), ranges.system())
 
 
 def read_enrolled(data: bytes) -> Enrolled:

@@ -44,12 +44,25 @@ class Lookout:
     _last: Surroundings | None = field(default=None, init=False)
     _last_us: int = field(default=0, init=False)
     _last_interface: str | None = field(default=None, init=False)
+    _counted: tuple[str | None, int | None, int | None] | None = field(default=None, init=False)
+    _counted_us: int = field(default=0, init=False)  # when the counters were first seen as they are
     _set_us: int | None = field(default=None, init=False)  # when the clock was last said to be set
 
     @property
     def synced(self) -> bool | None:
         """Whether a time server sets the clock, as of the last look; None if nobody has told."""
         return None if self._last is None else self._last.synced
+
+    def notice(self) -> None:
+        """Look at the link's counters between two tests, so that a test can say for how long nothing had crossed it."""
+        self._quiet_from_us(snapshot(self._last_interface))
+
+    def _quiet_from_us(self, now: HostFacts) -> int:
+        """Since when the counters are as they are now, as far as anybody looked."""
+        counted = (now.interface, now.rx_bytes, now.tx_bytes)
+        if counted != self._counted:
+            self._counted, self._counted_us = counted, self.clock.mono_us()
+        return self._counted_us
 
     async def glance(self) -> Surroundings:
         """What surrounds the device, as of a minute ago at most; raises nothing but a cancellation."""
@@ -113,14 +126,13 @@ class Lookout:
 
     async def _watched(self, interface: str | None) -> Lull:
         """Watch the link for a moment: what others do there, and for how long nobody did anything."""
-        start_us = quiet_from_us = self.clock.mono_us()
+        start_us = self.clock.mono_us()
         first = last = snapshot(interface)
+        quiet_from_us = self._quiet_from_us(first)
         for _ in range(LOOKS):
             await asyncio.sleep(LOOK_S)
-            now = snapshot(interface)
-            if (now.rx_bytes, now.tx_bytes) != (last.rx_bytes, last.tx_bytes):
-                quiet_from_us = self.clock.mono_us()
-            last = now
+            last = snapshot(interface)
+            quiet_from_us = self._quiet_from_us(last)
         now_us, busy = self.clock.mono_us(), cpu_busy_per_mille(first, last)
         rx_bytes, tx_bytes = grown(first.rx_bytes, last.rx_bytes), grown(first.tx_bytes, last.tx_bytes)
         if rx_bytes is None or tx_bytes is None:

@@ -77,6 +77,8 @@ class Minder:
 
     def _look(self) -> None:
         agent, now = self.daemon.agent, self._now()
+        if self.daemon.state == "waiting":
+            agent.lookout.notice()
         self._signs.recorded(self.daemon.recorded_us)
         self._untold += self._signs.seen(now, leaving(agent.settings.interface), self.daemon.state)
         while self._untold:

@@ -60,9 +60,10 @@ async def run_agent(daemon: Daemon, uploader: Uploader, minder: Minder | None = 
 def _end(daemon: Daemon, minder: Minder) -> None:
     """A clean stop; on a disk that takes nothing it is one all the same, and the next start will say that it was cut off."""
     try:
-        daemon.agent.close_open_intents()  # tests of a slot that were still to come
-        minder.end("told")
-        daemon.agent.seal_all()
+        with daemon.agent.outbox.together():
+            daemon.agent.close_open_intents()
+            minder.end("told")
+            daemon.agent.seal_all()
     except StateUnusable as error:
         log.warning("%s", error)
 
@@ -91,7 +92,7 @@ async def _wait_until(daemon: Daemon, errand: Errand) -> None:
     while seen_us <= now_us < errand.at_us:
         await asyncio.sleep(min((errand.at_us - now_us) / 1_000_000, _LOOK_S))
         daemon.tell("WATCHDOG=1")
-        if daemon.asked():
+        if daemon.wishes.asked():
             return
         seen_us, now_us = now_us, clock.wall_us()
 
@@ -100,10 +101,10 @@ async def _send(
     daemon: Daemon, uploader: Uploader, fresh: asyncio.Event, link_back: asyncio.Event, line: asyncio.Lock
 ) -> None:
     backoff, tries = Backoff(), 0
+    uploader.may_send = lambda: not daemon.wishes.is_near()  # whose tests have their moments
     while True:
-        while daemon.campaign_is_near():  # noqa: ASYNC110 - whose tests have their moments, by a clock that may jump
-            await asyncio.sleep(_LOOK_S)
         fresh.clear()  # before looking: what is sealed while we send must wake us again
+        link_back.clear()
         try:
             outcome = await uploader.send_all(line)
         except StateUnusable as error:
@@ -117,7 +118,6 @@ async def _send(
         log.warning("%s", outcome.why) if blocked or tries == 1 else log.info("%s", outcome.why)
         asked_us = _BLOCKED_US if isinstance(outcome, Blocked) else outcome.wait_us
         wait_us = backoff.wait_us(tries, secrets.randbits(32), asked_us)
-        link_back.clear()
         await _either(link_back, wait_us / 1_000_000)  # a network that is back is a reason to try at once
 
 

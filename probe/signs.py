@@ -11,6 +11,7 @@ record of its kind: sleep and steps of the clock as their sums, short changes of
 from dataclasses import dataclass, field
 from typing import Final
 
+from probe.naming import public_name
 from probe.presence import Event, Moment, noted
 from probe.surroundings import Link
 from shared.strictjson import JsonObject
@@ -105,10 +106,14 @@ class Signs:
         changed = self._changed
         if changed is not None and now.mono_us - changed.mono_us >= STEADY_US and self._may(event, now):
             self._told_lost, self._changed = self._is_lost, None
-            due.append(self._tell(event, now, interface=link.interface, **_since(changed), **self._flapped()))
+            due.append(
+                self._tell(event, now, interface=public_name(link.interface), **_since(changed), **self._flapped())
+            )
         elif self._flaps.times and self._may("link_flapped", now) and self._has_flapped_long(now):
             since = _since(self._flaps.since)
-            due.append(self._tell("link_flapped", now, interface=link.interface, **since, **self._flapped()))
+            due.append(
+                self._tell("link_flapped", now, interface=public_name(link.interface), **since, **self._flapped())
+            )
         return due
 
     def _has_flapped_long(self, now: Moment) -> bool:

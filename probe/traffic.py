@@ -11,6 +11,7 @@ LOADED_BYTES = 32_768  # above every latency train, below every transfer that de
 HEADERS_PER_CENT = 105
 ANSWERS_SHARE = 4  # acknowledgements, and what a peer says of an upload, are less than a quarter of what they answer
 FOREIGN_PER_CENT = 10
+LEAST_IDLE_US = 1_000_000  # a rate needs a second: one full packet in a fifth of one would be 60 kbit/s
 IDLE_DOWN_BPS = 64_000
 IDLE_UP_BPS = 32_000
 
@@ -24,8 +25,9 @@ def is_foreign_beside(before: HostFacts, after: HostFacts, own_rx_bytes: int, ow
     if max(own_rx_bytes, own_tx_bytes) >= LOADED_BYTES:
         down = _is_loaded(own_rx_bytes, own_tx_bytes) and _foreign_share(rx_bytes, own_rx_bytes)
         return down or (_is_loaded(own_tx_bytes, own_rx_bytes) and _foreign_share(tx_bytes, own_tx_bytes))
-    down = _foreign_rate(rx_bytes, own_rx_bytes, dur_us, IDLE_DOWN_BPS)
-    return down or _foreign_rate(tx_bytes, own_tx_bytes, dur_us, IDLE_UP_BPS)
+    idle_us = max(dur_us, LEAST_IDLE_US)
+    down = _foreign_rate(rx_bytes, own_rx_bytes, idle_us, IDLE_DOWN_BPS)
+    return down or _foreign_rate(tx_bytes, own_tx_bytes, idle_us, IDLE_UP_BPS)
 
 
 def is_foreign_in(lull: Lull) -> bool:

@@ -147,6 +147,7 @@ class Uploader:
         self._kept = kept
         self._device = device
         self._on_sent = on_sent
+        self.may_send: Callable[[], bool] = lambda: True  # asked before each batch, which may take a minute
 
     async def send_all(self, line: AbstractAsyncContextManager[object] | None = None) -> Later | Blocked | None:
         """Send until nothing waits (None) or something is in the way (Later or Blocked).
@@ -175,6 +176,8 @@ class Uploader:
             if waiting is None:
                 if self._outbox.must_ask:
                     continue
+                return None
+            if not self.may_send():
                 return None
             async with line:
                 outcome = await self._send(waiting)

@@ -1,9 +1,10 @@
 """What the resident probe costs: memory, processor, bytes on the air, bytes on the disk; beside what was asked for.
 
-Collector (behind a TLS proxy), peer (by TLS) and the probe's daemon run as users run them, in two network namespaces with
-one cable between them: everything is found by name, and the cable's counters hold this probe's packets and nothing else,
-both directions, headers included. Before the watch begins the daemon does one heavy slot. The certificate chain is one
-link shorter than a public one (about 1 kB for each handshake). Needs root. Everything is temporary.
+Collector (behind a TLS proxy), peer (by TLS) and the probe's daemon run as users run them, at the two ends of an emulated
+link of 20 Mbit/s and 30 ms: everything is found by name, and the link's counters hold this probe's packets and nothing
+else, both directions, IP headers included. Before the watch begins the daemon does one heavy slot. The certificate chain is
+one link shorter than a public one (about 1 kB for each handshake); the link is a tunnel, hence the flaw `vpn`. Needs root,
+and the emulator in the folder `shared` beside the repository (SPEEDPROOF_SHARED names another). Everything is temporary.
 
     python scripts/bench_probe.py [--minutes 10] [--slot-s 63] [--keep DIR]
 """
@@ -22,16 +23,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.two_rooms import HALL, NAME, Rooms, certificates, inside, serving, two_rooms
+from bench.hall import HALL, NAME, Rooms, certificates, rooms, run_in_the_hall, serving
+from bench.lab import NotHere
 from probe.budget import Books, Budget, Month
 from probe.catalogue import METHODS
 from probe.outbox.looks import recent
 from probe.settings import Settings
 from shared.record import Record, read_record
 
-ROOMS = "SPEEDPROOF_BENCH_ROOMS"
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 TICKS = os.sysconf("SC_CLK_TCK")
+LINK_MBPS, LINK_RTT_MS = 20, 30
 TLS_PORT, PLAIN_PORT = 8443, 8440
 SPREAD_S = 2  # of the starts within a slot: so slots are further apart than a look round is shared (60 s), as they are in life
 USUAL_SLOT_S, HEAVY_EVERY = 900, 16
@@ -100,16 +102,17 @@ def main() -> int:
     parser.add_argument("--slot-s", type=int, default=63, help="how long a light slot is (default 63 s)")
     parser.add_argument("--keep", type=Path, help="keep the state here, not in a temporary folder")
     options = parser.parse_args()
-    if os.geteuid() != 0:
-        sys.exit("the two network namespaces need root")
-    if ROOMS not in os.environ:
-        with two_rooms(f"bench-{os.getpid()}") as rooms:
-            return inside(rooms, ROOMS, [sys.executable, *sys.argv])
+    here = rooms()
+    if here is None:
+        try:
+            return run_in_the_hall(LINK_MBPS, LINK_RTT_MS, sys.argv)
+        except NotHere as error:
+            sys.exit(str(error))
     with tempfile.TemporaryDirectory() as folder:
-        return _bench(options, Rooms(*json.loads(os.environ[ROOMS])), options.keep or Path(folder))
+        return _bench(options, here, options.keep or Path(folder))
 
 
-def _bench(options: argparse.Namespace, rooms: Rooms, folder: Path) -> int:
+def _bench(options: argparse.Namespace, here: Rooms, folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / "probe"
     os.environ["SPEEDPROOF_DATA"], os.environ["SPEEDPROOF_STATE"] = str(folder / "collector"), str(state)
@@ -121,14 +124,14 @@ def _bench(options: argparse.Namespace, rooms: Rooms, folder: Path) -> int:
         line = ["subscriber", "add", "bench", "--time-zone", "UTC", "--criterion", "si-2019", "--down", "normal=20M"]
         _told(["-m", "collector", *line])
         code = _told(["-m", "collector", "code", "bench"])["code"]
-        probe = rooms.at_home(sys.executable)
+        probe = here.at_home(sys.executable)
         _told(["-m", "probe", "enrol", f"https://{NAME}:{TLS_PORT}", str(code), "--ca", str(ca)], probe[:-1])
         device = str(_told(["-m", "probe", "status"], probe[:-1])["device"])
         heavy_slot, heavy_every = _soon_heavy(device, options.slot_s)
         command = [*probe, "-m", "probe", "run", "--heavy-every", str(heavy_every)]
         with (folder / "probe.log").open("wb") as log, subprocess.Popen(command, stderr=log) as daemon:
             try:
-                watched = _watch(daemon, rooms, state / "outbox.sqlite", options, heavy_slot)
+                watched = _watch(daemon, here, state / "outbox.sqlite", options, heavy_slot)
             finally:
                 daemon.terminate()
                 daemon.wait(10)
@@ -146,17 +149,17 @@ def _soon_heavy(device: str, slot_s: int) -> tuple[int, int]:
 
 
 def _watch(
-    daemon: "subprocess.Popen[bytes]", rooms: Rooms, outbox: Path, options: argparse.Namespace, heavy_slot: int
+    daemon: "subprocess.Popen[bytes]", here: Rooms, outbox: Path, options: argparse.Namespace, heavy_slot: int
 ) -> Watched:
     """From the middle of the heavy slot on, for so many whole slots: each is in it from its start to its end."""
     _sleep_until((heavy_slot + 0.6) * options.slot_s)
     lasts_s = -(-60 * options.minutes // options.slot_s) * options.slot_s
-    ends_s, air_bytes, seq = time.time() + lasts_s, rooms.cable_bytes(), _next_seq(outbox)
+    ends_s, air_bytes, seq = time.time() + lasts_s, here.link_bytes(), _next_seq(outbox)
     readings = [_read(daemon.pid)]
     while time.time() < ends_s:
         time.sleep(1)
         readings.append(_read(daemon.pid))
-    air_bytes, seq = rooms.cable_bytes() - air_bytes, _next_seq(outbox) - seq
+    air_bytes, seq = here.link_bytes() - air_bytes, _next_seq(outbox) - seq
     begun_us, ended_us = readings[0].wall_us, readings[-1].wall_us
     tests = [one for one in _records(outbox) if begun_us <= (one.integer("wall_us") or 0) < ended_us]
     return Watched(readings, air_bytes, seq, tests)

@@ -48,6 +48,7 @@ def terms_of(options: argparse.Namespace, url: str | None) -> Terms:
         _certificates(options.ca),
         _settings(options.settings),
         _ssh_key(options.ssh_key),
+        modem=options.with_modem,
     )
 
 

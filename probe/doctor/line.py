@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import importlib.util
+import shlex
+import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
@@ -12,6 +15,7 @@ from probe.net.connect import Origin, find, race
 from probe.net.http import read_url
 from probe.net.remedy import remedy_of
 from probe.platform.host import snapshot
+from probe.platform.system_bus import there_is_one
 from probe.settings import Settings
 from probe.surroundings import Cell, Radio, Surroundings
 from shared.failure import Stage
@@ -65,7 +69,8 @@ def link(around: Surroundings, settings: Settings) -> list[Check]:
             wrong("link", "no way to the peer", "switch mobile data on; that there is none is recorded meanwhile")
         )
     elif kind == "wifi":
-        checks.append(wrong("link", shown, "switch Wi-Fi off: only the mobile line itself counts"))
+        what = f"{shown}: every test is marked `wifi`, so neither confirming tests nor the notice `slow` come"
+        checks.append(wrong("link", what, "switch Wi-Fi off: only the mobile line itself counts"))
     elif around.link.vpn:
         checks.append(
             wrong("link", f"{shown}, through a VPN", "switch the VPN off: it is measured along with the line")
@@ -99,6 +104,14 @@ def radio(around: Surroundings) -> Iterator[Check]:
             "; ".join(around.troubles),
             "these facts are missing from records; allow or install what is named",
         )
+
+
+def bus() -> Iterator[Check]:
+    """Whether the system's D-Bus, where there is one, can be read; nothing is said if it can."""
+    if sys.platform == "linux" and there_is_one() and importlib.util.find_spec("dbus_fast") is None:
+        pip = shlex.join((sys.executable, "-m", "pip", "install", "dbus-fast"))
+        what = "not read: mmcli, nmcli and timedatectl are asked, at more cost; VPN and hotspot may stay unknown"
+        yield note("d-bus", what, f"install the library: {pip}")
 
 
 def _told(radio: Radio) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import Final
 
 from probe import moments, pausing
@@ -14,7 +15,6 @@ from probe.life import last_sign, lives
 from probe.presence import STOPPED
 from probe.selftest import KEPT, passed, words
 from probe.service import apply, choice
-from probe.service.plan import NoService
 from probe.settings import Settings
 from shared.errors import Malformed, SpeedproofError
 
@@ -97,15 +97,26 @@ def running(agent: Agent) -> Check:
     return wrong("agent", f"{how} {moments.ago(last.wall_us, agent.clock.wall_us())}", start)
 
 
-def service(home: Home) -> Check:
-    """Whether the agent starts by itself."""
-    try:
-        plan = choice.choose(choice.look(home.folder), choice.Wishes())
-    except NoService as error:
-        return note("service", str(error))
-    if apply.installed(plan):
-        return fine("service", plan.kind)
-    return note("service", "not installed: nothing starts the agent by itself", "speedproof-probe service install")
+def service(home: Home, settings: Settings) -> Iterator[Check]:
+    """Whether the agent starts by itself, and whether notices can be seen then."""
+    here = choice.look(home.folder)
+    plans = choice.every(here)
+    found = next((one for one in plans if Path(one.state) == here.state and apply.installed(one)), None)
+    if found is not None:
+        yield fine("service", found.kind)
+    elif plans:
+        yield note("service", "not installed: nothing starts the agent by itself", "speedproof-probe service install")
+    else:
+        yield note(
+            "service",
+            "no kind of service is known for this system",
+            "start it when this device starts: speedproof-probe run",
+        )
+    if found is not None and found.of_machine and settings.notify:
+        yield note(
+            "notices", "a service of the whole machine reaches nobody's desktop, so its notices are not seen",
+            "to see them, measure as a user who is logged in (service install --user); `status` tells the same everywhere",
+        )  # fmt: skip
 
 
 def selftest(agent: Agent) -> Check:

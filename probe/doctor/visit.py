@@ -49,12 +49,14 @@ async def visit(home: Home, clock: Clock, opened: OpenAgent) -> AsyncIterator[Ch
         yield check
     for check in line.radio(around):
         yield check
+    for check in line.bus():
+        yield check
     for check in state.enrolment(home, clock.wall_us()):
         yield check
     if enrolled is not None:
         async for check in line.reach(enrolled, settings, clock.wall_us()):
             yield check
-        for check in _remembered(home, opened):
+        for check in _remembered(home, settings, opened):
             yield check
 
 
@@ -67,14 +69,14 @@ def _is_enrolled(home: Home) -> bool:
     return True
 
 
-def _remembered(home: Home, opened: OpenAgent) -> list[Check]:
+def _remembered(home: Home, settings: Settings, opened: OpenAgent) -> list[Check]:
     """What the outbox knows. One that is missing is not made: a chain begun anew would fork the old one."""
     try:
         with opened() as agent:
             return [
                 *state.outbox(agent),
                 state.running(agent),
-                state.service(home),
+                *state.service(home, settings),
                 state.selftest(agent),
                 *state.pause(agent),
                 state.budget(agent),

@@ -16,6 +16,7 @@ from probe.measure.dns_lookup import ID_BYTES, Question, is_local
 from probe.measure.hops import Address
 from probe.measure.outcome import CouldNotRun, Measured, Trouble
 from probe.measure.reach import FAR, NEAR, OBJECT_BYTES, OK_STATUS, Ladder, ReachPlan, RungName
+from probe.naming import public_address, public_name
 from probe.net import gateway
 from probe.net.bind import bind
 from probe.net.connect import Origin, find, race
@@ -75,10 +76,10 @@ class Climb:
 
     def _stand_on(self, ours: Ground) -> None:
         """Tell the core of the rungs that need no packet."""
-        told = {"interface": ours.interface, "operstate": ours.operstate, "carrier": ours.has_carrier}
+        told = {"interface": public_name(ours.interface), "operstate": ours.operstate, "carrier": ours.has_carrier}
         self.core.facts |= {name: value for name, value in told.items() if value is not None}
         if ours.is_up is not None:
-            self._told("link", ours.interface or "", None if ours.is_up else DOWN)
+            self._told("link", public_name(ours.interface) or "", None if ours.is_up else DOWN)
         if ours.families is not None:
             self._told("address", _versions(ours.families), None if ours.families else NO_WAY)
         self._told("route", _versions(ours.ways), None if ours.ways else NO_WAY)
@@ -111,7 +112,7 @@ class Climb:
                 yield self._connection("independent", read_url(urls[drawn % len(urls)]))
 
     async def _gateway(self, address: Address) -> None:
-        self.core.begin("gateway", self._now_us(), str(address))
+        self.core.begin("gateway", self._now_us(), public_address(str(address)))
         try:
             way = await gateway.answer_of(address, self.scene.chance(gateway.CHANCE_BYTES), self._pin)
         except OSError as exc:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from probe.errors import StateUnusable
 from probe.outbox import store
-from probe.outbox.place import Place, settle
+from probe.durable import settle
+from probe.outbox.place import Place
 from probe.outbox.salvage import carry_over
 
 LOG, INDEX = "-wal", "-shm"

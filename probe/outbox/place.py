@@ -5,10 +5,10 @@ others may have seen. Written whole or not at all: a new file, synced, put in th
 JSON with its LF; what is cut is no such line. Decides nothing.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from probe.durable import write_whole
 from probe.errors import StateUnusable
 from shared import strictjson
 from shared.chain import Head
@@ -62,24 +62,7 @@ class PlaceFile:
 
     def write(self, place: Place) -> None:
         """Put it on disk; raises StateUnusable."""
-        partial = self.path.with_name(self.path.name + ".new")
         try:
-            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-                out.write(place.encode())
-                out.flush()
-                os.fsync(out.fileno())
-            partial.replace(self.path)
-            settle(self.path.parent)
+            write_whole(self.path, place.encode())
         except OSError as error:
             raise StateUnusable(f"{self.path} cannot be written: {error.strerror}") from error
-
-
-def settle(folder: Path) -> None:
-    """Make new names in a folder outlast a power cut, where the system has a call for it; raises OSError."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

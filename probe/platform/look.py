@@ -14,11 +14,13 @@ from typing import Final
 
 from probe.clock import Clock, SystemClock
 from probe.platform import (
+    firmware,
     hilink,
     macos,
     mmcli,
     modemmanager,
     networkmanager,
+    nmcli,
     power,
     termux,
     timekeeping,
@@ -28,7 +30,7 @@ from probe.platform import interface as kernel
 from probe.platform.aside import aside
 from probe.platform.glimpse import Glimpse, picture, trouble
 from probe.platform.host import kind_of
-from probe.platform.system_bus import Bus, Silent, system_bus
+from probe.platform.system_bus import Bus, Silent, system_bus, there_is_one
 from probe.settings import Settings
 from probe.surroundings import Surroundings
 
@@ -69,11 +71,16 @@ def readers(system: str, interface: str | None, settings: Settings, bus: Bus | N
     elif system == "linux":
         chosen["kernel"] = lambda: aside(lambda: kernel.read(interface, FILES))
         chosen["power"] = lambda: aside(lambda: power.read(power.SYS))
-        chosen["firmware"] = lambda: power.read_firmware(power.PI)
-        chosen["clock"] = lambda: timekeeping.read(bus, timekeeping.MARK)
+        chosen["firmware"] = lambda: firmware.read(firmware.MODEL, firmware.SYS, firmware.MAILBOX)
         if bus is None:
             chosen["mmcli"] = lambda: mmcli.read(interface, clock)
+        if bus is None and there_is_one():  # and no library to speak to it with, or it did not let us
+            chosen["clock"] = lambda: timekeeping.read_by_tool(timekeeping.MARK)
+            chosen["nmcli"] = lambda: nmcli.read(interface)
+            chosen["powerprofilesctl"] = power.read_profile_by_tool
         else:
+            chosen["clock"] = lambda: timekeeping.read(bus, timekeeping.MARK)
+        if bus is not None:
             chosen["modemmanager"] = lambda: modemmanager.read(bus, interface, clock)
             chosen["networkmanager"] = lambda: networkmanager.read(bus, interface)
             chosen["power-profiles-daemon"] = lambda: power.read_profile(bus)

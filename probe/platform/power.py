@@ -1,7 +1,7 @@
 """Where this device's power comes from, and what holds it back: the kernel's files and a power profile.
 
-Reads only; what a Raspberry Pi's firmware says is read in `firmware`. A mouse's battery is nobody's; a device without a battery and without a mains entry (a Pi) does not tell. The
-charge of several batteries is that of their energies together, or of the lowest.
+Reads only; a Raspberry Pi's firmware is read in `firmware`. A mouse's battery is nobody's; a device without a battery and
+without a mains entry (a Pi) does not tell. The charge of several batteries is that of their energies together, or of the lowest.
 """
 
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from probe.service.plan import File, NoService, Service, Step
+from probe.service.plan import Copy, File, NoService, Service, Step
 
 PATIENCE_S: Final = 60.0
 
@@ -38,7 +38,7 @@ def install(service: Service, run: Run = run) -> list[str]:
             raise NoService(f"{program} is not here: {instead}")
     for file in service.files:
         _write(file)
-    return _do(service.start, run)
+    return [*_copied(service.copies), *_do(service.start, run)]
 
 
 def remove(service: Service, run: Run = run) -> list[str]:
@@ -60,7 +60,7 @@ def remove(service: Service, run: Run = run) -> list[str]:
 
 def installed(service: Service) -> list[Path]:
     """Which of its files are there, those of every part of it."""
-    paths = (*(file.path for file in service.files), *service.parts)
+    paths = (*(file.path for file in service.files), *(copy.path for copy in service.copies), *service.parts)
     with contextlib.suppress(PermissionError):
         return [path for path in map(Path, paths) if path.exists()]
     return []
@@ -87,6 +87,18 @@ def _write(file: File) -> None:
         partial.replace(path)
     except OSError as error:
         raise NoService(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _copied(copies: tuple[Copy, ...]) -> list[str]:
+    troubles = []
+    for copy in copies:
+        if copy.source == Path(copy.path):  # it is the one that was kept before
+            continue
+        try:
+            _write(File(copy.path, copy.source.read_bytes(), 0o600))
+        except (OSError, NoService) as error:
+            troubles.append(f"keeping a copy of {copy.source}: {error}")
+    return troubles
 
 
 def _make(folder: Path, mode: int) -> None:

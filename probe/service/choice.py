@@ -1,16 +1,19 @@
 """Which way of being a service fits this machine, and what there is to know of it."""
 
+import json
 import os
 import platform
 import sys
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import probe
 import shared
 from probe.service import launchd, systemd, termux, windows
-from probe.service.plan import Here, NoService, Service
+from probe.service.plan import WHEELS, Here, NoService, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ def look(state: Path) -> Here:
         places=(python.resolve(), Path(sys.prefix), Path(sys.base_prefix), *loaded),
         version=_version(),
         environ=dict(os.environ),
+        wheels=wheels(_direct_url(), state.absolute() / WHEELS),
     )
 
 
@@ -75,6 +79,26 @@ def every(here: Here) -> tuple[Service, ...]:
         except NoService:  # could not be installed in this way, so it was not
             continue
     return tuple(found)
+
+
+def wheels(direct_url: str, kept: Path) -> tuple[Path, ...]:
+    """The wheel that pip remembers as what it installed (PEP 610), those needed that lie beside it, and what was kept before."""
+    found = [*kept.glob("*.whl")]
+    try:
+        url = urlsplit(json.loads(direct_url)["url"])
+    except (ValueError, TypeError, KeyError):  # installed by its name, or not by pip
+        url = urlsplit("")
+    wheel = Path(url2pathname(url.path))
+    if url.scheme == "file" and wheel.suffix == ".whl" and wheel.is_file():
+        found += [wheel, *wheel.parent.glob("h11-*.whl")]
+    return tuple({path.name: path for path in found}.values())
+
+
+def _direct_url() -> str:
+    try:
+        return distribution("speedproof").read_text("direct_url.json") or ""
+    except PackageNotFoundError:
+        return ""
 
 
 def _version() -> str:

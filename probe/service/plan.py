@@ -4,8 +4,11 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import Final
 
 from probe.errors import ProbeError
+
+WHEELS: Final = "wheels"  # the folder in the state, for copies of what the probe was installed from
 
 
 class NoService(ProbeError):
@@ -25,6 +28,7 @@ class Here:
     places: tuple[Path, ...]  # where this environment loads code from
     version: str
     environ: Mapping[str, str] = field(default_factory=dict)
+    wheels: tuple[Path, ...] = ()  # files this probe was installed from, as far as they are still there
 
     @property
     def program(self) -> tuple[str, ...]:
@@ -49,6 +53,14 @@ class File:
     path: PurePath
     content: bytes
     mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A file to keep a copy of."""
+
+    source: Path
+    path: PurePath
 
 
 def text_file(path: PurePath, text: str, mode: int = 0o644) -> File:
@@ -81,4 +93,5 @@ class Service:
     needs: tuple[tuple[str, str], ...] = ()  # programs without which none of this works, and what to do without them
     leaves: tuple[str, ...] = ()  # what stays here besides the state when the service is removed
     parts: tuple[PurePath, ...] = ()  # files of parts that were not asked for now: taken away with the others
+    copies: tuple[Copy, ...] = ()  # what it can do without: one that fails is told of, and the rest goes on
     folders: tuple[PurePath, ...] = ()  # wholly the service's own: taken away with all that is in them

@@ -161,6 +161,7 @@ def machine(here: Here, *, modem: bool = False, ping: bool = False) -> Service:
         advice=(
             f"enrol this device, and measuring begins by itself:  sudo {here.said} enrol URL CODE",
             f"see how it is:  systemctl status {NAME}    what it says:  journalctl -u {NAME} -f",
+            "notices reach nobody's desktop from a service of the whole machine; to see them, install it with --user instead",
         ),
         of_machine=True,
         obstacle=_odd(here) or _hidden(here),

@@ -2,7 +2,8 @@
 
 Android ends what it likes, so the service is one process that starts again; a job of Android's own scheduler, which
 the owner may add, starts it where even runit was ended. A new Python of Termux has none of the old one's packages: then
-the service installs the same version of itself again, once a minute at most until there is a network to do it by.
+the service installs the same version of itself again: from the wheels that were kept, where there are any, before it asks an
+index, and after ever longer pauses, of a minute first and of an hour at most, until it has worked.
 """
 
 import shlex
@@ -11,7 +12,7 @@ from pathlib import PurePosixPath
 from string import Template
 from typing import Final
 
-from probe.service.plan import Here, NoService, Service, Step, text_file
+from probe.service.plan import WHEELS, Copy, Here, NoService, Service, Step, text_file
 
 NAME: Final = "speedproof"
 JOB: Final = 8440  # any number that no other job of this user has
@@ -24,8 +25,9 @@ cd $home || exit 1
 until [ -e $state/enrolled.json ]; do
   sleep 10
 done
-# 3: a package is missing, as after Termux moved to another Python.
-$python -P -c '
+# Whether a package is missing, as after Termux moved to another Python.
+missing() {
+  $python -P -c '
 import sys
 try:
     import probe.__main__, probe.run
@@ -33,10 +35,24 @@ except ImportError as error:
     print(error)
     sys.exit(3)
 '
-if [ "$$?" = 3 ]; then
-  echo "installing speedproof for this Python"
-  $python -m pip install --only-binary=:all: $package || { sleep 60; exit 1; }
-fi
+  [ "$$?" = 3 ]
+}
+fetch() {
+  $python -m pip install --disable-pip-version-check --only-binary=:all: "$$@" $package
+}
+pause=60
+while missing; do
+  echo "installing $package for this Python"
+  if [ -d $wheels ]; then
+    fetch --no-index --find-links $wheels || fetch --find-links $wheels
+  else
+    fetch
+  fi
+  missing || break
+  echo "speedproof is not whole; trying again in $$pause s"
+  sleep $$pause
+  pause=$$((pause < 1800 ? pause * 2 : 3600))
+done
 exec $run
 """)
 _FINISH: Final = Template("""#!$sh
@@ -77,6 +93,7 @@ def service(here: Here) -> Service:
         "prefix": prefix,
         "python": python,
         "state": here.state,
+        "wheels": here.state / WHEELS,
     }
     filled = {name: shlex.quote(str(value)) for name, value in words.items()}
     filled |= {"sh": str(prefix / "bin/sh"), "run": shlex.join((str(python), *here.run[1:]))}
@@ -111,6 +128,7 @@ def service(here: Here) -> Service:
         ),
         needs=(("sv", "pkg install termux-services, close Termux, open it again, and repeat this"),),
         leaves=(f"the log in {log}",),
+        copies=tuple(Copy(wheel, here.state / WHEELS / wheel.name) for wheel in here.wheels),
         folders=(folder,),
     )  # fmt: skip
 

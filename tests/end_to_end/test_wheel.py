@@ -51,12 +51,17 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def base_needs(wheel: Path) -> dict[str, importlib.metadata.Distribution]:
-    """Give what the wheel's base install needs here, and what that needs in turn, as installed in this environment."""
+def asked_by(wheel: Path) -> list[str]:
+    """The requirements in the wheel's metadata."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         lines = archive.read(name).decode().splitlines()
-    asked = [line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist: ")]
+    return [line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist: ")]
+
+
+def base_needs(wheel: Path) -> dict[str, importlib.metadata.Distribution]:
+    """Give what the wheel's base install needs here, and what that needs in turn, as installed in this environment."""
+    asked = asked_by(wheel)
     needs: dict[str, importlib.metadata.Distribution] = {}
     while asked:
         need = packaging.Requirement(asked.pop())
@@ -112,6 +117,35 @@ def test_the_base_install_is_small(wheel: Path) -> None:
     assert {"h11"} <= set(base_needs(wheel)) <= ALLOWED
 
 
+@pytest.mark.parametrize(
+    ("system", "machine", "needs"),
+    [
+        ("linux", "x86_64", {"h11", "psutil", "cryptography"}),
+        ("linux", "aarch64", {"h11", "psutil", "cryptography"}),
+        ("linux", "armv7l", {"h11", "psutil", "cryptography"}),
+        ("linux", "armv6l", {"h11", "psutil"}),
+        ("android", "aarch64", {"h11"}),
+        ("android", "armv8l", {"h11"}),
+        ("darwin", "arm64", {"h11", "psutil", "cryptography"}),
+        ("win32", "AMD64", {"h11", "psutil", "cryptography"}),
+    ],
+)
+def test_each_system_gets_what_it_can_have(wheel: Path, system: str, machine: str, needs: set[str]) -> None:
+    """No compiled package is asked of a phone, nor cryptography of the oldest Pis; there libcrypto signs."""
+    there = {"sys_platform": system, "platform_machine": machine, "extra": ""}
+    asked = [packaging.Requirement(text) for text in asked_by(wheel)]
+    assert {need.name for need in asked if need.marker is None or need.marker.evaluate(there)} == needs
+
+
+def test_no_system_s_extra_for_d_bus_needs_what_is_not_there(wheel: Path) -> None:
+    """The extra that reads D-Bus brings its library on Linux, and nothing where there is no such bus."""
+    asked = [packaging.Requirement(text) for text in asked_by(wheel)]
+    for system, names in (("linux", {"dbus-fast"}), ("android", set()), ("darwin", set()), ("win32", set())):
+        there = {"sys_platform": system, "platform_machine": "aarch64", "extra": "radio"}
+        extra = (one for one in asked if one.marker is not None and "extra" in str(one.marker))
+        assert {one.name for one in extra if one.marker.evaluate(there)} == names
+
+
 def test_it_runs_by_itself(installed: Path) -> None:
     """`doctor` and `--help` work from the wheel alone, and no server's library is there to lean on."""
     help_told = run(installed, "speedproof-probe", "--help")
@@ -123,6 +157,12 @@ def test_it_runs_by_itself(installed: Path) -> None:
     assert "not enrolled" in checks["enrolment"]["found"]
     look = f"import importlib.util; print([name for name in {SERVER!r} if importlib.util.find_spec(name)])"
     assert run(installed, "python", "-c", look).stdout.strip() == "[]"
+
+
+def test_it_knows_the_wheel_it_came_from(installed: Path, wheel: Path) -> None:
+    """What pip wrote down leads back to the file, which a phone's service keeps a copy of."""
+    look = "import pathlib; from probe.service.choice import look; print(*look(pathlib.Path('state')).wheels)"
+    assert run(installed, "python", "-c", look).stdout.split() == [str(wheel)]
 
 
 def test_evidence_is_checked_by_the_same_wheel(installed: Path) -> None:

@@ -37,7 +37,9 @@ from shared.slots import SlotPlan
 
 S, MINUTE, HOUR = 1_000_000, 60_000_000, 3_600_000_000
 SLOTS = SlotPlan()
-WELL = Measured("ok", {"dur_us": 2 * S, "received_bytes": 50_000, "sent_bytes": 60_000, "rtt_us": [30_000] * 5, "sent": 5})
+WELL = Measured(
+    "ok", {"dur_us": 2 * S, "received_bytes": 50_000, "sent_bytes": 60_000, "rtt_us": [30_000] * 5, "sent": 5}
+)
 PEER = PeerAddress("http://127.0.0.1:9", "127.0.0.1", 9, "fake")
 
 
@@ -50,6 +52,7 @@ class Days:
     settings: Settings = field(default_factory=Settings)
     around: Surroundings = field(default_factory=lambda: Surroundings(Link("wwan0", "cellular")))
     does: Callable[[Any], Measured] = lambda _plan: WELL
+    lasts_s: float = 2
     link: Link = field(default_factory=lambda: Link("wwan0", "cellular"))
     told: list[str] = field(default_factory=list)  # to the service manager
     notices: list[Notice] = field(default_factory=list)
@@ -59,7 +62,7 @@ class Days:
         """Stand in for the real world."""
 
         async def shell(plan: Any, _scene: Any) -> Measured:
-            await asyncio.sleep(2)
+            await asyncio.sleep(self.lasts_s)
             return self.does(plan)
 
         async def at_once(read: Callable[[], Any]) -> Any:

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from fakes.clock import FakeClock
@@ -14,6 +14,8 @@ from probe.outbox import LIMIT_BYTES, Outbox
 from probe.seal import question, seal
 from probe.upload import Blocked, Later, Uploader
 from shared import strictjson
+from shared.chain import START, follow
+from shared.errors import Malformed
 from shared.record import End, write_record
 
 NAME = "outbox.sqlite"
@@ -47,8 +49,11 @@ class Boxed:
             self.box, keeper, COLLECTOR.public, lambda _: None, device=self, on_sent=self.sent_bytes.append  # type: ignore[arg-type]
         )  # fmt: skip
         for seq, line in self.box.open_intents():
-            told = strictjson.decode(line)
-            self.box.finish(seq, write_record({"end": End.ABORTED.value, "seq": told["seq"]}), str(told["boot"]))
+            try:
+                boot = str(strictjson.decode(line).get("boot", BOOT))
+            except Malformed:
+                boot = BOOT
+            self.box.finish(seq, write_record({"end": End.ABORTED.value, "seq": seq}), boot)
 
     def start(self) -> int:
         """Start."""
@@ -86,6 +91,31 @@ class Boxed:
     def close(self) -> None:
         """End in order."""
         self.box.close()
+
+
+def goes_on(folder: Path, keeper: Keeper) -> Boxed:
+    """Check that an agent over this folder measures, seals and sends, and that its chain at the keeper is whole."""
+    before = [one.pae_sha256 for one in keeper.kept]
+    with closing(Boxed(folder, keeper)) as boxed:
+        first = boxed.measure()
+        assert boxed.measure() == first + 1
+        boxed.seal_all()
+        assert boxed.send() is None
+        boxed.slot()
+        assert boxed.send() is None
+        tally = boxed.box.tally()
+        assert (tally.unsent, tally.unsealed, tally.is_asking) == (0, 0, False)
+    assert not keeper.is_frozen
+    assert "chain_fork" not in keeper.refused
+    assert [one.pae_sha256 for one in keeper.kept][: len(before)] == before
+    head = START
+    for one in keeper.kept:
+        head = follow(head, one.said, one.pae_sha256)
+    assert head == keeper.head
+    assert keeper.seqs == sorted(set(keeper.seqs))
+    assert len(keeper.seqs) + keeper.lost == keeper.head.seq == tally.next_seq
+    assert keeper.lost == tally.lost or tally.lost < keeper.lost
+    return boxed
 
 
 def fast_folder() -> Path:

@@ -188,6 +188,40 @@ def test_a_campaign(days: Days) -> None:
     assert near <= {"campaign_near"}
 
 
+def test_a_test_that_comes_too_late_for_its_campaign(days: Days) -> None:
+    """What could only begin after the campaign's tolerance is not begun, and says so."""
+    days.lasts_s = 57
+    content = (resources.files("shared.criteria") / "cz-mobile-cert.toml").read_bytes()
+    now_us = days.clock.wall_us()
+    plan = planned(
+        read_rule(content, "rule"), ("down", "up"), "evidence", Bounds(ZoneInfo("UTC"), now_us + 10 * MINUTE),
+        schedule_key(bytes(32)), DEVICE.public.key_id, 1,
+    )  # fmt: skip
+    other = days.outbox()
+    other.keep(campaign_wish.ASKED, begun(plan, content, None, None))
+    other.close()
+    records = [one for one in days.run(plan.starts_us[0] + 5 * MINUTE - now_us) if one.integer("k") == 0]
+    assert [(one.method, one.text("reason")) for one in records] == [("download", None), ("upload", "late")]
+
+
+def test_a_slot_that_had_to_make_way(days: Days) -> None:
+    """A slot whose start falls into a confirming test is recorded as not started, because the device was busy."""
+    days.lasts_s = 20
+    slot = SLOTS.slot_at(days.clock.wall_us()) + 1
+    start_us = SLOTS.start_us(schedule_key(bytes(32)), DEVICE.public.key_id, slot)
+
+    def mark() -> None:
+        other = days.outbox()
+        said = Mark(days.clock.wall_us(), days.clock.mono_us(), "boot", "")
+        other.keep(marks.WAITING, with_mark(other.kept(marks.WAITING), other.kept(marks.WRITTEN), said))
+        other.close()
+
+    records = days.run(40 * MINUTE, (start_us - 15 * S - days.clock.wall_us(), mark))
+    there = [one for one in records if one.integer("slot") == slot]
+    assert {one.method for one in there} == set(LIGHT)
+    assert {one.text("reason") for one in there} == {"busy"}
+
+
 def test_the_same_schedule_after_a_restart(days: Days) -> None:
     """A stop in the middle of an hour moves no start: the second run goes on where the first would have."""
     records = days.run(40 * MINUTE) + days.run(40 * MINUTE)

@@ -1,10 +1,21 @@
 """What is due: the tests of a slot, a confirming test soon after what asked for it, and the earliest first."""
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.catalogue import METHODS, TRANSFERS
-from probe.errands import CONFIRM_FROM_US, CONFIRM_SPREAD_US, confirming, earliest, of_slot, without_a_clock
+from probe.errands import (
+    CONFIRM_FROM_US,
+    CONFIRM_SPREAD_US,
+    confirming,
+    confirming_again,
+    earliest,
+    of_slot,
+    without_a_clock,
+)
 from probe.schedule import Due
 from shared.slots import SlotPlan
 
@@ -49,6 +60,25 @@ def test_a_confirming_test(now_us: int, chance: bytes, plan: str) -> None:
 
 def test_without_a_clock_no_slot_is_named() -> None:
     """What a device measures before it knows the time goes into no statistics, costs little, and says why."""
-    errand = without_a_clock(5, 7, "light")
-    assert (errand.at_us, errand.slot, errand.why) == (7, None, {"why": "clock_unset"})
+    errand = without_a_clock(7, 900, 3, "light")
+    assert (errand.at_us, errand.until_us, errand.slot, errand.stretch) == (7, 900, None, 3)
+    assert errand.why == {"why": "clock_unset"}
     assert [test.method for test in errand.tests] == LIGHT
+
+
+@given(moments_us, st.binary(min_size=8, max_size=8), st.sampled_from(["event", "mark"]), st.integers(0, 800_000_000))
+def test_a_restart_finds_what_was_to_be_confirmed(now_us: int, chance: bytes, why: str, off_us: int) -> None:
+    """It is due when it was due, unless it was missed meanwhile."""
+    one = confirming(now_us, chance, "light", why)
+    kept = json.dumps({"pending": [[why, one.at_us]]}, separators=(",", ":")).encode()
+    assert confirming_again(kept, "light", now_us + off_us) == ([one] if now_us + off_us < one.until_us else [])
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [None, b"", b"{", b"[]", b'{"pending":3}', b'{"pending":[3]}', b'{"pending":[["mark"]]}', b'{"pending":[["mark","x"]]}',
+     b'{"pending":[["mark",4102444800000000]]}', b'{"pending":[["mark",5]]}', b'{"pending":[["mark",1,2]]}'],
+)  # fmt: skip
+def test_what_was_to_be_confirmed_by_another_clock(kept: bytes | None) -> None:
+    """What cannot be read, or is dated years away, is let go and blocks nothing."""
+    assert confirming_again(kept, "light", 1_800_000_000_000_000) == []

@@ -182,3 +182,21 @@ async def test_the_line_is_watched_until_it_is_still(
     _, seen = await Lookout(PEER, clock).before(loads=True)
     assert seen == lull
     assert clock.mono_us() - start_us == took_s * 1_000_000
+
+
+async def test_since_when_nothing_crossed_the_link(clock: FakeClock, host: FakeHost) -> None:
+    """A test says for how long nothing had crossed the link, as far as somebody looked; whatever crosses it begins anew."""
+    out = Lookout(PEER, clock)
+    await out.glance()
+    out.notice()
+    clock.advance(300_000_000)
+    _, lull = await out.before(loads=True)
+    assert lull is not None
+    assert lull.quiet_us == 300_000_000
+    host.facts[-1] = replace(host.facts[-1], rx_bytes=(host.facts[-1].rx_bytes or 0) + 60)
+    await out.glance()
+    out.notice()
+    clock.advance(7_000_000)
+    _, lull = await out.before(loads=True)
+    assert lull is not None
+    assert lull.quiet_us == 7_000_000

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 from fakes.keeper import Keeper
-from fakes.outboxed import NAME, Boxed, copied, fast_folder, seed
+from fakes.outboxed import NAME, Boxed, copied, fast_folder, goes_on, seed
 
 from probe.outbox import opening
 from probe.outbox.store import PAGE_BYTES
-from shared.chain import START, follow
 
 SEED, CUTS = 4, 40
 FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-place")
@@ -67,31 +66,6 @@ def images() -> Iterator[dict[str, Image]]:
     yield found
     for left in [folder, *(image.folder for image in found.values())]:
         shutil.rmtree(left)
-
-
-def goes_on(folder: Path, keeper: Keeper) -> Boxed:
-    """Check that an agent over this folder measures, seals and sends, and that its chain at the keeper is whole."""
-    before = [one.pae_sha256 for one in keeper.kept]
-    with closing(Boxed(folder, keeper)) as boxed:
-        first = boxed.measure()
-        assert boxed.measure() == first + 1
-        boxed.seal_all()
-        assert boxed.send() is None
-        boxed.slot()
-        assert boxed.send() is None
-        tally = boxed.box.tally()
-        assert (tally.unsent, tally.unsealed, tally.is_asking) == (0, 0, False)
-    assert not keeper.is_frozen
-    assert "chain_fork" not in keeper.refused
-    assert [one.pae_sha256 for one in keeper.kept][: len(before)] == before
-    head = START
-    for one in keeper.kept:
-        head = follow(head, one.said, one.pae_sha256)
-    assert head == keeper.head
-    assert keeper.seqs == sorted(set(keeper.seqs))
-    assert len(keeper.seqs) + keeper.lost == keeper.head.seq == tally.next_seq
-    assert keeper.lost == tally.lost or tally.lost < keeper.lost
-    return boxed
 
 
 def offsets(size: int, chance: random.Random, cuts: int) -> list[int]:

@@ -142,7 +142,7 @@ async def test_a_complaint_from_another_process(make_agent: MakeAgent, outbox_fi
 
 
 async def test_stops_in_the_middle_of_a_measurement(make_agent: MakeAgent, quick: FakeRun, outbox_file: Path) -> None:
-    """Told to stop while it measures, the agent records the measurement as aborted and stops."""
+    """Told to stop while it measures, the agent records the measurement as aborted, the rest as not started, and stops."""
     quick.wait_s = 60
     async with serving(FakeCollector()) as there:
         agent = make_agent(there.url, SystemClock(), PLAN)
@@ -151,14 +151,22 @@ async def test_stops_in_the_middle_of_a_measurement(make_agent: MakeAgent, quick
             before = time.monotonic()
         assert time.monotonic() - before < 2
         assert events_of(there) == ["started"]
-    assert [read_record(line[:-1]).text("end") for line in agent.outbox.recent()] == [
-        "ok",
-        *["aborted"] * len(ORDER),
-        "ok",
-    ]
+    ends = [read_record(line[:-1]).text("end") for line in agent.outbox.recent()]
+    assert ends == ["ok", *["not_started"] * (len(ORDER) - 1), "aborted", "ok"]
     assert agent.outbox.sealable() == []  # sealed before it ended, though not sent
     with closing(Outbox(outbox_file, lambda: bytes(32))) as box:
         assert box.tally().open_intents == 0
+
+
+async def test_stops_in_the_middle_of_a_measurement_on_a_full_disk(make_agent: MakeAgent, quick: FakeRun) -> None:
+    """What was cut off cannot be written, and that keeps nobody from stopping; the next start says it was cut off."""
+    agent = make_agent(clock=SystemClock(), slots=PLAN)
+    quick.wait_s, quick.during = 60, lambda: agent.outbox._db.execute("PRAGMA query_only=1")
+    async with running(agent):
+        await until(lambda: len(quick.plans) == 1)
+        before = time.monotonic()
+    assert time.monotonic() - before < 2
+    agent.outbox._db.execute("PRAGMA query_only=0")
 
 
 async def test_stops_in_the_middle_of_sending(make_agent: MakeAgent) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from fakes.provisioned import ready
 
-from collector.provision.first_boot import PROVISION_FILE, SCRIPT, STATE, UNIT, USER, user_data
+from collector.provision.first_boot import PROVISION_FILE, SCRIPT, STATE, USER, hostname, unit_file, user_data
 from probe.service import systemd
 from shared.provision import read_provision
 
 SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGf tech@desk"
+SH, BIN = shutil.which("sh") or "/bin/sh", Path(shutil.which("basename") or "/usr/bin/basename").parent
 HARD = "[fetch]\nurls = ['https://a.example/\"x\"']  # : - | > & * ž\n"
 
 
@@ -93,6 +94,58 @@ def test_what_the_script_does(serves: int, enrols: int, code: int, last: str, tm
     assert log.read_text().splitlines()[-1].startswith(last)
 
 
+@pytest.mark.parametrize(
+    ("words", "has_mmcli", "asked"),
+    [
+        (["--with-modem"], True, "service install --with-modem"),
+        (["--with-modem"], False, "service install"),
+        ([], True, "service install"),
+    ],
+)
+def test_the_modem_s_service(words: list[str], has_mmcli: bool, asked: str, tmp_path: Path) -> None:
+    """It is installed where that was asked for and ModemManager is there; a device without it gets the rest all the same."""
+    for name in ("speedproof-probe", "chown", "runuser", "systemctl", "rm", *(["mmcli"] if has_mmcli else [])):
+        (tmp_path / name).write_text(FAKE.replace("/bin/sh", SH).replace("basename", f"{BIN}/basename"))
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "script").write_text(SCRIPT)
+    log = tmp_path / "log"
+    environ = {"PATH": str(tmp_path), "LOG": str(log), "SERVES": "0", "ENROLS": "0"}
+    subprocess.run([SH, str(tmp_path / "script"), *words], env=environ, check=True, capture_output=True)
+    assert log.read_text().splitlines()[0] == f"speedproof-probe {asked}"
+
+
+@pytest.mark.parametrize(("wheels", "package"), [(["dbus_fast-5-x.whl"], "speedproof[radio]"), ([], "speedproof")])
+def test_an_image_with_wheels(wheels: list[str], package: str, tmp_path: Path) -> None:
+    """The probe comes from the wheels without an index, with the library for D-Bus if it is among them."""
+    here = tmp_path / "wheels"
+    here.mkdir()
+    for name in wheels:
+        (here / name).touch()
+    for name in ("python3", "pip", "chown", "runuser", "systemctl", "rm"):
+        (tmp_path / name).write_text(FAKE)
+        (tmp_path / name).chmod(0o755)
+    script = SCRIPT.replace("/boot/firmware/speedproof", str(here)).replace("/opt/speedproof/bin", str(tmp_path))
+    (tmp_path / "script").write_text(script)
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin", "LOG": str(tmp_path / "log"), "SERVES": "0", "ENROLS": "0"}
+    done = subprocess.run([SH, str(tmp_path / "script")], env=environ, check=False, capture_output=True)
+    calls = (tmp_path / "log").read_text().splitlines()
+    assert calls[-1] == f"pip install --quiet --no-index --only-binary=:all: --find-links {here} {package}"
+    assert done.returncode == 2  # nothing was really installed, and that is said
+
+
+def test_the_unit_says_whether_with_the_modem() -> None:
+    """What was chosen when provisioning is what the first boot is called with."""
+    for modem in (True, False):
+        assert (" --with-modem\n" in user_data(ready(), modem=modem)) is modem
+
+
+@pytest.mark.parametrize(("serial", "name"), [("SP-001", "sp-001"), ("A_b_", "a-b")])
+def test_each_device_has_a_name_of_its_own(serial: str, name: str) -> None:
+    """A dozen devices in one network are told apart by their serials."""
+    assert hostname(serial) == name
+    assert f"hostname: {name}\n" in user_data(ready(serial))
+
+
 def test_a_device_without_a_probe(tmp_path: Path) -> None:
     """An image without the probe and without its wheels says so, and is not started over and over."""
     script = tmp_path / "script"
@@ -108,7 +161,7 @@ def test_a_device_without_a_probe(tmp_path: Path) -> None:
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     """Systemd finds nothing wrong with the unit but that its program is not on this machine."""
     file = tmp_path / "speedproof-first-boot.service"
-    file.write_text(UNIT)
+    file.write_text(unit_file(modem=True))
     done = subprocess.run(["systemd-analyze", "verify", str(file)], capture_output=True, text=True, check=False)
     wrong = [line for line in done.stderr.splitlines() if file.name in line and "is not executable" not in line]
     assert not wrong

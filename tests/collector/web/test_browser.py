@@ -2,33 +2,17 @@
 
 import html
 import re
-import shutil
-import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakes.browsing import NEEDS_CHROMIUM, Browse, browsing
 
 from collector.view import CaseView, ComplaintRow, RecordRow
 from collector.web.page import SubscriberLine, render_error, render_list, render_page
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed"),
-]
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-)
-Browse = Callable[..., str]
+pytestmark = NEEDS_CHROMIUM
 # Lays a page out in a frame of a given width and writes into the document what overflows it.
 HARNESS = """<!doctype html><meta charset="utf-8"><body style="margin:0">
 <iframe id="frame" style="border:0;width:{width}px;height:900px" srcdoc="{page}"></iframe>
@@ -47,20 +31,7 @@ frame.onload = () => {{
 @pytest.fixture
 def browse(tmp_path: Path) -> Browse:
     """Open a document in a fresh browser and return the DOM it made of it, or take a picture."""
-
-    def run(document: str, flags: Sequence[str] = ("--dump-dom",)) -> str:
-        page = tmp_path / "page.html"
-        page.write_text(document, "utf-8")
-        done = subprocess.run(
-            ["chromium", *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", *flags, page.as_uri()],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        return done.stdout
-
-    return run
+    return browsing(tmp_path)
 
 
 def seen(browse: Browse, document: str, width: int) -> str:

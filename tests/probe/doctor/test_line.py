@@ -82,6 +82,7 @@ async def test_authorities_that_are_none(tmp_path: Path) -> None:
     [
         (Link("wwan0", "cellular"), Settings(), "ok", "wwan0 (cellular)"),
         (Link("wlan0", "wifi"), Settings(), "look", "switch Wi-Fi off"),
+        (Link("wlan0", "wifi"), Settings(), "look", "neither confirming tests nor the notice `slow` come"),
         (Link("tun0", "vpn", vpn=True), Settings(), "look", "switch the VPN off"),
         (Link("wwan0", "cellular", shared=True), Settings(), "note", "hotspot"),
         (Link(None, has_way=False), Settings(), "look", "no way to the peer"),
@@ -114,3 +115,22 @@ def test_no_radio() -> None:
     assert (radio.level, readers.level) == ("note", "note")
     assert "ModemManager" in radio.advice
     assert readers.found == "mmcli: not installed; termux-api: refused"
+
+
+@pytest.mark.parametrize(
+    ("system", "there", "library", "names"),
+    [
+        ("linux", True, None, ["d-bus"]),
+        *[("linux", True, "found", []), ("linux", False, None, []), ("darwin", True, None, [])],
+    ],
+)
+def test_a_bus_without_a_library(
+    system: str, there: bool, library: str | None, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is a bus and nothing to read it with, it is said which library is missing; else nothing is said."""
+    monkeypatch.setattr(line.sys, "platform", system)
+    monkeypatch.setattr(line, "there_is_one", lambda: there)
+    monkeypatch.setattr(line.importlib.util, "find_spec", lambda _name: library)
+    checks = list(line.bus())
+    assert [check.name for check in checks] == names
+    assert all(check.advice.endswith("-m pip install dbus-fast") for check in checks)

@@ -1,7 +1,7 @@
 """What this device remembers, as the doctor tells it."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from probe.first_boot import Outcome, write_outcome
 from probe.home import Home
 from probe.presence import Alive
 from probe.selftest import KEPT, Passed
-from probe.service.plan import NoService
+from probe.settings import Settings
 
 DAY_US = 86_400_000_000
 MakeAgent = Callable[..., Agent]
@@ -110,18 +110,41 @@ def test_the_agent(agent: Agent, clock: FakeClock) -> None:
     assert state.running(agent).found == "has never run"
 
 
+@dataclass
+class Plan:
+    """A kind of service, as far as it is looked at."""
+
+    state: Path
+    kind: str = "a service"
+    of_machine: bool = False
+
+
 def test_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service that is installed is named; none is a note with the command; where there can be none it is said why."""
-    monkeypatch.setattr("probe.service.choice.choose", lambda _here, _wishes: type("Plan", (), {"kind": "a service"})())
-    for files, level in (([Path("unit")], "ok"), ([], "note")):
-        monkeypatch.setattr("probe.service.apply.installed", lambda _plan, files=files: files)
-        assert state.service(Home(tmp_path)).level == level
+    """A service of this state is named; none is a note with the command; where there can be none it is said how to start."""
+    here, other = Plan(tmp_path), Plan(tmp_path / "other")
+    for plans, installed, level, advice in (
+        ((other, here), True, "ok", ""),
+        ((other, here), False, "note", "speedproof-probe service install"),
+        ((other,), True, "note", "speedproof-probe service install"),
+        ((), False, "note", "start it when this device starts: speedproof-probe run"),
+    ):
+        monkeypatch.setattr("probe.service.choice.every", lambda _here, plans=plans: plans)
+        monkeypatch.setattr("probe.service.apply.installed", lambda _plan, installed=installed: [tmp_path] * installed)
+        (check,) = state.service(Home(tmp_path), Settings())
+        assert (check.level, check.advice) == (level, advice)
 
-    def none(_here: object, _wishes: object) -> None:
-        raise NoService("no service is known for this")
 
-    monkeypatch.setattr("probe.service.choice.choose", none)
-    assert state.service(Home(tmp_path)).found == "no service is known for this"
+def test_notices_of_a_service_that_has_no_desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the whole machine's service measures and notices are wished for, it is said that nobody sees them."""
+    monkeypatch.setattr("probe.service.apply.installed", lambda _plan: [tmp_path])
+    for of_machine, settings, names in (
+        (True, Settings(), ["service", "notices"]),
+        (True, Settings(notify=frozenset()), ["service"]),
+        (False, Settings(), ["service"]),
+    ):
+        plans = (Plan(tmp_path, of_machine=of_machine),)
+        monkeypatch.setattr("probe.service.choice.every", lambda _here, plans=plans: plans)
+        assert [check.name for check in state.service(Home(tmp_path), settings)] == names
 
 
 def test_the_selftest(agent: Agent, clock: FakeClock) -> None:

@@ -2,35 +2,18 @@
 
 import html
 import re
-import shutil
-import subprocess
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakes.browsing import NEEDS_CHROMIUM, Browse, browsing
 
 from probe.page.facts import Facts
 from probe.page.render import render
 from shared.record import Record
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed"),
-]
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-)
+pytestmark = NEEDS_CHROMIUM
 WIDTHS = (390, 1200)
-Browse = Callable[..., str]
 # Lays the page out in a frame of each width and writes into the document what overflows it, and that its sheet was taken.
 HARNESS = """<!doctype html><meta charset="utf-8"><body style="margin:0">
 {frames}<p id="seen">not yet</p><script>
@@ -50,20 +33,7 @@ window.onload = () => {{
 @pytest.fixture
 def browse(tmp_path: Path) -> Browse:
     """Open a document in a fresh browser and return the DOM it made of it, or take a picture."""
-
-    def run(document: str, flags: Sequence[str] = ("--dump-dom",)) -> str:
-        page = tmp_path / "page.html"
-        page.write_text(document, "utf-8")
-        done = subprocess.run(
-            ["chromium", *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", *flags, page.as_uri()],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        return done.stdout
-
-    return run
+    return browsing(tmp_path)
 
 
 def test_nothing_overflows_and_the_sheet_is_taken(browse: Browse, facts: Facts) -> None:

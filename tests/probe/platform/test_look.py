@@ -7,7 +7,7 @@ import pytest
 from fakes.clock import FakeClock
 from fakes.tools import HANGS, toolbox
 
-from probe.platform import interface, look, power, system_bus, termux, timekeeping
+from probe.platform import firmware, interface, look, power, system_bus, termux, timekeeping
 from probe.platform.glimpse import Glimpse
 from probe.platform.look import gathered, look_around, readers
 from probe.platform.system_bus import Silent
@@ -69,6 +69,14 @@ def test_each_system_has_its_readers() -> None:
     assert list(readers("win32", "Ethernet", Settings(), None, clock)) == ["powershell", "battery"]
 
 
+def test_without_the_library_tools_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is a bus and nothing to speak to it with, the tools that can are asked; without a bus none of them."""
+    tools = {"mmcli", "nmcli", "powerprofilesctl"}
+    for there, asked in ((True, tools), (False, {"mmcli"})):
+        monkeypatch.setattr(look, "there_is_one", lambda there=there: there)
+        assert tools & set(readers("linux", "eth1", Settings(), None, FakeClock())) == asked
+
+
 async def test_a_bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without any tool, bus or file is looked at without a trouble, and nothing is made up."""
     toolbox(tmp_path, monkeypatch)
@@ -76,7 +84,7 @@ async def test_a_bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(look.sys, "platform", "linux")
     monkeypatch.setattr(look, "FILES", interface.Files(tmp_path, tmp_path))
     monkeypatch.setattr(power, "SYS", tmp_path)
-    monkeypatch.setattr(power, "PI", tmp_path / "model")
+    monkeypatch.setattr(firmware, "MODEL", tmp_path / "model")
     monkeypatch.setattr(timekeeping, "MARK", tmp_path / "mark")
     monkeypatch.delenv(system_bus.ADDRESS, raising=False)
     monkeypatch.setattr(system_bus, "SOCKETS", ())
@@ -90,6 +98,7 @@ async def test_a_bus_that_does_not_answer_is_a_trouble(monkeypatch: pytest.Monke
     pytest.importorskip("dbus_fast", reason="dbus-fast is not installed")
     monkeypatch.setattr(look.sys, "platform", "linux")
     monkeypatch.setenv(system_bus.ADDRESS, f"unix:path={tmp_path}/gone")
+    monkeypatch.setenv("PATH", str(tmp_path))
     seen = await look_around("lo", True, Settings(), android=False)
     assert seen.troubles == ("d-bus: no connection: FileNotFoundError",)
 
@@ -130,3 +139,23 @@ async def test_a_timedated_that_fails_is_a_trouble_beside_the_mark(tmp_path: Pat
     assert await timekeeping.read(absent, mark) == Glimpse()
     mark.touch()
     assert await timekeeping.read(failing, mark) == Glimpse(synced=True, troubles=("timedate1: TimedOut",))
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("echo yes", Glimpse(synced=True)),
+        ("echo no", Glimpse(synced=False)),
+        ("echo", Glimpse()),
+        ("exit 1", Glimpse(troubles=("timedatectl: ended with 1",))),
+    ],
+)
+async def test_timedatectl(script: str, told: Glimpse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tool says yes or no; where it says nothing the mark of timesyncd may."""
+    box, mark = toolbox(tmp_path, monkeypatch), tmp_path / "synchronized"
+    box.plant("timedatectl", script)
+    assert await timekeeping.read_by_tool(mark) == told
+    assert box.calls() == ["timedatectl show -p NTPSynchronized --value"]
+    mark.touch()
+    seen = await timekeeping.read_by_tool(mark)
+    assert seen.synced is (True if told.synced is None else told.synced)

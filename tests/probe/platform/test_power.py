@@ -1,15 +1,15 @@
-"""Power in planted trees, and what a Raspberry Pi's firmware and psutil say."""
+"""Power in planted trees, and what psutil and a power profile say."""
 
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
-from fakes.tools import HANGS, Toolbox, toolbox
+from fakes.tools import toolbox
 
-from probe.platform import power, tools
+from probe.platform import power
 from probe.platform.glimpse import Glimpse
-from probe.platform.power import read, read_battery, read_firmware, throttled
+from probe.platform.power import read, read_battery, read_profile_by_tool
 from probe.surroundings import Power
 
 BATTERY = {"type": "Battery", "status": "Discharging", "capacity": "57"}
@@ -80,51 +80,19 @@ def test_a_sensor_that_is_broken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "held_back"),
+    ("script", "told"),
     [
-        *[
-            ("throttled=0x0\n", False),
-            ("throttled=0x50000", False),
-            ("throttled=0x50005", True),
-            ("throttled=0x8", True),
-        ],
-        *[("throttled=0x1", False), ("50002", True), ("error=1", None), ("", None)],
+        ("echo power-saver", Glimpse(power=Power(saver=True))),
+        ("echo balanced", Glimpse(power=Power(saver=False))),
+        *[("echo junk", Glimpse()), ("exit 1", Glimpse())],
     ],
 )
-def test_the_firmwares_word(text: str, held_back: bool | None) -> None:
-    """What is held back now counts; what once was, and low voltage alone, do not."""
-    assert throttled(text) is held_back
-
-
-@pytest.fixture
-def pi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Toolbox, Path]:
-    """A Raspberry Pi's model file and tools."""
-    model = tmp_path / "model"
-    model.write_bytes(b"Raspberry Pi 4 Model B Rev 1.4\0")
-    return toolbox(tmp_path, monkeypatch), model
-
-
-async def test_a_pi_is_asked_and_nothing_else(pi: tuple[Toolbox, Path], tmp_path: Path) -> None:
-    """Only a Raspberry Pi's firmware is asked."""
-    box, model = pi
-    box.says("vcgencmd", "throttled=0x4\n")
-    assert await read_firmware(model) == Glimpse(power=Power(throttled=True))
-    assert await read_firmware(tmp_path / "none") == Glimpse()
-    assert box.calls() == ["vcgencmd get_throttled"]
-
-
-async def test_a_pi_whose_tool_fails(pi: tuple[Toolbox, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """An absent tool is no trouble; one that may not talk to the firmware, or hangs, is."""
-    box, model = pi
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setenv("PATH", str(box.folder))
-        assert await read_firmware(model) == Glimpse()
-    box.plant("vcgencmd", "exit 255")
-    assert (await read_firmware(model)).troubles == ("vcgencmd: ended with 255",)
-    box.plant("vcgencmd", HANGS)
-    real = tools.ask
-    monkeypatch.setattr(power, "ask", lambda command: real(command, 0.1))
-    assert (await read_firmware(model)).troubles == ("vcgencmd: no answer within 0.1 s",)
+async def test_a_profile_by_its_tool(
+    script: str, told: Glimpse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tool says which profile holds; that it fails is as if there were no daemon."""
+    toolbox(tmp_path, monkeypatch).plant("powerprofilesctl", script)
+    assert await read_profile_by_tool() == told
 
 
 def test_psutils_battery(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 from fakes.clock import FakeClock
 from fakes.mock_bus import MockBus, missing, mock_bus
 
-from probe.platform import cell, look, modemmanager, networkmanager, power, system_bus, timekeeping
+from probe.platform import cell, firmware, look, modemmanager, networkmanager, power, system_bus, timekeeping
 from probe.platform.glimpse import Glimpse
 from probe.platform.system_bus import Bus, Silent
 from probe.radio.limits import cell as a_cell
@@ -240,7 +240,7 @@ async def test_a_service_that_hangs_is_given_up(here: MockBus, monkeypatch: pyte
 async def test_the_whole_look(here: MockBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All readers together give one picture: modem, link, power, clock, and nobody's troubles."""
     monkeypatch.setattr(look.sys, "platform", "linux")
-    monkeypatch.setattr(power, "PI", tmp_path / "model")
+    monkeypatch.setattr(firmware, "MODEL", tmp_path / "model")
     seen = await look.look_around("wwan0", True, Settings(), android=False, clock=FakeClock())
     assert (seen.link.kind, seen.link.metered, seen.power.saver, seen.synced) == ("cellular", True, True, True)
     assert seen.radio is not None

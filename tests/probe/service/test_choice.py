@@ -1,12 +1,13 @@
 """Which kind of service a machine gets, and what is known of it."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from probe.service.choice import Wishes, choose, every, look
+from probe.service.choice import Wishes, choose, every, look, wheels
 from probe.service.plan import Here, NoService
 
 HERE = Here("linux", 1000, Path("/u"), Path("/u/s"), Path("/opt/p/bin/python"), None, (), "0.1.0", {"USERNAME": "u"})
@@ -63,3 +64,26 @@ def test_what_is_read_of_this_machine() -> None:
     assert here.program == (sys.executable, "-P", "-m", "probe")
     assert here.version
     assert here.said
+
+
+def test_the_wheels_it_came_from(tmp_path: Path) -> None:
+    """The file that pip remembers counts while it is there, with what it needs beside it, before what was kept."""
+    kept, source = tmp_path / "kept", tmp_path / "a b"
+    for folder in (kept, source):
+        folder.mkdir()
+        (folder / "speedproof-0.1.0-py3-none-any.whl").touch()
+    (source / "h11-0.16.0-py3-none-any.whl").touch()
+    (source / "other-1-py3-none-any.whl").touch()
+    url = json.dumps({"url": (source / "speedproof-0.1.0-py3-none-any.whl").as_uri(), "archive_info": {}})
+    found = wheels(url, kept)
+    assert sorted(path.name for path in found) == ["h11-0.16.0-py3-none-any.whl", "speedproof-0.1.0-py3-none-any.whl"]
+    assert {path.parent for path in found} == {source}
+    for other in (
+        "",
+        "{}",
+        "junk",
+        json.dumps({"url": "https://a.example/speedproof-0.1.0.whl"}),
+        url.replace("0.1.0", "9"),
+    ):
+        assert [path.parent for path in wheels(other, kept)] == [kept]
+    assert wheels("", tmp_path / "none") == ()

@@ -193,5 +193,6 @@ def test_next_command_is_said_whole() -> None:
     assert any(
         "sudo /opt/speedproof/bin/speedproof-probe enrol URL CODE" in line for line in systemd.machine(here()).advice
     )
+    assert any("notices reach nobody's desktop" in line for line in systemd.machine(here()).advice)
     bare = systemd.user(here(command=None)).advice
     assert any("/opt/speedproof/bin/python -P -m probe enrol URL CODE" in line for line in bare)

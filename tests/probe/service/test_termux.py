@@ -3,6 +3,7 @@
 import shutil
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from probe.service import apply, termux
 from probe.service.plan import Here, NoService, Service
 
 SH = shutil.which("sh")
+# Without its packages until pip has worked; {works} says with how many of them it must be asked until then.
 FAKE = """#!{sh}
 echo "$*" | tr '\\n' ' ' >>{log}
 echo >>{log}
 case "$*" in
-  *"-c "*) exit {code} ;;
-  *pip*) exit {pip} ;;
+  *"-c "*) [ -e {log}.whole ] || exit {code} ;;
+  *pip*) [ "$(grep -c pip {log})" -ge {works} ] || exit 1; touch {log}.whole ;;
 esac
 exit 0
 """
@@ -54,13 +56,22 @@ def put(phone: Here) -> Service:
     return service
 
 
-def fake_python(phone: Here, code: int, pip: int = 0) -> Path:
-    """Stand in for Termux's Python: it writes its words down and ends as told."""
-    log = phone.home / "log"
-    file = Path(phone.environ["PREFIX"]) / "bin/python"
-    file.write_text(FAKE.format(sh=SH, log=f"'{log}'", code=code, pip=pip))
-    file.chmod(0o700)
+def fake_python(phone: Here, code: int, works: int = 1) -> Path:
+    """Stand in for Termux's Python: it writes its words down and ends as told; and for `sleep`, which takes no time."""
+    log, programs = phone.home / "log", Path(phone.environ["PREFIX"]) / "bin"
+    (programs / "python").write_text(FAKE.format(sh=SH, log=f"'{log}'", code=code, works=works))
+    (programs / "sleep").write_text(f"#!{SH}\necho sleep $1 >>'{log}'\n")
+    for name in ("python", "sleep"):
+        (programs / name).chmod(0o700)
     return log
+
+
+def ran(phone: Here, log: Path) -> list[str]:
+    """Run the service's script; what it asked for, in order."""
+    run = Path(put(phone).files[0].path)
+    environ = {"PATH": f"{phone.environ['PREFIX']}/bin:/usr/bin:/bin"}
+    subprocess.run([str(run)], check=True, capture_output=True, cwd="/", env=environ)
+    return [line.strip() for line in log.read_text().splitlines()]
 
 
 def test_scripts_are_scripts(phone: Here) -> None:
@@ -83,29 +94,60 @@ def test_files_stand_where_runit_and_boot_look(phone: Here) -> None:
     }
 
 
-@pytest.mark.parametrize(("code", "steps"), [(0, ["-c", "run"]), (3, ["-c", "pip", "run"]), (1, ["-c", "run"])])
+PIP = "-m pip install --disable-pip-version-check --only-binary=:all:"
+
+
+@pytest.mark.parametrize(("code", "steps"), [(0, ["-c", "run"]), (3, ["-c", "pip", "-c", "run"]), (1, ["-c", "run"])])
 def test_a_new_python_gets_the_probe_again(phone: Here, code: int, steps: list[str]) -> None:
     """Only where a package is missing is the same version installed anew, without a compiler; then the probe runs."""
-    run, log = Path(put(phone).files[0].path), fake_python(phone, code)
-    subprocess.run([str(run)], check=True, capture_output=True, cwd="/")
-    calls = log.read_text().splitlines()
+    calls = ran(phone, fake_python(phone, code))
     assert len(calls) == len(steps)
     assert calls[0].startswith("-P -c ")
-    assert calls[-1].split(" run ")[1] == f"--state {phone.state} "
+    assert calls[-1].split(" run ")[1] == f"--state {phone.state}"
     if "pip" in steps:
-        assert calls[1].strip() == "-m pip install --only-binary=:all: speedproof==0.1.0"
+        assert calls[1] == f"{PIP} speedproof==0.1.0"
 
 
-def test_without_a_network_it_tries_again_later(phone: Here) -> None:
-    """A phone that cannot install now neither measures with half a probe nor asks again at once."""
-    run, log = Path(put(phone).files[0].path), fake_python(phone, 3, pip=1)
-    sleep = Path(phone.environ["PREFIX"]) / "bin/sleep"
-    sleep.write_text(f"#!{SH}\necho sleep $1 >>'{log}'\n")
-    sleep.chmod(0o700)
-    done = subprocess.run([str(run)], check=False, capture_output=True, env={"PATH": f"{sleep.parent}:/usr/bin:/bin"})
-    assert done.returncode == 1
-    assert log.read_text().splitlines()[-1] == "sleep 60"
-    assert " run " not in log.read_text()
+def test_kept_wheels_come_before_an_index(phone: Here) -> None:
+    """Where wheels were kept nothing else is asked; what is not among them comes from the index, at the next call."""
+    (phone.state / "wheels").mkdir()
+    log = fake_python(phone, 3, works=2)
+    asked = [line for line in ran(phone, log) if "pip" in line]
+    links = f"--find-links {phone.state}/wheels speedproof==0.1.0"
+    assert asked == [f"{PIP} --no-index {links}", f"{PIP} {links}"]
+
+
+def test_without_a_network_it_tries_again_ever_later(phone: Here) -> None:
+    """A phone that cannot install now measures with no half a probe; its pauses double, from a minute to an hour."""
+    calls = ran(phone, fake_python(phone, 3, works=9))
+    pauses = [int(line.split()[1]) for line in calls if line.startswith("sleep")]
+    assert pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+    assert sum(" run " in line for line in calls) == 1
+
+
+def test_a_pip_that_mends_nothing_is_no_tight_loop(phone: Here) -> None:
+    """A package that is missing although pip found all well is waited for as well."""
+    log = fake_python(phone, 3, works=3)
+    python = Path(phone.environ["PREFIX"]) / "bin/python"
+    python.write_text(python.read_text().replace("|| exit 1; touch", "&& touch"))
+    assert sum(line.startswith("sleep") for line in ran(phone, log)) == 2
+
+
+def test_wheels_are_kept(phone: Here) -> None:
+    """What the probe was installed from is copied into the state for its owner, and goes with the service."""
+    source = phone.home / "download/speedproof-0.1.0-py3-none-any.whl"
+    source.parent.mkdir()
+    source.write_bytes(b"wheel")
+    with_wheel = replace(phone, wheels=(source, phone.home / "gone-1.whl"))
+    (trouble,) = apply.install(replace(termux.service(with_wheel), start=(), needs=()), lambda _: None)
+    assert "gone-1.whl" in trouble
+    kept = phone.state / "wheels" / source.name
+    assert (kept.read_bytes(), stat.S_IMODE(kept.stat().st_mode)) == (b"wheel", 0o600)
+    again = termux.service(replace(phone, wheels=(kept,)))
+    assert apply.install(replace(again, start=(), needs=()), lambda _: None) == []
+    assert kept.read_bytes() == b"wheel"
+    apply.remove(again, lambda _: None)
+    assert not kept.exists()
 
 
 def test_import_check_tells_a_missing_package_from_other_faults(phone: Here) -> None:

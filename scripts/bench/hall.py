@@ -1,91 +1,62 @@
-"""Two network namespaces with one cable between them: a home for the probe, and a hall with everything it talks to.
+"""The hall at the far end of an emulated link: a name server that knows one name, a TLS proxy before a collector, certificates.
 
-The hall has a name server, which knows one name, and a TLS proxy as stands before a collector; its certificates are made
-anew by openssl. The cable has the MTU of a real link and carries one packet at a time, so that the counters of its home
-end hold whole packets, headers included. Needs root, iproute2 and openssl. Everything is gone at the end.
+Its one address is from the range for documentation; the emulator's far end answers for every address. Certificates are made
+anew by openssl. Needs root, as the emulator does. Everything is gone at the end.
 """
 
 import asyncio
 import contextlib
 import json
 import os
-import shutil
 import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
-NAME: Final = "proof.example.net"
-HALL, HOME, CABLE = "10.77.0.1", "10.77.0.2", "eth0"
-MTU: Final = 1500
+from .lab import load_emulator
+
+NAME, HALL = "proof.example.net", "192.0.2.10"
+LINK: Final = "tun0"
 DNS_PORT: Final = 53
 TTL_S: Final = 60
+_ROOMS: Final = "SPEEDPROOF_BENCH_ROOMS"
 _TYPE_A, _HEAD_BYTES = 1, 12
 
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """The names of both namespaces."""
+    """The network namespaces at both ends of the link: whoever asks is in the hall."""
 
-    hall: str
     home: str
 
     def at_home(self, *command: str) -> list[str]:
         """A command as it is run at home; the process that is started becomes the command."""
         return ["ip", "netns", "exec", self.home, *command]
 
-    def in_the_hall(self, *command: str) -> list[str]:
-        """A command as it is run in the hall."""
-        return ["ip", "netns", "exec", self.hall, *command]
-
-    def cable_bytes(self) -> int:
-        """What has crossed the cable so far, both directions together, with link headers (14 bytes each packet)."""
-        told = subprocess.run(
-            ["ip", "-n", self.home, "-j", "-s", "link", "show", "dev", CABLE],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        counted = json.loads(told.stdout)[0]["stats64"]
+    def link_bytes(self) -> int:
+        """What has crossed the link so far, both directions together, IP headers included."""
+        show = ["ip", "-n", self.home, "-j", "-s", "link", "show", "dev", LINK]
+        counted = json.loads(subprocess.run(show, capture_output=True, text=True, check=True).stdout)[0]["stats64"]
         return int(counted["rx"]["bytes"]) + int(counted["tx"]["bytes"])
 
 
-@contextlib.contextmanager
-def two_rooms(label: str) -> Iterator[Rooms]:
-    """Both rooms, and names at home that are asked for in the hall."""
-    rooms, names = Rooms(f"{label}-hall", f"{label}-home"), Path("/etc/netns")
-    try:
-        for room in (rooms.hall, rooms.home):
-            _ip("netns", "add", room)
-            subprocess.run(
-                ["ip", "netns", "exec", room, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"],
-                check=True,
-            )  # fmt: skip
-        _ip("-n", rooms.hall, "link", "add", CABLE, "type", "veth", "peer", "name", CABLE, "netns", rooms.home)
-        for room, address in ((rooms.hall, HALL), (rooms.home, HOME)):
-            _ip("-n", room, "link", "set", "lo", "up")
-            _ip("-n", room, "addr", "add", f"{address}/24", "dev", CABLE)
-            _ip("-n", room, "link", "set", CABLE, "mtu", str(MTU), "gso_max_segs", "1", "up")
-        _ip("-n", rooms.home, "route", "add", "default", "via", HALL)
-        for room, text in ((rooms.home, f"nameserver {HALL}\n"),):
-            names.joinpath(room).mkdir(parents=True)
-            names.joinpath(room, "resolv.conf").write_text(text, encoding="ascii")
-        yield rooms
-    finally:
-        for room in (rooms.hall, rooms.home):
-            subprocess.run(["ip", "netns", "del", room], check=False, stderr=subprocess.DEVNULL)
-            shutil.rmtree(names / room, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            names.rmdir()
+def rooms() -> Rooms | None:
+    """The rooms, if this program is in the hall."""
+    told = os.environ.get(_ROOMS)
+    return None if told is None else Rooms(told)
 
 
-def _ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True)
+def run_in_the_hall(mbps: float, rtt_ms: float, words: Sequence[str]) -> int:
+    """Put up a link and run this Python with these words in the hall; its exit code. Raises NotHere."""
+    with load_emulator().Emulator(mbps=mbps, rtt_ms=rtt_ms, queue_ms=200, resolv=HALL) as emulator:
+        command = ["ip", "netns", "exec", emulator.server_ns, sys.executable, *words]
+        return subprocess.run(command, env=os.environ | {_ROOMS: emulator.client_ns}, check=False).returncode
 
 
 def certificates(folder: Path) -> tuple[Path, Path, Path]:
@@ -146,11 +117,12 @@ class _Names(asyncio.DatagramProtocol):
     """A name server that knows NAME's IPv4 address, and of everything else that it has none."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        """Keep what sends."""
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        if isinstance(self._transport, asyncio.DatagramTransport):
-            self._transport.sendto(answer(data), addr)
+        """Answer."""
+        self._transport.sendto(answer(data), addr)
 
 
 def answer(query: bytes) -> bytes:
@@ -162,8 +134,3 @@ def answer(query: bytes) -> bytes:
     found = b"\xc0\x0c" + struct.pack("!HHIH", _TYPE_A, 1, TTL_S, 4) + socket.inet_aton(HALL) if known else b""
     return query[:2] + struct.pack("!HHHHH", 0x8180, 1, int(known), 0, 0) + question + found
 
-
-def inside(rooms: Rooms, marker: str, command: Sequence[str]) -> int:
-    """Run a program in the hall, told by an environment variable which rooms there are; its exit code."""
-    surroundings = os.environ | {marker: json.dumps([rooms.hall, rooms.home])}
-    return subprocess.run(rooms.in_the_hall(*command), env=surroundings, check=False).returncode
