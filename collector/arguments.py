@@ -122,6 +122,12 @@ def _provision(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.
         "--with-modem", action=argparse.BooleanOptionalAction, default=True,
         help="on devices that have ModemManager also install the service that asks it for cells (default: yes)",
     )  # fmt: skip
+    provision.add_argument(
+        "--apn",
+        default="",
+        metavar="NAME",
+        help="the access point by which the devices' modems connect (default: set up elsewhere)",
+    )
     provision.add_argument("--time-zone", help="with --count: IANA zone of the lines, such as Europe/Prague")
     _contract(provision)
 

@@ -9,10 +9,14 @@ one that it planned. A signed test that names a campaign is left out, and named,
     campaign_stopped    the campaign was given up before it
 
 A planned test that was started and shows no result is *omitted*, at its planned moment, like a scheduled one: broken off,
-without a figure, with a clock that cannot be right, not as it was planned, or gone from the chain. Whether a test of which
-nothing was received was never started or was removed can be seen by the device's numbering: where it has a hole while
-the campaign ran, all such tests count as removed; so they do where a test names no start that it could be. Tests whose
-plan is gone stand against every other campaign of the line.
+without a figure, with a clock that cannot be right, not as it was planned, held back by the claimant's own choice, or gone
+from the chain. Whether a test of which nothing was received was never started or was removed can be seen by the device's
+numbering: where it has a hole while the campaign ran, all such tests count as removed; so they do where a test names no
+start that it could be. A test that was only late, before the next start, is that one start and casts no doubt on others.
+Tests whose plan is gone stand against every other campaign of the line; so does a number that no plan has, where the
+numbering has a hole that could have been its plan.
+
+A device that comes to a start too late records it as not started, `late`, whenever that is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +32,8 @@ from shared.record import reread_record
 
 UNKNOWN, MISMATCH = "campaign_unknown", "campaign_mismatch"
 REPEATED, STOPPED = "campaign_repeated", "campaign_stopped"
+LATE: Final = "late"
+AFTERWARDS: Final = frozenset({LATE, "busy"})  # why a start was not made whose moment had passed
 IN_CAMPAIGN: Final = "campaign"  # why a campaign's test is no part of other statistics
 REASONS: Final = (UNKNOWN, MISMATCH, REPEATED, STOPPED, IN_CAMPAIGN)
 
@@ -56,6 +62,20 @@ class Fixed:
     def known_before(self) -> bool:
         """Whether its plan was received before its first start: then it is not the device's word alone."""
         return self.received_us <= self.campaign.starts_us[0]
+
+    def names_its_start(self, row: RecordRow) -> bool:
+        """Whether a test can be the start it names and no other: not before it, and before the next one."""
+        starts_us, k = self.campaign.starts_us, row.k
+        if row.direction not in self.campaign.directions or k is None or not 0 <= k < len(starts_us):
+            return False
+        return starts_us[k] <= row.at_us and (k + 1 == len(starts_us) or row.at_us < starts_us[k + 1])
+
+    def missed(self, row: RecordRow) -> bool:
+        """Whether a record says of a planned start that its moment had passed when the device came to it."""
+        starts_us, k = self.campaign.starts_us, row.k
+        if (row.end, row.reason) != ("not_started", LATE) or row.direction not in self.campaign.directions:
+            return False
+        return k is not None and 0 <= k < len(starts_us) and starts_us[k] <= row.at_us
 
 
 Campaigns = Mapping[tuple[str, str], Fixed]
@@ -110,7 +130,8 @@ def objection(row: RecordRow, fixed: Fixed | None) -> str | None:
     """Why a test is not one of its campaign's, None if it is."""
     if fixed is None or row.seq <= fixed.seq:
         return UNKNOWN
-    if row.k is None or fixed.campaign.objection(row.direction or "", row.k, row.at_us) is not None:
+    as_planned = row.k is not None and fixed.campaign.objection(row.direction or "", row.k, row.at_us) is None
+    if not as_planned and not fixed.missed(row):
         return MISMATCH
     return STOPPED if fixed.stopped_seq is not None and row.seq > fixed.stopped_seq else None
 

@@ -1,7 +1,10 @@
 """From the index to the judge and back: the verdicts of one rule over one line. Pure.
 
 Signed and imported measurements are judged apart. A verdict in the claimant's favour must also hold if every start that
-was wanted and that shows no result had been as good as promised; otherwise there is not enough evidence.
+was wanted and that shows no result had been as good as promised; otherwise there is not enough evidence. The same goes for
+records that are gone from the chain: for the schedule's starts wherever they can have been (`collector.judge.doubt`), for
+those of a campaign at their planned moments. Where so many are gone that a whole campaign with its plan may be among them,
+the schedule's starts show nothing in his favour; of a plan that went before a complete set was made nothing can be seen.
 
 Where a campaign was fixed beforehand for this very rule, after the complaint, its window is judged: that of the first
 complete one, and how many were tried is shown, with the windows of the schedule that were complete before. Without one the
@@ -14,14 +17,17 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from collector.campaigns import UNKNOWN, Campaigns, LeftOut, Tried
+from collector.holes import Plans
 from collector.judge.criterion import Criterion
+from collector.judge.doubt import stands
 from collector.judge.evaluate import judge
 from collector.judge.finding import Finding, Verdict
 from collector.judge.sample import Case, Contract, Direction, Sample
+from collector.judge.tally import sort_out
 from collector.judge.verdict import combine, in_words
-from collector.judge.window import Window, before, campaign, fixed
+from collector.judge.window import Window, before, campaign, fixed, least_set
 from collector.registry import Subscriber
-from collector.samples import Plans, Radio, Sifted, sift
+from collector.samples import Radio, Sifted, sift
 from collector.view import FindingView, Provenance, RecordRow, VerdictView
 from shared.criteria.answer import Answer
 
@@ -50,18 +56,23 @@ def judge_line(
     return verdicts
 
 
+_Good = Callable[[int, int], Sample]  # as the operator would have wished it, from its moment and its place in the input
+
+
 @dataclass(frozen=True, slots=True)
 class _Choice:
     """What is judged of a case: its window, what was left out of it, and the procedure by which it was chosen.
 
-    `omitted` are the starts that show no result; `again` goes through the whole procedure with these samples in their
-    places, the choice of the window too: with good results, another campaign could have been the first complete one.
+    `omitted` are the starts that show no result, `gone` the numbers without a record; `holds_with` goes through the whole
+    procedure with good results in their places, the choice of the window too: with these, another campaign could have been
+    the first complete one.
     """
 
     window: Window
     left_out: list[LeftOut]
     omitted: list[LeftOut]
-    again: Callable[[Callable[[LeftOut], Sample]], Window]
+    gone: int
+    holds_with: Callable[[_Good], bool]
     tried: Tried | None = None
 
 
@@ -72,7 +83,7 @@ def _verdict(
     shown: list[FindingView] = []
     for case in _cases(criterion, subscriber, sifted.samples):
         choice = _choose(criterion, case, sifted, opened_us or 0)
-        finding = _unless_omitted(criterion, case.contract, judge(criterion, choice.window.case), choice)
+        finding = _unless_omitted(criterion, case, judge(criterion, choice.window.case), choice)
         deciding.append(finding)
         phase: Phase = "all" if opened_us is None else "after"
         shown.append(_view(finding, choice.window, phase, choice.left_out, choice.tried))
@@ -108,27 +119,40 @@ def _choose(criterion: Criterion, case: Case, sifted: Sifted, opened_us: int) ->
 
 
 def _scheduled(criterion: Criterion, case: Case, sifted: Sifted, opened_us: int) -> _Choice:
-    omitted = _of(sifted.omitted, case.direction, opened_us, None)
+    way = case.direction
+    omitted = [*_without_plan(sifted, way, opened_us), *_of(sifted.omitted, way, opened_us, None)]
+    gaps = sifted.numbering.gaps(way.value, opened_us)
+    gone = sum(hole.missing for hole in sifted.numbering.since(opened_us))
+    least, within_us = least_set(criterion)
+    campaign_gone = bool(_without_plan(sifted, way, opened_us)) or (
+        gone > least and sifted.numbering.most_missing(opened_us, within_us) >= least  # its tests, and its plan
+    )
 
-    def again(as_result: Callable[[LeftOut], Sample]) -> Window:
-        good = tuple(as_result(one) for one in omitted)
-        return campaign(criterion, replace(case, samples=case.samples + good), opened_us)
+    def holds_with(good: _Good) -> bool:
+        filled = replace(case, samples=(*case.samples, *(good(one.at_us, one.index) for one in omitted)))
+        if campaign_gone or not _holds(criterion, campaign(criterion, filled, opened_us)):
+            return False
+        # what was not started may well have been so, and what is gone have been good
+        worlds = (case, filled) if omitted else (case,)
+        return not gaps or all(stands(criterion, one, opened_us, gaps, lambda at_us: good(at_us, -1)) for one in worlds)
 
-    left_out = _of(sifted.left_out, case.direction, opened_us, None)
-    return _Choice(campaign(criterion, case, opened_us), left_out, omitted, again)
+    left_out = _of(sifted.left_out, way, opened_us, None)
+    in_doubt = gone if gaps or campaign_gone else 0
+    return _Choice(campaign(criterion, case, opened_us), left_out, omitted, in_doubt, holds_with)
 
 
 def _fixed(criterion: Criterion, case: Case, sifted: Sifted, tried: Sequence[Tried], opened_us: int) -> _Choice:
     way = case.direction
 
-    without_plan = [one for one in _of(sifted.left_out, way, opened_us, None) if one.reason == UNKNOWN]
+    without_plan = _without_plan(sifted, way, opened_us)
     omitted = [*without_plan, *(gone for one in tried for gone in one.omitted(way))]
+    plan_gone = _plan_gone(sifted, tried, opened_us)
 
-    def again(as_result: Callable[[LeftOut], Sample]) -> Window:
-        if without_plan:  # of a campaign whose plan is gone nobody can say what it wanted, nor whether it came first
-            return Window(replace(case, samples=()), complete=False, starts_tried=0)
-        filled = [[*one.of(way), *(as_result(gone) for gone in one.omitted(way))] for one in tried]
-        return fixed(criterion, case, filled)[0]
+    def holds_with(good: _Good) -> bool:
+        if without_plan or plan_gone:  # nobody can say what it wanted, nor whether it came first
+            return False
+        filled = [[*one.of(way), *(good(gone.at_us, gone.index) for gone in one.omitted(way))] for one in tried]
+        return _holds(criterion, fixed(criterion, case, filled)[0])
 
     window, place = fixed(criterion, case, [one.of(way) for one in tried])
     chosen = tried[place]
@@ -136,19 +160,41 @@ def _fixed(criterion: Criterion, case: Case, sifted: Sifted, tried: Sequence[Tri
     if scheduled.complete and (scheduled.to_us or 0) < chosen.fixed.campaign.from_us:
         window = replace(window, starts_tried=window.starts_tried + scheduled.starts_tried)
     left_out = [one for one in chosen.left_out if one.direction is way]
-    return _Choice(window, left_out, omitted, again, chosen)
+    return _Choice(window, left_out, omitted, plan_gone, holds_with, chosen)
 
 
-def _unless_omitted(criterion: Criterion, contract: Contract, finding: Finding, choice: _Choice) -> Finding:
+def _holds(criterion: Criterion, window: Window) -> bool:
+    return judge(criterion, window.case).verdict is Verdict.SUBSTANTIATED
+
+
+def _without_plan(sifted: Sifted, direction: Direction, opened_us: int) -> list[LeftOut]:
+    """Tests of campaigns of which there is no plan."""
+    return [one for one in _of(sifted.left_out, direction, opened_us, None) if one.reason == UNKNOWN]
+
+
+def _plan_gone(sifted: Sifted, tried: Sequence[Tried], opened_us: int) -> int:
+    """How many campaigns of this rule the numbers of those that were tried tell of, whose plans may be among what is gone."""
+    rule, last = tried[-1].fixed.campaign.criterion, max(one.fixed.campaign.number for one in tried)
+    until_us = max(one.fixed.campaign.starts_us[0] for one in tried)
+    holes = sifted.numbering.since(opened_us)
+    if all(one.from_us is not None and one.from_us > until_us for one in holes):
+        return 0
+    known = {one.fixed.campaign.number for one in sifted.campaigns if one.fixed.campaign.criterion == rule}
+    return max(0, last - len({number for number in known if number <= last}))
+
+
+def _unless_omitted(criterion: Criterion, case: Case, finding: Finding, choice: _Choice) -> Finding:
     """The finding, or `insufficient` if it is in the claimant's favour only because some starts show nothing."""
-    if finding.verdict is not Verdict.SUBSTANTIATED or not choice.omitted:
+    if finding.verdict is not Verdict.SUBSTANTIATED or not (choice.omitted or choice.gone):
         return finding
-    window = choice.again(lambda one: _as_promised(one, contract))
-    if judge(criterion, window.case).verdict is Verdict.SUBSTANTIATED:
+    # like one that counts: on a network and at a place unknown it would count for nothing
+    like = sort_out(criterion.leave_outs, choice.window.case).counted[0].sample
+    if choice.holds_with(lambda at_us, index: _as_promised(like, case.contract, at_us, index)):
         return finding
+    gone = f"; {choice.gone} more are gone from the chain" if choice.gone else ""
     words = (
         "every start that was wanted shows its result, or would change nothing; "
-        f"{len(choice.omitted)} show none, and as good ones they would change the verdict"
+        f"{len(choice.omitted)} show none{gone}, and as good ones they would change the verdict"
     )
     return replace(
         finding,
@@ -158,14 +204,14 @@ def _unless_omitted(criterion: Criterion, contract: Contract, finding: Finding, 
     )
 
 
-def _as_promised(one: LeftOut, contract: Contract) -> Sample:
-    """An omitted start as the operator would have wished it."""
-    if one.direction is Direction.ROUND_TRIP:
-        return Sample(one.at_us, one.direction, rtt_us=1, index=one.index)
+def _as_promised(like: Sample, contract: Contract, at_us: int, index: int) -> Sample:
+    """A start without a result as the operator would have wished it, as and where another one was made."""
+    one = replace(like, at_us=at_us, index=index, failure=None, flaws=(), rate_bps=None, rtt_us=None)
+    if like.direction is Direction.ROUND_TRIP:
+        return replace(one, rtt_us=1)
     speeds = (contract.max_bps, contract.advertised_bps, contract.estimated_max_bps, contract.normal_bps,
               contract.required_bps, contract.min_bps)  # fmt: skip
-    best = max(speed for speed in (*speeds, 0) if speed is not None)
-    return Sample(one.at_us, one.direction, rate_bps=best, index=one.index)
+    return replace(one, rate_bps=max(speed for speed in (*speeds, 0) if speed is not None))
 
 
 def _of(left_out: Sequence[LeftOut], direction: Direction, from_us: int, to_us: int | None) -> list[LeftOut]:

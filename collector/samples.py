@@ -6,7 +6,8 @@ row is left out, and named, if
     by_hand         no slot and no campaign wanted it: what a person starts when he likes never enters statistics
     campaign        a campaign wanted it: it counts for that campaign and for nothing else, because the claimant chose its day
     aborted         it was started and cut off before it could say more
-    slot_mismatch   its slot is not the one its time falls into (or the one before, for the last of a slot's methods)
+    slot_mismatch   its slot is not the one its time falls into (or the one before, for the last of a slot's methods; or any
+                    before, if it was not started because its moment had passed)
     slot_repeated   the same device ran the same method in the same slot before
     clock_ahead     it is dated after the collector had received it
     no_figure       it says `ok` but holds nothing to compute a result from
@@ -14,13 +15,22 @@ row is left out, and named, if
 or for a reason of `collector.campaigns`. Those that the schedule wanted are handed on as `omitted`, because whoever could
 make his good results vanish like that could choose the verdict; so are those of a campaign, there. Imported rows have no
 slots; they are taken as they are.
+
+What was rightly not started is no result and no omission, for the reasons that are not the claimant's to choose hour by hour:
+the battery, the network, the budget, another test's turn (`late`, `busy`, `campaign_near`). Those that are (`OWN_CHOICE`) would
+let him measure the bad hours alone: a pause, an agent told to stop. So would quiet hours: whether they were set before the
+line was seen to be good then, no record tells; of a campaign they are fixed in its plan, before its first test. Such starts
+are omitted ones too, as good as promised, when it comes to a verdict in his favour.
+
+Records that are gone from a chain have no row at all; `collector.holes` says where they can have been.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from collector.campaigns import (
+    AFTERWARDS,
     IN_CAMPAIGN,
     MISMATCH,
     REASONS,
@@ -32,13 +42,13 @@ from collector.campaigns import (
     objection,
     with_hole,
 )
+from collector.holes import Numbering, Plans, numbering_of
 from collector.judge.sample import Direction, Sample, Signal
 from collector.view import Provenance, RecordRow
-from shared.slots import SlotPlan
 
 CLOCK_TOLERANCE_US = 300_000_000
 Radio = Mapping[tuple[str, int], Mapping[str, Any]]
-Plans = Mapping[str, SlotPlan]
+OWN_CHOICE = frozenset({"paused", "stopped", "quiet_hours"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +58,13 @@ class Sifted:
     samples: tuple[Sample, ...]
     left_out: tuple[LeftOut, ...]
     campaigns: tuple[Tried, ...] = ()
+    held: tuple[LeftOut, ...] = ()  # by the claimant's own choice; the judge is shown these too, as not started
+    numbering: Numbering = field(default_factory=Numbering)
 
     @property
     def omitted(self) -> tuple[LeftOut, ...]:
         """Starts that the schedule wanted and that show no result."""
-        return tuple(one for one in self.left_out if one.reason not in {"by_hand", *REASONS})
+        return (*(one for one in self.left_out if one.reason not in {"by_hand", *REASONS}), *self.held)
 
 
 def sift(
@@ -61,6 +73,7 @@ def sift(
     """The rows of one provenance as samples; rows of methods no rule speaks of (an object fetch) are passed over."""
     samples: list[Sample] = []
     left_out: list[LeftOut] = []
+    held: list[LeftOut] = []
     seen: set[tuple[str, str, int | None]] = set()
     fixed = campaigns or {}
     tried = {place: Tried(one, unaccounted=with_hole(one, rows)) for place, one in fixed.items()}
@@ -77,10 +90,14 @@ def sift(
             seen.add(place)
         if reason is None and sample is not None:
             samples.append(sample)
+            if sample.not_started in OWN_CHOICE:
+                held.append(LeftOut(row.at_us, sample.direction, row.seq, sample.not_started))
         else:
             left_out.append(LeftOut(row.at_us, Direction(row.direction), row.seq, reason or _without_sample(row)))
     in_order = sorted(tried.values(), key=lambda one: (one.fixed.campaign.starts_us, one.fixed.dev, one.fixed.seq))
-    return Sifted(tuple(samples), tuple(left_out), tuple(in_order) if provenance == "signed" else ())
+    if provenance != "signed":
+        return Sifted(tuple(samples), tuple(left_out))
+    return Sifted(tuple(samples), tuple(left_out), tuple(in_order), tuple(held), numbering_of(rows, plans))
 
 
 def _in_campaign(row: RecordRow, sample: Sample | None, tried: Tried | None) -> LeftOut:
@@ -90,12 +107,13 @@ def _in_campaign(row: RecordRow, sample: Sample | None, tried: Tried | None) -> 
     if tried is not None and reason != UNKNOWN:
         place = row.k, direction
         reason = REPEATED if reason is None and place in tried.told else reason
-        tried.unaccounted |= reason in {MISMATCH, REPEATED}
+        tried.unaccounted |= reason == REPEATED or (reason == MISMATCH and not tried.fixed.names_its_start(row))
         tried.told.add(place)
         why = reason or (_ahead(row) if sample is not None else _without_sample(row))
         if why is None and sample is not None:
             tried.samples.append(sample)
-            tried.shown.add(place)
+            if sample.not_started not in OWN_CHOICE:
+                tried.shown.add(place)
         else:
             tried.left_out.append(LeftOut(row.at_us, direction, row.seq, str(why)))
     return LeftOut(row.at_us, direction, row.seq, reason or IN_CAMPAIGN)
@@ -105,7 +123,8 @@ def _objection(row: RecordRow, plans: Plans, *, repeated: bool) -> str | None:
     if row.slot is None:
         return "by_hand"
     plan = plans.get(row.dev)
-    if plan is not None and plan.slot_at(row.at_us) - row.slot not in (0, 1):
+    since = 0 if plan is None else plan.slot_at(row.at_us) - row.slot
+    if since < 0 or (since > 1 and not (row.end == "not_started" and row.reason in AFTERWARDS)):
         return "slot_mismatch"
     return _ahead(row) or ("slot_repeated" if repeated else None)
 

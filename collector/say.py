@@ -97,7 +97,7 @@ def provisioned(told: Told) -> None:
         f"{devices} in {told['folder']}; the codes are good until {day(told['expires_us'])}, each once",
         f"  print {told['folder']}/sheet.html: a label for each, with QR code and serial",
         "  Raspberry Pi OS: copy SERIAL/user-data onto the boot partition as user-data; it enrols at its first start",
-        "    (the image has the probe already, or its wheels lie in the folder speedproof of the boot partition)",
+        "    (the image has the probe already, or its wheels lie in the folder speedproof of the boot partition: see README)",
         "  any other device: speedproof-probe enrol --from provision.json",
     )
 

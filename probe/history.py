@@ -26,7 +26,7 @@ from shared.strictjson import JsonObject
 FOLDER = "history"
 MOST_MONTHS = 13
 MOST_BYTES = 16_000_000  # of one month: eight times what the default schedule writes
-TOGETHER = 24  # lines to an append: about a page of 4 KiB, and half of what the outbox keeps as its last records
+TOGETHER = 48  # lines to an append: about two pages of 4 KiB, and less than what the outbox keeps as its last records
 MOST_WAITING = 2_000  # lines for which the disk has no room: five days
 TAIL_BYTES = 65_536  # some four hundred lines: more than the outbox still has of what was sent
 _PLAIN, _PACKED = ".ndjson", ".ndjson.gz"
@@ -94,14 +94,15 @@ class History:
     def _ends(self, from_us: int) -> Iterator[Remembered]:
         """The last lines of each month from a moment on; a packed one is read whole."""
         for file in self._files(from_us):
-            yield from _read(file, 0 if file.name.endswith(_PACKED) else max(0, file.stat().st_size - TAIL_BYTES))
+            yield from _read(file, None if file.name.endswith(_PACKED) else TAIL_BYTES)
 
     def _begin(self, month: str) -> None:
         """Make room for a month: pack the others, let the oldest go, and end a line that a crash cut short."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for file in self.files():
             if file.name.endswith(_PLAIN) and file.name != month + _PLAIN:
-                _pack(file)
+                with contextlib.suppress(OSError):  # it stays as it is, and is packed another time
+                    _pack(file)
         others = [file for file in self.files() if not file.name.startswith(month)]
         for file in others[: max(0, len(others) - MOST_MONTHS + 1)]:
             file.unlink()
@@ -139,11 +140,15 @@ def _records(lines: Iterable[bytes]) -> Iterator[Record]:
             continue
 
 
-def _read(file: Path, offset: int = 0) -> Iterator[Remembered]:
-    """The lines of one month that can be read; a packed file that is damaged gives what comes before the damage."""
+def _read(file: Path, last_bytes: int | None = None) -> Iterator[Remembered]:
+    """The lines of one month that can be read; a packed file that is damaged gives what comes before the damage.
+
+    Of a plain one only the last bytes, if their number is given.
+    """
     try:
         with gzip.open(file, "rb") if file.name.endswith(_PACKED) else file.open("rb") as text:
-            text.seek(offset)
+            if last_bytes is not None:
+                text.seek(max(0, text.seek(0, os.SEEK_END) - last_bytes))
             for line in text:
                 with contextlib.suppress(Malformed):
                     yield read(line)

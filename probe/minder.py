@@ -23,9 +23,7 @@ from shared.strictjson import JsonObject
 
 LOOK_S: Final = 5.0
 NOTICES_US: Final = 60_000_000
-ALIVE_US: Final = (
-    900_000_000  # beside those with every slot: a power cut is known to within as much, and a card is spared
-)
+ALIVE_US: Final = 1_800_000_000  # beside those with every slot, which are never farther apart
 log = logging.getLogger(__name__)
 
 

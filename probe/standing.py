@@ -1,7 +1,7 @@
 """How this device stands, in words: whether it measures, what waits, what it cost, what comes next. Pure; reads no clock.
 
 Whether an agent runs is told by its last sign of life (the kept value `alive`, written with every slot and at least every
-quarter of an hour); where that is silent, by whether somebody holds the state folder. A pid alone says nothing: after a
+half an hour); where that is silent, by whether somebody holds the state folder. A pid alone says nothing: after a
 restart it belongs to somebody else.
 """
 
@@ -18,7 +18,7 @@ from probe.pausing import Pause
 from probe.presence import STOPPED, Alive
 from shared.record import End, Record
 
-FRESH_US: Final = 2_700_000_000  # three signs of life
+FRESH_US: Final = 5_400_000_000  # three signs of life
 LABEL: Final = 10
 SHOWN: Final = 8
 NEARLY_PER_CENT: Final = 80  # of the outbox's room

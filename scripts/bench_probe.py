@@ -25,6 +25,7 @@ from typing import Any
 
 from bench.hall import HALL, NAME, Rooms, certificates, rooms, run_in_the_hall, serving
 from bench.lab import NotHere
+
 from probe.budget import Books, Budget, Month
 from probe.catalogue import METHODS
 from probe.outbox.looks import recent
@@ -33,11 +34,14 @@ from shared.record import Record, read_record
 
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 TICKS = os.sysconf("SC_CLK_TCK")
+MEMORY = Path("/dev/shm")  # for the daemon's log, which a service manager keeps elsewhere
 LINK_MBPS, LINK_RTT_MS = 20, 30
 TLS_PORT, PLAIN_PORT = 8443, 8440
-SPREAD_S = 2  # of the starts within a slot: so slots are further apart than a look round is shared (60 s), as they are in life
+SPREAD_S = (
+    2  # of the starts within a slot: so slots are further apart than a look round is shared (60 s), as they are in life
+)
 USUAL_SLOT_S, HEAVY_EVERY = 900, 16
-MONTH = Month.at(1_801_440_000_000_000, 0, 1)  # one of 31 days
+MONTH = Month.at(1_799_000_000_000_000, 0, 1)  # one of 31 days
 LINE_S = 0.8  # of the line's rate, each way: what the light plan took, by bench_methods
 RATES_MBPS = (5, 20, 100)
 SLOT_S = 8.0  # of a slot's start: tests, sealing and sending are over by then
@@ -57,6 +61,7 @@ class Reading:
 class Watched:
     """A stretch of the daemon's life: readings about once a second, and what it did meanwhile."""
 
+    fresh_kib: int  # resident before the heavy slot
     readings: list[Reading]
     air_bytes: int
     records: int  # numbers used
@@ -129,29 +134,34 @@ def _bench(options: argparse.Namespace, here: Rooms, folder: Path) -> int:
         device = str(_told(["-m", "probe", "status"], probe[:-1])["device"])
         heavy_slot, heavy_every = _soon_heavy(device, options.slot_s)
         command = [*probe, "-m", "probe", "run", "--heavy-every", str(heavy_every)]
-        with (folder / "probe.log").open("wb") as log, subprocess.Popen(command, stderr=log) as daemon:
+        with (MEMORY / f"{here.home}.log").open("wb") as log, subprocess.Popen(command, stderr=log) as daemon:
             try:
                 watched = _watch(daemon, here, state / "outbox.sqlite", options, heavy_slot)
             finally:
                 daemon.terminate()
                 daemon.wait(10)
-        heavy = {one.method: one.text("end") for one in _records(state / "outbox.sqlite") if one.integer("slot") == heavy_slot}
+                Path(log.name).unlink()
+        heavy = {
+            one.method: one.text("end")
+            for one in _records(state / "outbox.sqlite")
+            if one.integer("slot") == heavy_slot
+        }
     print(f"before the watch: {heavy}")
     return _say(watched, options.slot_s)
 
 
 def _soon_heavy(device: str, slot_s: int) -> tuple[int, int]:
-    """A slot that begins soon, and a rhythm by which it is heavy and none after it for a long time."""
-    first, drawn = int(time.time() + 5) // slot_s + 1, int(device[:8], 16)
-    return next(
-        (slot, every) for slot in range(first, first + 5) for every in range(1000, 200_000) if (slot - drawn) % every == 0
-    )
+    """The next slot, and a rhythm by which it is heavy and none after it for years."""
+    slot = int(time.time() + 5) // slot_s + 1
+    return slot, abs(slot - int(device[:8], 16)) or 10**9
 
 
 def _watch(
     daemon: "subprocess.Popen[bytes]", here: Rooms, outbox: Path, options: argparse.Namespace, heavy_slot: int
 ) -> Watched:
     """From the middle of the heavy slot on, for so many whole slots: each is in it from its start to its end."""
+    _sleep_until(heavy_slot * options.slot_s - 1)
+    fresh_kib = _read(daemon.pid).rss_kib
     _sleep_until((heavy_slot + 0.6) * options.slot_s)
     lasts_s = -(-60 * options.minutes // options.slot_s) * options.slot_s
     ends_s, air_bytes, seq = time.time() + lasts_s, here.link_bytes(), _next_seq(outbox)
@@ -162,7 +172,7 @@ def _watch(
     air_bytes, seq = here.link_bytes() - air_bytes, _next_seq(outbox) - seq
     begun_us, ended_us = readings[0].wall_us, readings[-1].wall_us
     tests = [one for one in _records(outbox) if begun_us <= (one.integer("wall_us") or 0) < ended_us]
-    return Watched(readings, air_bytes, seq, tests)
+    return Watched(fresh_kib, readings, air_bytes, seq, tests)
 
 
 def _say(watched: Watched, slot_s: int) -> int:
@@ -174,10 +184,18 @@ def _say(watched: Watched, slot_s: int) -> int:
     written = watched.readings[-1].written_bytes - watched.readings[0].written_bytes
     print(f"{watched.watched_s:.0f} s, {slots} light slots of {slot_s} s, {watched.records} records: {', '.join(ends)}")
     print(f"flaws: {sorted({flaw for one in watched.tests for flaw in one.texts('flaws')}) or 'none'}")
+    print(
+        f"resident memory: {watched.fresh_kib / 1024:.1f} MiB before the heavy slot, {watched.readings[-1].rss_kib / 1024:.1f} at the end"
+    )
     print(f"processor: {1000 * work_s:.0f} ms a slot, {100 * idle:.3f} % of a core between slots, "
           f"{100 * watched.cpu_s / watched.watched_s:.2f} % in this rhythm")  # fmt: skip
     figures = [
-        ("resident memory after a heavy slot, the most", max(one.rss_kib for one in watched.readings) / 1024, 45, "MiB"),
+        (
+            "resident memory after a heavy slot, the most",
+            max(one.rss_kib for one in watched.readings) / 1024,
+            45,
+            "MiB",
+        ),
         (f"processor, of one core, with slots of {USUAL_SLOT_S} s", 100 * (idle + work_s / USUAL_SLOT_S), 0.2, "%"),
         ("written to disk for a record", written / max(1, watched.records) / 1000, 10, "kB"),
         ("on the air for a light slot, upload included", per_kb, 100, "kB"),
@@ -197,7 +215,11 @@ def a_month(mbps: int, light_bytes: int) -> tuple[int, int]:
     """How many heavy slots of a month the default budget allows on a line, and what the whole month then takes."""
     budget, books, heavy = Budget.of(Settings()), Books(), 0
     each_bytes = round(mbps * 1e6 / 8 * LINE_S)
-    costs = {"download": each_bytes, "upload": each_bytes, "path": METHODS["path"].cost_bytes(METHODS["path"].plan_beside("light"))}
+    costs = {
+        "download": each_bytes,
+        "upload": each_bytes,
+        "path": METHODS["path"].cost_bytes(METHODS["path"].plan_beside("light")),
+    }
     for day in range(MONTH.days):
         month = Month(MONTH.begins, MONTH.days, day)
         for number in range(96):

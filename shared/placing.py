@@ -1,7 +1,9 @@
 """The starts of a campaign: where chance puts them inside what the rule allows. Pure, and the same whenever it is asked.
 
-A draw is the first 8 bytes, big-endian, of HMAC-SHA-256(key, "campaign/v1" LF dev LF campaign id LF what), the key that
-of the slots (`shared.slots`); *what* is the number k of a start, `day i` or `shift i`. All arithmetic is in whole seconds:
+A draw is the first 8 bytes, big-endian, of HMAC-SHA-256(key, "campaign/v1" LF dev LF name LF what), the key that of the
+slots (`shared.slots`); *name* is criterion, dot, number of the campaign, without the moment that its id has beside them;
+*what* is the number k of a start, `day i` or `shift i`. All arithmetic is in whole
+seconds:
 
     dates    the first that works, at or after the moment asked for; then `apart_days` later each, and of the days that the
              window leaves free as many as the draws `day i`, in order, say

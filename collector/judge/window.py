@@ -15,11 +15,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from typing import Final
 
 from collector.judge.criterion import Criterion
 from collector.judge.sample import Case, Sample
 from collector.judge.tally import Placed, Tally, place, sort_out
-from shared.criteria.completeness import Count, Days
+from shared.criteria.completeness import Count, Days, Span
+
+_LONGEST_DAY_S: Final = 90_000  # one on which the clocks are set back
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def fixed(criterion: Criterion, case: Case, campaigns: Sequence[Sequence[Sample]
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class Candidate:
     """What a rule would count from one start, and which samples lie in that stretch of time."""
 
     tally: Tally
@@ -92,8 +95,8 @@ class _Candidate:
 def _first_complete(criterion: Criterion, case: Case, *, last_first: bool) -> tuple[Window | None, int]:
     whole = sort_out(criterion.leave_outs, case)
     tried = 0
-    void: _Candidate | None = None
-    for one in _candidates(criterion, case, whole, last_first=last_first):
+    void: Candidate | None = None
+    for one in candidates(criterion, case, whole, last_first=last_first):
         tried += 1
         if all(condition.answer(one.tally).holds for condition in criterion.completeness):
             if all(rule.answer(one.tally).holds for rule in criterion.voids):
@@ -102,18 +105,18 @@ def _first_complete(criterion: Criterion, case: Case, *, last_first: bool) -> tu
     return (None if void is None else _window(case, whole, void, tried)), tried
 
 
-def _window(case: Case, whole: Tally, chosen: _Candidate, tried: int) -> Window:
+def _window(case: Case, whole: Tally, chosen: Candidate, tried: int) -> Window:
     others = {placed.sample for placed in whole.counted} - {placed.sample for placed in chosen.tally.counted}
     return Window(_cut(case, chosen, others), complete=True, starts_tried=tried)
 
 
-def _candidates(criterion: Criterion, case: Case, whole: Tally, *, last_first: bool) -> Iterator[_Candidate]:
+def candidates(criterion: Criterion, case: Case, whole: Tally, *, last_first: bool) -> Iterator[Candidate]:
     """Every place where a campaign of this rule could start, by the kind of its count.
 
     An exact count: each run of so many counted samples. Else a window of days: its dates, from each date
     with a counted sample. Else: all there is.
     """
-    exact, days = _exact_count(criterion), _window_days(criterion)
+    exact, days = exact_count(criterion), window_days(criterion)
     if exact is not None:
         for first in _from_either_end(range(len(whole.counted) - exact + 1), last_first=last_first):
             yield _run(whole, whole.counted[first : first + exact])
@@ -122,29 +125,29 @@ def _candidates(criterion: Criterion, case: Case, whole: Tally, *, last_first: b
         for date in _from_either_end(dates, last_first=last_first):
             yield _dates(whole, case, date, date + days)
     else:
-        yield _Candidate(whole, lambda _: True)
+        yield Candidate(whole, lambda _: True)
 
 
-def _run(whole: Tally, counted: tuple[Placed, ...]) -> _Candidate:
+def _run(whole: Tally, counted: tuple[Placed, ...]) -> Candidate:
     """A run of counted samples, and what was not started between its ends."""
     from_us, to_us = counted[0].sample.at_us, counted[-1].sample.at_us
     low = bisect_left(whole.not_started, from_us, key=_at_us)
     high = bisect_right(whole.not_started, to_us, key=_at_us)
     tally = replace(whole, counted=counted, not_started=whole.not_started[low:high])
-    return _Candidate(tally, lambda sample: from_us <= sample.at_us <= to_us)
+    return Candidate(tally, lambda sample: from_us <= sample.at_us <= to_us)
 
 
-def _dates(whole: Tally, case: Case, first: int, end: int) -> _Candidate:
+def _dates(whole: Tally, case: Case, first: int, end: int) -> Candidate:
     """All of the dates from the first up to, not including, the end (proleptic Gregorian ordinals)."""
 
     def of(placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
         return placed[bisect_left(placed, first, key=_day) : bisect_left(placed, end, key=_day)]
 
     tally = replace(whole, counted=of(whole.counted), not_started=of(whole.not_started))
-    return _Candidate(tally, lambda sample: first <= _day(place(sample, case)) < end)
+    return Candidate(tally, lambda sample: first <= _day(place(sample, case)) < end)
 
 
-def _cut(case: Case, candidate: _Candidate, others: AbstractSet[Sample]) -> Case:
+def _cut(case: Case, candidate: Candidate, others: AbstractSet[Sample]) -> Case:
     """The candidate's stretch of the case, without what counts but is not in it (same instant as an end)."""
     return _only(case, lambda sample: candidate.spans(sample) and sample not in others)
 
@@ -161,14 +164,32 @@ def _day(placed: Placed) -> int:
     return placed.day.toordinal()
 
 
-def _exact_count(criterion: Criterion) -> int | None:
+def exact_count(criterion: Criterion) -> int | None:
+    """The exact number of results that the rule asks for, if it does."""
     counts = [one.primitive for one in criterion.completeness if isinstance(one.primitive, Count)]
     return next((one.counted.n for one in counts if one.counted.op == "==" and one.counted.n), None)
 
 
-def _window_days(criterion: Criterion) -> int | None:
+def window_days(criterion: Criterion) -> int | None:
+    """Within how many dates the rule wants them all, if it says so."""
     windows = [one.primitive.window_days for one in criterion.completeness if isinstance(one.primitive, Days)]
     return next((one.n for one in windows if one is not None and one.op == "<="), None)
+
+
+def least_set(criterion: Criterion) -> tuple[int, int | None]:
+    """How many results a complete set has at least, and how long it lasts at most (µs), as far as the rule says so."""
+    least, lasts_s = 1, []
+    for one in criterion.completeness:
+        match one.primitive:
+            case Count(counted=bound) if bound.op in {"==", ">=", ">"}:
+                least = max(least, bound.n)
+            case Days(window_days=bound) if bound is not None and bound.op in {"==", "<=", "<"}:
+                lasts_s.append(bound.n * _LONGEST_DAY_S)
+            case Days(dates=bound, excused_by=()) if bound is not None and (bound.op, bound.n) == ("<=", 1):
+                lasts_s.append(_LONGEST_DAY_S)
+            case Span(span_s=bound) if bound.op in {"==", "<=", "<"}:
+                lasts_s.append(bound.n)
+    return least, min(lasts_s) * 1_000_000 if lasts_s else None
 
 
 def _only(case: Case, keep: Callable[[Sample], bool]) -> Case:

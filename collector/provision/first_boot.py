@@ -19,6 +19,7 @@ SCRIPT_FILE: Final = "/usr/local/sbin/speedproof-first-boot"
 UNIT_FILE: Final = "/etc/systemd/system/speedproof-first-boot.service"
 STATE: Final = "/var/lib/speedproof"  # this and the user are those of `speedproof-probe service install`
 USER: Final = "speedproof"
+PROFILE_FILE: Final = "/etc/NetworkManager/system-connections/speedproof-modem.nmconnection"
 
 SCRIPT: Final = f"""\
 #!/bin/sh
@@ -72,6 +73,22 @@ StandardError=journal+console
 WantedBy=multi-user.target
 """
 
+# A modem has no way out before somebody says by which access point; NetworkManager makes no such profile by itself.
+_PROFILE: Final = """\
+[connection]
+id=speedproof-modem
+type=gsm
+
+[gsm]
+apn={apn}
+
+[ipv4]
+method=auto
+
+[ipv6]
+method=auto
+"""
+
 _TECHNICIAN: Final = """\
 ssh_pwauth: false
 users:
@@ -89,8 +106,11 @@ def unit_file(*, modem: bool) -> str:
     return _UNIT.format(modem=" --with-modem" if modem else "")
 
 
-def user_data(ready: Ready, ssh_key: str = "", *, modem: bool = True) -> str:
-    """The file `user-data` of one device; with a public key a technician can log in as `technician`, else nobody is added."""
+def user_data(ready: Ready, ssh_key: str = "", *, modem: bool = True, apn: str = "") -> str:
+    """The file `user-data` of one device; with a public key a technician can log in as `technician`, else nobody is added.
+
+    With an access point's name (APN) NetworkManager connects the modem by it.
+    """
     unit = ready.unit
     return "".join(
         (
@@ -102,7 +122,9 @@ def user_data(ready: Ready, ssh_key: str = "", *, modem: bool = True) -> str:
             _file(PROVISION_FILE, "0600", write_provision(ready.provision)),
             _file(SCRIPT_FILE, "0755", SCRIPT),
             _file(UNIT_FILE, "0644", unit_file(modem=modem)),
+            _file(PROFILE_FILE, "0600", _PROFILE.format(apn=apn)) if apn else "",
             "runcmd:\n",
+            "  - [nmcli, connection, reload]\n" if apn else "",
             "  - [systemctl, daemon-reload]\n",
             "  - [systemctl, enable, --now, --no-block, speedproof-first-boot.service]\n",
             "  - [systemctl, enable, --now, ssh]\n" if ssh_key else "",

@@ -40,6 +40,7 @@ class Terms:
     settings: str = ""
     ssh_key: str = ""
     modem: bool = True  # with the service that asks ModemManager, on devices that have it
+    apn: str = ""
 
 
 def provision(
@@ -76,7 +77,7 @@ def _one(desk: Desk, unit: Unit, terms: Terms, folder: Path) -> Ready:
     own = folder / unit.serial
     own.mkdir(mode=0o700)
     _private(own / PROVISION, write_provision(ready.provision))
-    _private(own / USER_DATA, user_data(ready, terms.ssh_key, modem=terms.modem))
+    _private(own / USER_DATA, user_data(ready, terms.ssh_key, modem=terms.modem, apn=terms.apn))
     return ready
 
 

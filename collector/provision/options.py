@@ -12,6 +12,7 @@ from collector.provision.units import Unit, listed, numbered
 from shared.provision import MAX_BYTES
 
 MOST_DAYS = 366
+_APN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")  # 3GPP TS 23.003 section 9.1: as a name in DNS, at most 100 bytes
 _SSH_KEY = re.compile(r"(ssh|ecdsa|sk)-[!-~]+ [A-Za-z0-9+/=]+( [ -~]*)?")
 
 
@@ -49,6 +50,7 @@ def terms_of(options: argparse.Namespace, url: str | None) -> Terms:
         _settings(options.settings),
         _ssh_key(options.ssh_key),
         modem=options.with_modem,
+        apn=_apn(options.apn),
     )
 
 
@@ -73,6 +75,12 @@ def _ssh_key(file: Path | None) -> str:
     if file and not _SSH_KEY.fullmatch(text):
         raise BadRequest(f"{file} is not one public key, such as ssh-ed25519 AAAA…")
     return text
+
+
+def _apn(name: str) -> str:
+    if name and not _APN.fullmatch(name):
+        raise BadRequest(f"{name[:80]!r} is no access point's name: letters, digits, dots and dashes")
+    return name
 
 
 def _read(file: Path) -> str:

@@ -116,6 +116,10 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "not_admitted": "the measurement server did not admit this device",
         "over_limit": "this device had used up what the measurement server allows",
         "quiet_hours": "the customer’s quiet hours",
+        "late": "its moment had passed",
+        "busy": "the device was busy with another test",
+        "stopped": "measuring was stopped on the device",
+        "campaign_near": "a campaign’s test was due",
     }
 )
 FLAWS: Final[Mapping[str, str]] = MappingProxyType(

@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING, Final
 from probe import campaign_words as words
 from probe.agent import Agent
 from probe.budget import Books, Budget, Month
-from probe.campaign import NAME, RULE, Standing, State, read_course, read_kept_rule
+from probe.campaign import NAME, RULE, Course, Standing, State, read_course, read_kept_rule
 from probe.campaign_outlook import lacks, usual_bytes, worst_bytes
-from probe.campaign_wish import ASKED, LEAST_LEAD_US, asked, begun, given_up, number_of, planned
+from probe.campaign_wish import (
+    ASKED,
+    LEAST_LEAD_US,
+    NUMBERS,
+    asked,
+    begun,
+    given_up,
+    number_of,
+    planned,
+    readable_course,
+)
 from probe.catalogue import TRANSFERS
 from probe.clock import BUILT_US
 from probe.commands.campaign_options import rule_of, shipped_ids, since_us, zone_named
@@ -80,22 +90,18 @@ def run(home: Home, options: argparse.Namespace) -> int:
 def _start(home: Home, agent: Agent, options: argparse.Namespace) -> int:
     now_us = agent.clock.wall_us()
     kept = agent.outbox.kept
-    before = read_course(kept(NAME))
-    state = (
-        None
-        if before is None
-        else before.state(read_kept_rule(kept(RULE)), zone_named(before.campaign.time_zone), now_us)
-    )
+    before = readable_course(kept(NAME))  # what cannot be read is in no new one's way
+    state = None if before is None else _state(before, kept(RULE), now_us)
     if options.act == "start" and (before is not None and state in {State.PLANNED, State.RUNNING}):
         message(f"{before.campaign.id} is under way; give it up first with: speedproof-probe campaign stop")
         return FAILED
-    if options.act == "start" and asked(kept(NAME), kept(ASKED)) is not None:
+    if options.act == "start" and _is_waiting(agent):
         message("a campaign is just being begun or given up; look again in a minute: speedproof-probe campaign status")
         return FAILED
     if now_us < BUILT_US:
         raise Malformed("this device's clock was never set, so no start can be planned; set it, or connect it first")
     text, rule = rule_of(options.criterion, options.criteria)
-    campaign = _planned(agent, rule, options, now_us, number_of(rule.id, before))
+    campaign = _planned(agent, rule, options, now_us, number_of(rule.id, before, kept(NUMBERS)))
     told, lines = _outlook(agent, campaign, rule, now_us)
     if options.act == "plan":
         show(
@@ -107,9 +113,27 @@ def _start(home: Home, agent: Agent, options: argparse.Namespace) -> int:
     if not options.yes and not _agreed(options, lines):
         message("nothing was begun")
         return FAILED
-    how = _leave(home, agent, begun(campaign, text, before, state))
+    how = _leave(home, agent, begun(campaign, text, before, state, kept(NUMBERS)))
     show(options, told | {"begun": True}, [*(lines if options.yes else ()), f"begun: {campaign.id}. {how}"])
     return WORKED
+
+
+def _state(course: Course, rule_text: bytes | None, now_us: int) -> State:
+    """How a campaign stands; of one whose rule cannot be read any more, whether it has a start left."""
+    try:
+        return course.state(read_kept_rule(rule_text), zone_named(course.campaign.time_zone), now_us)
+    except (CriterionError, Malformed):
+        if course.stopped_us is not None:
+            return State.STOPPED
+        return State.BROKEN if course.next_start(now_us) is None else State.RUNNING
+
+
+def _is_waiting(agent: Agent) -> bool:
+    """Whether a wish waits that can be read."""
+    try:
+        return asked(agent.outbox.kept(NAME), agent.outbox.kept(ASKED)) is not None
+    except Malformed:
+        return False
 
 
 def _agreed(options: argparse.Namespace, lines: list[str]) -> bool:
@@ -166,10 +190,10 @@ def _outlook(agent: Agent, campaign: Campaign, rule: Rule, now_us: int) -> tuple
 
 
 def _status(agent: Agent, options: argparse.Namespace) -> int:
-    course, wish = read_course(agent.outbox.kept(NAME)), asked(agent.outbox.kept(NAME), agent.outbox.kept(ASKED))
+    course, wish = read_course(agent.outbox.kept(NAME)), _is_waiting(agent)
     waiting = ["a wish waits for the running probe to take it up"] if wish else []
     if course is None:
-        show(options, {"campaign": None, "waiting": bool(wish)}, waiting or ["no campaign was begun on this device"])
+        show(options, {"campaign": None, "waiting": wish}, waiting or ["no campaign was begun on this device"])
         return WORKED
     now_us, zone, rule = (
         agent.clock.wall_us(),
@@ -185,7 +209,7 @@ def _status(agent: Agent, options: argparse.Namespace) -> int:
         "used_bytes": course.used_bytes,
         "next_start_us": following.at_us if following else None,
         "past": [{"campaign": one.id, "state": one.state} for one in course.past],
-        "waiting": bool(wish),
+        "waiting": wish,
     }
     show(options, told, [*words.status_lines(course, rule, state, standings, following, zone), *waiting])
     return WORKED

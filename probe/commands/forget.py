@@ -18,6 +18,7 @@ from probe.errors import StateUnusable
 from probe.history import FOLDER
 from probe.home import Home
 from probe.report import counted
+from probe.service.plan import WHEELS
 from shared.errors import SpeedproofError
 from shared.strictjson import JsonObject
 
@@ -76,10 +77,11 @@ def erase(folder: Path) -> int:
         for file in _matching(folder, pattern):
             file.unlink()
             count += 1
-    history = folder / FOLDER
-    if history.is_dir() and not history.is_symlink():
-        count += len(list(history.iterdir()))
-        shutil.rmtree(history)
+    for name in (FOLDER, WHEELS):
+        ours = folder / name
+        if ours.is_dir() and not ours.is_symlink():
+            count += len(list(ours.iterdir()))
+            shutil.rmtree(ours)
     return count
 
 

@@ -22,7 +22,7 @@ from probe.outbox import store
 from probe.outbox.bodies import read_body
 from probe.outbox.doubt import ask, doubt_about
 from probe.outbox.hold import Hold
-from probe.outbox.looks import recent, tally, used_bytes
+from probe.outbox.looks import next_to_send, recent, tally, used_bytes
 from probe.outbox.opening import beside, open_database
 from probe.outbox.place import Place, PlaceFile
 from probe.outbox.rows import Finished, Stored, Tally, Waiting
@@ -143,8 +143,8 @@ class Outbox:
                 pass
 
     def open_intents(self) -> list[tuple[int, bytes]]:
-        """Starts that have no end yet, oldest first."""
-        intents = self._rows("SELECT seq, intent FROM start WHERE intent IS NOT NULL ORDER BY seq")
+        """Starts that have no end yet, oldest first, each with what is on the disk: who reads it may find it damaged."""
+        intents = self._rows("SELECT seq, CAST(intent AS BLOB) FROM start WHERE intent IS NOT NULL ORDER BY seq")
         return [(seq, intent) for seq, intent in intents if seq not in self._held]
 
     def sealable(self) -> list[Stored]:
@@ -190,22 +190,19 @@ class Outbox:
 
         A body that does not read as what was sealed is let go: the chain is asked for then, and goes on without it.
         """
-        query = "SELECT batch, body, pae_sha256 FROM batch WHERE receipt IS NULL AND draft = 0 ORDER BY batch LIMIT 1"
-        rows = [] if self._one("SELECT asking_from IS NOT NULL FROM chain") else self._rows(query)
-        if not rows:
+        waiting = next_to_send(self._db)
+        if waiting is None:
             return None
-        batch, body, pae_sha256 = rows[0]
-        waiting = Waiting(batch, Packed(bytes(body or b"")), pae_sha256)
         try:
             read = read_body(waiting.packed)
         except Malformed:
             read = None
-        if read is None or (read.said.batch, read.pae_sha256) != (batch, pae_sha256):
+        if read is None or (read.said.batch, read.pae_sha256) != (waiting.batch, waiting.pae_sha256):
             with self._write() as db:
                 ask(db, self._place)
-                db.execute("DELETE FROM sealed WHERE batch = ?", (batch,))
+                db.execute("DELETE FROM sealed WHERE batch = ?", (waiting.batch,))
             return None
-        if self._place is None or batch >= self._place.head.batch:
+        if self._place is None or waiting.batch >= self._place.head.batch:
             self._write_place()
         return waiting
 
@@ -288,7 +285,10 @@ class Outbox:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Make one transaction of whatever is written within it: one commit costs the disk as much as the next."""
+        """Make one transaction of whatever is written within it: one commit costs the disk as much as the next.
+
+        If anything is raised nothing of it was: what was started within is not there, and what ended within is open again.
+        """
         with self._write():
             yield
 

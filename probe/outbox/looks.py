@@ -1,11 +1,12 @@
-"""Looking at the outbox: what there is, and the last records. Changes nothing."""
+"""Looking at the outbox: what there is, and the last records that can be read. Changes nothing."""
 
+import contextlib
 import sqlite3
 
-from probe.outbox.bodies import read_body
-from probe.outbox.rows import Tally
+from probe.outbox.bodies import read_body, read_line
+from probe.outbox.rows import Tally, Waiting
 from probe.outbox.store import NEXT_SEQ, one, rows
-from probe.packed import Packed, unpack_line
+from probe.packed import Packed
 from shared.errors import Malformed
 
 
@@ -45,16 +46,28 @@ def tally(db: sqlite3.Connection, limit_bytes: int) -> Tally:
     )
 
 
+def next_to_send(db: sqlite3.Connection) -> Waiting | None:
+    """The oldest batch that left or may leave and has no receipt, as it is stored; none while the collector has to be asked."""
+    if one(db, "SELECT asking_from IS NOT NULL FROM chain"):
+        return None
+    query = """
+        SELECT batch, CAST(body AS BLOB), pae_sha256 FROM batch WHERE receipt IS NULL AND draft = 0 ORDER BY batch LIMIT 1
+    """
+    return next((Waiting(batch, Packed(body or b""), pae_sha256) for batch, body, pae_sha256 in rows(db, query)), None)
+
+
 def recent(db: sqlite3.Connection, most: int) -> list[bytes]:
     """The last records, newest first: those not sealed, and those in the bodies that are still there."""
-    query = "SELECT line FROM start WHERE line IS NOT NULL ORDER BY seq DESC LIMIT ?"
-    found = [unpack_line(packed) for (packed,) in rows(db, query, most)]
+    query = "SELECT seq, CAST(line AS BLOB) FROM start WHERE line IS NOT NULL ORDER BY seq DESC LIMIT ?"
+    found: list[bytes] = []
+    for seq, packed in rows(db, query, most):
+        with contextlib.suppress(Malformed):  # found out, and counted as lost, when it is to be sealed
+            found.append(read_line(seq, packed))
     for (number,) in rows(db, "SELECT batch FROM sealed WHERE body IS NOT NULL ORDER BY batch DESC LIMIT ?", most):
         if len(found) >= most:
             break
-        body = one(db, "SELECT body FROM sealed WHERE batch = ?", number)
-        try:
-            found += reversed(read_body(Packed(bytes(body))).lines)
-        except Malformed:  # found out, and counted as lost, when it is to be sent
-            continue
+        # an agent beside us may just have let go of it
+        for (body,) in rows(db, "SELECT CAST(body AS BLOB) FROM sealed WHERE batch = ? AND body IS NOT NULL", number):
+            with contextlib.suppress(Malformed):  # found out, and counted as lost, when it is to be sent
+                found += reversed(read_body(Packed(body)).lines)
     return found[:most]

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from probe.durable import settle
 from probe.errors import StateUnusable
 from probe.outbox import store
-from probe.durable import settle
 from probe.outbox.place import Place
 from probe.outbox.salvage import carry_over
 
@@ -67,6 +67,9 @@ def _open_alone(file: Path, place: Place | None, seed: Callable[[], bytes]) -> O
             raise IsADirectoryError(f"{file} is a folder")
         if file.stat().st_size < store.LEAST_BYTES:
             raise store.Damaged("it is cut")  # SQLite would take it for a new one, and throw the log away
+        with file.open("rb") as raw:
+            if not set(raw.read(20)[18:]) <= {1, 2}:
+                raise store.Damaged("it is of another version")  # SQLite would only read it, and for ever
         db = store.connect(file, thoroughly=True)
     except sqlite3.Error as error:
         if not store.is_damage(error):

@@ -11,17 +11,21 @@ Records made before the doubt whose numbers the chain has passed are in batches 
 the doubt that the chain has used up for others are moved behind it; none of those records was ever signed and sent.
 """
 
+import contextlib
 import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
 from probe.errors import ForeignChain, StateUnusable
-from probe.outbox.bodies import read_body
+from probe.outbox.bodies import read_body, read_line
 from probe.outbox.store import NEXT_SEQ
-from probe.packed import Packed, pack_line, unpack_line
-from shared import strictjson
+from probe.packed import Packed, pack_line
 from shared.chain import START, Head
 from shared.errors import Malformed
+from shared.record import read_record, write_record
+from shared.strictjson import MAX_INTEGER
+
+_MOST = MAX_INTEGER // 2  # a number beyond it leaves no room to go on
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ def resume(db: sqlite3.Connection, told: Head) -> None:
     asking_from, next_seq = db.execute(f"SELECT asking_from, {NEXT_SEQ} FROM chain").fetchone()  # noqa: S608 - ours
     given_from = next_seq if asking_from is None else asking_from
     by = max(0, told.seq - given_from)
+    if max(told.batch, next_seq + by) > _MOST:
+        raise ForeignChain(f"the collector waits for batch {told.batch} and number {told.seq}, which no device reaches")
     running = db.execute("SELECT 1 FROM start WHERE intent IS NOT NULL AND seq >= ?", (given_from,)).fetchone()
     if by and running:
         raise StateUnusable("a measurement is running, whose number has to change: asked again after it")
@@ -102,17 +108,19 @@ def _relink(db: sqlite3.Connection, told: Head, given_from: int, by: int) -> Hea
 
 def _prev(db: sqlite3.Connection, batch: int) -> str:
     """What a stored body says stands before it; empty if it cannot be read."""
-    (body,) = db.execute("SELECT body FROM sealed WHERE batch = ?", (batch,)).fetchone()
+    (body,) = db.execute("SELECT CAST(body AS BLOB) FROM sealed WHERE batch = ?", (batch,)).fetchone()
     try:
-        return read_body(Packed(bytes(body))).said.prev
+        return read_body(Packed(body or b"")).said.prev
     except Malformed:
         return ""
 
 
 def _move(db: sqlite3.Connection, given_from: int, by: int) -> None:
-    rows = db.execute("SELECT seq, line FROM start WHERE seq >= ? ORDER BY seq DESC", (given_from,)).fetchall()
-    for seq, line in rows:
-        moved = None if line is None else pack_line(renumbered(unpack_line(line), by))
+    query = "SELECT seq, CAST(line AS BLOB) FROM start WHERE seq >= ? ORDER BY seq DESC"
+    for seq, line in db.execute(query, (given_from,)).fetchall():
+        moved = None  # no record: there was no room for it, or it cannot be read any more; its number counts as lost
+        with contextlib.suppress(Malformed):
+            moved = None if line is None else pack_line(renumbered(read_line(seq, line), by))
         db.execute("UPDATE start SET seq = ?, line = ? WHERE seq = ?", (seq + by, moved, seq))
 
 
@@ -120,5 +128,5 @@ def renumbered(line: bytes, by: int) -> bytes:
     """A record's line with its number moved; raises Malformed."""
     if by == 0:
         return line
-    told = strictjson.decode(line[:-1])
-    return strictjson.encode(told | {"seq": int(str(told["seq"])) + by}) + b"\n"
+    told = read_record(line[:-1])
+    return write_record(told.fields | {"seq": told.seq + by})

@@ -13,7 +13,7 @@ from typing import Any
 
 from probe.outbox.bodies import ReadBody, read_body, read_line
 from probe.outbox.place import Place
-from probe.outbox.store import VERSION, lenient
+from probe.outbox.store import lenient
 from probe.packed import Packed, pack_line
 from shared import dsse, statement, strictjson
 from shared.batch import FIRST_PREV
@@ -75,7 +75,7 @@ def _is_intent(seq: object, intent: object) -> bool:
 
 def _batches(old: sqlite3.Connection, into: sqlite3.Connection) -> int:
     carried = 0
-    draft = "draft" if _version(old) == VERSION else "0"
+    draft = _draft(old)
     for number, receipt, received_us, pae, body, is_draft in _read(
         old, "batch", f"batch, receipt, received_us, pae_sha256, body, {draft}", "batch"
     ):
@@ -102,13 +102,17 @@ def _batches(old: sqlite3.Connection, into: sqlite3.Connection) -> int:
     return carried
 
 
-def _version(old: sqlite3.Connection) -> int:
-    """Whose tables they are, by what they have: a wrong version is one of the things that can be damaged."""
-    try:
-        old.execute("SELECT draft FROM batch LIMIT 0")
-    except (sqlite3.Error, UnicodeDecodeError):
-        return 1
-    return VERSION
+def _draft(old: sqlite3.Connection) -> str:
+    """What tells drafts, by the tables there are: a wrong version is one of the things that can be damaged.
+
+    Version 1 had no drafts. Where the column cannot be found any more all are taken for drafts: what the collector has
+    of them is known by its numbers.
+    """
+    for column, table in (("draft", "batch"), ("1", "sealed")):
+        with contextlib.suppress(sqlite3.Error, UnicodeDecodeError):
+            old.execute(f"SELECT {column} FROM {table} LIMIT 0")  # noqa: S608 - ours
+            return column
+    return "0"
 
 
 def _is_receipt(number: int, receipt: object) -> bool:

@@ -7,8 +7,8 @@ from probe.outbox.resume import renumbered
 from probe.outbox.rows import Stored
 from probe.outbox.store import NEXT_SEQ, one, rows, writing
 from probe.packed import Packed
-from shared import strictjson
 from shared.errors import Malformed
+from shared.record import read_record
 
 SEAL_RECORDS = 500
 SEAL_BYTES = 2 * 1024 * 1024
@@ -21,11 +21,12 @@ def sealable(db: sqlite3.Connection) -> list[Stored]:
     """
     before = one(db, f"SELECT coalesce((SELECT min(seq) FROM start WHERE intent IS NOT NULL), {NEXT_SEQ}) FROM chain")  # noqa: S608 - ours
     seq, asking_from = rows(db, "SELECT seq, asking_from FROM chain")[0]
-    while found := rows(db, "SELECT id, last_seq + moved, moved, body FROM again ORDER BY first_seq + moved LIMIT 1"):
+    oldest = "SELECT id, last_seq + moved, moved, CAST(body AS BLOB) FROM again ORDER BY first_seq + moved LIMIT 1"
+    while found := rows(db, oldest):
         number, last, moved, body = found[0]
         if last >= before:
             return []
-        records = _unpacked(bytes(body), moved, seq)
+        records = _unpacked(body, moved, seq)
         if records:
             return records
         with writing(db):
@@ -52,11 +53,11 @@ def _unpacked(body: bytes, moved: int, seq: int) -> list[Stored]:
         read = read_body(Packed(body))
         found = []
         for line in read.lines:
-            told = strictjson.decode(line[:-1])
-            number, boot = int(str(told["seq"])) + moved, told.get("boot")
-            if number >= seq:
-                found.append(Stored(number, renumbered(line, moved), boot if isinstance(boot, str) else read.said.boot))
-    except (Malformed, KeyError):
+            told = read_record(line[:-1])
+            if told.seq + moved >= seq:
+                boot = told.text("boot") or read.said.boot
+                found.append(Stored(told.seq + moved, renumbered(line, moved), boot))
+    except Malformed:
         return []
     return found
 
@@ -64,16 +65,25 @@ def _unpacked(body: bytes, moved: int, seq: int) -> list[Stored]:
 def _unsealed(db: sqlite3.Connection, first: int, before: int) -> list[Stored]:
     found: list[Stored] = []
     size = 0
-    query = "SELECT seq, line, boot FROM start WHERE line IS NOT NULL AND seq >= ? AND seq < ? ORDER BY seq LIMIT ?"
+    query = """
+        SELECT seq, CAST(line AS BLOB), boot FROM start
+        WHERE line IS NOT NULL AND seq >= ? AND seq < ? ORDER BY seq LIMIT ?
+    """
     for seq, packed, boot in rows(db, query, first, before, SEAL_RECORDS):
         try:
-            line = read_line(seq, packed)
+            stored = _stored(seq, packed, boot)
         except Malformed:
             with writing(db):
                 db.execute("UPDATE start SET line = NULL WHERE seq = ?", (seq,))
             continue
-        size += len(line)
+        size += len(stored.line)
         if found and size > SEAL_BYTES:
             break
-        found.append(Stored(seq, line, boot))
+        found.append(stored)
     return found
+
+
+def _stored(seq: int, packed: bytes, boot: object) -> Stored:
+    if not isinstance(boot, str) or not boot.isascii():
+        raise Malformed(f"the boot of record {seq} cannot be read")
+    return Stored(seq, read_line(seq, packed), boot)

@@ -113,7 +113,8 @@ def lenient(text: bytes) -> str:
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file itself is wrong, and not the disk full, the folder read-only or another program busy."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return isinstance(error, Damaged) or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    # SQLITE_ERROR: of statements that are right elsewhere, so it is the file's format that is none
+    return isinstance(error, Damaged) or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 
 
 def is_within(db: sqlite3.Connection) -> bool:

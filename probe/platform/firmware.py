@@ -34,7 +34,7 @@ async def read(model: Path, sys: Path = SYS, mailbox: Path = MAILBOX) -> Glimpse
     told = await aside(lambda: by_kernel(sys))
     if told is not None:
         return Glimpse(power=Power(throttled=told))
-    if not mailbox.exists():
+    if not await aside(mailbox.exists):
         return Glimpse()
     answer = await ask(("vcgencmd", "get_throttled"))
     if isinstance(answer, Untold):

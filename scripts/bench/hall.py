@@ -133,4 +133,3 @@ def answer(query: bytes) -> bytes:
     known = question.lower() == wire_name + struct.pack("!HH", _TYPE_A, 1)
     found = b"\xc0\x0c" + struct.pack("!HHIH", _TYPE_A, 1, TTL_S, 4) + socket.inet_aton(HALL) if known else b""
     return query[:2] + struct.pack("!HHHHH", 0x8180, 1, int(known), 0, 0) + question + found
-

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from collector.campaigns import fixed_campaigns
 from collector.findings import judge_line
-from collector.judge.criterion import builtin
+from collector.judge.criterion import builtin, load_criterion
 from collector.registry import Subscriber
 from collector.samples import sift
 from collector.view import FindingView, VerdictView
@@ -229,6 +229,62 @@ def test_cutting_off_or_removing_a_good_result_does_not_bring_the_next_campaign_
     ):
         assert verdict_of(made).verdict == "insufficient_evidence"
         assert finding_of(made).failed == ("omitted_starts",)
+
+
+@pytest.mark.parametrize("late_us", [LATE_US + 1, 800_000_000])
+def test_one_late_test_is_that_one_start(late_us: int) -> None:
+    """Of a campaign that was broken off after it, the others were never started: it does not come first."""
+    made = then(line(SLOW, late_us=late_us), *[SLOW] * 6)
+    assert (verdict_of(made).verdict, finding_of(made).campaign) == ("substantiated", SECOND.id)
+    assert verdict_of(then(line(*[FAST] * 5, SLOW, late_us=late_us), *[SLOW] * 6)).verdict == "insufficient_evidence"
+
+
+def test_a_late_test_of_another_direction_says_nothing_of_this_one() -> None:
+    """Each direction has its starts."""
+    both = dataclasses.replace(FIRST, directions=("down", "up"))
+    made = Line()
+    made.fix(both)
+    made.run(both, [SLOW])
+    made.run(both, [SLOW], LATE_US + 1, "up")
+    assert verdict_of(then(made, *[SLOW] * 6)).verdict == "substantiated"
+
+
+@pytest.mark.parametrize("late_us", [LATE_US, LATE_US + 1, 10**10])
+def test_a_start_whose_moment_had_passed_is_not_started(late_us: int) -> None:
+    """Whenever the device says so; not before the moment, and of no start that was not planned."""
+    late = {"end": "not_started", "reason": "late", "rate_bps": None}
+    made = line(late, late_us=late_us)
+    assert finding_of(made).samples_rejected == ((1, "not_started: late"),)
+    assert verdict_of(then(made, *[SLOW] * 6)).verdict == "substantiated"
+    for wrong in ({"at_us": FIRST.starts_us[0] - 1}, {"k": 6}, {"k": None}, {"direction": "up"}):
+        odd = line(late)
+        odd.rows[1] = dataclasses.replace(odd.rows[1], **wrong)
+        told = sift(odd.rows, {}, "signed", {}, fixed_campaigns(odd.fixed)).left_out
+        assert [one.reason for one in told] == ["campaign_mismatch"]
+
+
+@pytest.mark.parametrize("why", ["paused", "stopped", "quiet_hours"])
+def test_pausing_over_a_campaigns_start_is_omitting_it(why: str) -> None:
+    """With a good result it could have been the first complete one."""
+    held = {"end": "not_started", "reason": why, "rate_bps": None}
+    made = then(line(FAST, FAST, FAST, FAST, FAST, held), *[SLOW] * 6)
+    assert finding_of(made).failed == ("omitted_starts",)
+    roaming = then(line(FAST, FAST, FAST, FAST, FAST, held | {"reason": "roaming"}), *[SLOW] * 6)
+    assert verdict_of(roaming).verdict == "substantiated"
+
+
+def test_what_is_omitted_counts_where_others_do() -> None:
+    """A rule that leaves out what was not measured as it wants would leave out a result of which nothing is known."""
+    text = shipped()["cz-fixed-cert.toml"].decode()
+    text += '\n[[validity]]\nname = "net"\npredicate = "network_type"\ntypes = ["mobile"]\notherwise = "leave_out"\n'
+    mobile = load_criterion(text, "mobile")
+    plans = [dataclasses.replace(one, sha256=mobile.sha256) for one in (FIRST, SECOND)]
+    made = Line()
+    for plan, results in zip(plans, ([FAST, FAST, ABORTED, FAST, FAST, FAST], [SLOW] * 6), strict=True):
+        made.fix(plan)
+        made.run(plan, results)
+    found = judge_line(mobile, SUBSCRIBER, made.rows, {}, {}, NOON_US, fixed_campaigns(made.fixed))[0]
+    assert found.findings[0].failed == ("omitted_starts",)
 
 
 def test_a_campaign_that_never_had_a_start_stands_in_nobodys_way() -> None:

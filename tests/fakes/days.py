@@ -21,6 +21,7 @@ from probe.agent import Agent
 from probe.daemon import Daemon
 from probe.errors import CollectorSilent
 from probe.facts import HostFacts
+from probe.history import History
 from probe.home import Enrolled
 from probe.measure.outcome import Measured
 from probe.minder import Minder
@@ -57,6 +58,7 @@ class Days:
     told: list[str] = field(default_factory=list)  # to the service manager
     notices: list[Notice] = field(default_factory=list)
     tried_us: list[int] = field(default_factory=list)  # when the collector was called, which is away
+    history: History | None = None
 
     def put(self, monkeypatch: pytest.MonkeyPatch) -> "Days":
         """Stand in for the real world."""
@@ -101,7 +103,7 @@ class Days:
         outbox = self.outbox()
         agent = Agent(
             Enrolled("http://127.0.0.1:9", COLLECTOR.public, "anna", SLOTS, PEER, None, time_zone="Europe/Prague"),
-            DEVICE, outbox, self.clock, secrets.token_bytes, self.settings, self.look, _Noted(records),  # type: ignore[arg-type]
+            DEVICE, outbox, self.clock, secrets.token_bytes, self.settings, self.look, _Noted(records, self.history),  # type: ignore[arg-type]
         )  # fmt: skip
         daemon = Daemon(agent, "light", heavy_every, self.told.append)
         uploader = Uploader(outbox, self, COLLECTOR.public, lambda _: None, device=agent, on_sent=daemon.sent)  # type: ignore[arg-type]
@@ -130,21 +132,25 @@ class Days:
 class _Noted:
     """Stands where the history stands, and keeps every record whole."""
 
-    def __init__(self, records: list[Record]) -> None:
-        self._records = records
+    def __init__(self, records: list[Record], history: History | None) -> None:
+        self._records, self._history = records, history
 
     def add(self, members: Any) -> None:
         """Keep one."""
         from shared.record import write_record
 
         self._records.append(read_record(write_record(members)[:-1]))
+        if self._history is not None:
+            self._history.add(members)
 
     def catch_up(self, _lines: Iterable[bytes]) -> int:
         """Know them all already."""
         return 0
 
     def flush(self) -> None:
-        """Have nothing to write."""
+        """Write what the history writes."""
+        if self._history is not None:
+            self._history.flush()
 
 
 def of(records: list[Record], *method: str) -> list[Record]:

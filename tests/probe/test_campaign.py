@@ -46,7 +46,7 @@ def test_starts_come_one_after_the_other_with_what_they_run() -> None:
     assert (start.k, start.at_us) == (0, both.campaign.starts_us[0])
     assert start.until_us == start.at_us + BEGIN_US
     assert start.tests == (("download", "evidence"), ("upload", "evidence"))
-    assert dict(start.why) == {"campaign": "cz-fixed-cert.1", "k": 0}
+    assert dict(start.why) == {"campaign": both.campaign.id, "k": 0}
     latency = course(read_rule(shipped()["us-caf-80-80.toml"], "us"), "round_trip").next_start(NOON_US)
     assert latency is not None
     assert latency.tests == (("latency", "standard"),)

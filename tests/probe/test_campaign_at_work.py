@@ -79,15 +79,15 @@ async def follow(daemon: Daemon, *, missing: frozenset[int] = frozenset()) -> No
 
 def course_of(daemon: Daemon) -> Course:
     """What the agent knows of its campaign."""
-    assert daemon.course is not None
-    return daemon.course
+    assert daemon.wishes.course is not None
+    return daemon.wishes.course
 
 
 async def test_the_plan_is_in_the_chain_before_its_tests(daemon: Daemon) -> None:
     """The agent answers the wish once, then runs each start's tests under its number and without a slot."""
     assert daemon.next_errand().why.get("campaign") is None
-    assert daemon.asked()
-    assert not daemon.asked()
+    assert daemon.wishes.asked()
+    assert not daemon.wishes.asked()
     await follow(daemon)
     plan, *tests = records(daemon)
     assert read_campaign(plan) == campaign()
@@ -102,7 +102,7 @@ async def test_the_plan_is_in_the_chain_before_its_tests(daemon: Daemon) -> None
 
 async def test_after_a_missed_start_nothing_more_is_spent(daemon: Daemon) -> None:
     """Six of six can no longer be had: the campaign is over, and says why."""
-    daemon.asked()
+    daemon.wishes.asked()
     await follow(daemon, missing=frozenset({2}))
     assert {one.integer("k") for one in records(daemon)[1:]} == {0, 1}
     now_us = daemon.agent.clock.wall_us()
@@ -112,14 +112,14 @@ async def test_after_a_missed_start_nothing_more_is_spent(daemon: Daemon) -> Non
 
 async def test_a_restart_in_the_middle_changes_nothing(daemon: Daemon) -> None:
     """What was kept and what was recorded is enough to go on where it stopped."""
-    daemon.asked()
+    daemon.wishes.asked()
     clock = daemon.agent.clock
     assert isinstance(clock, FakeClock)
     clock.set_wall(campaign().starts_us[0])
     await daemon.do(daemon.next_errand())
     again = Daemon(daemon.agent)
     again.wake()
-    assert again.course == daemon.course
+    assert again.wishes.course == daemon.wishes.course
     clock.set_wall(campaign().starts_us[1])
     errand = again.next_errand()
     assert errand.why["k"] == 1
@@ -127,8 +127,8 @@ async def test_a_restart_in_the_middle_changes_nothing(daemon: Daemon) -> None:
 
 async def test_giving_up_ends_it(daemon: Daemon, outbox_file: Path) -> None:
     """The next wish of a person stops it, and that is a record too."""
-    daemon.asked()
+    daemon.wishes.asked()
     wish(outbox_file, given_up(course_of(daemon), NOON_US))
-    assert daemon.asked()
+    assert daemon.wishes.asked()
     assert records(daemon)[-1].text("event") == "stop"
     assert daemon.next_errand().slot is not None

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from probe.campaign import NAME, NOTHING, RULE, Course, Past, State, read_course, read_kept_rule
-from probe.campaign_wish import ASKED, MOST_PAST, asked, begun, given_up, number_of, planned
+from probe.campaign_wish import ASKED, MOST_PAST, NUMBERS, asked, begun, given_up, number_of, planned, read_numbers
 from shared import strictjson
 from shared.campaign import read_campaign
 from shared.criteria.files import shipped
@@ -53,7 +53,7 @@ def test_giving_up_is_a_record_too() -> None:
     answer = asked(campaign().write(), given_up(campaign(), NOON_US))
     assert answer is not None
     members, keep = answer
-    assert (members["event"], members["campaign"]) == ("stop", "si-2019.1")
+    assert (members["event"], members["campaign"]) == ("stop", campaign().campaign.id)
     course = read_course(keep[NAME])
     assert course is not None
     assert course.stopped_us == NOON_US
@@ -69,7 +69,7 @@ def test_what_was_tried_before_is_counted() -> None:
     assert answer is not None
     course = read_course(answer[1][NAME])
     assert course is not None
-    assert course.past == (Past("si-2019.1", "si-2019", "broken"),)
+    assert course.past == (Past(campaign().campaign.id, "si-2019", "broken"),)
     assert (number_of("si-2019", course), number_of("cz-fixed-cert", course)) == (3, 1)
     full = replace(course, past=course.past * MOST_PAST)
     told = strictjson.decode(begun(campaign(3).campaign, TEXT, full, State.STOPPED))["begin"]
@@ -81,6 +81,31 @@ def test_planning_again_gives_the_same_plan() -> None:
     """Nobody can draw until he likes it; the next number draws anew."""
     assert campaign().campaign == campaign().campaign
     assert campaign().campaign.starts_us != campaign(2).campaign.starts_us
+
+
+def test_the_id_tells_the_moment_too() -> None:
+    """Rule, number and the moment before which nothing starts, in base 36: a lost count makes no second one of a name."""
+    rule, number, from_us = campaign().campaign.id.split(".")
+    assert (rule, number, int(from_us, 36)) == ("si-2019", "1", NOON_US)
+    later = planned(RULE_OF, ("down",), "evidence", Bounds(ZONE, NOON_US + 1), b"k", "d" * 64, 1)
+    assert later.id != campaign().campaign.id
+
+
+def test_what_was_kept_and_cannot_be_read_is_in_no_new_ones_way() -> None:
+    """A new campaign takes its place, with the next number; there is nothing to give up."""
+    answer = asked(b"{", begun(campaign(3).campaign, TEXT, None, None, b'{"cz-fixed-cert":7,"si-2019":2}'))
+    assert answer is not None
+    assert read_course(answer[1][NAME]) == campaign(3)
+    assert read_numbers(answer[1][NUMBERS]) == {"cz-fixed-cert": 7, "si-2019": 3}
+    assert number_of("si-2019", None, answer[1][NUMBERS]) == 4
+    assert asked(b"{", given_up(campaign(), NOON_US)) is None
+
+
+def test_the_count_goes_on_when_the_list_is_cut() -> None:
+    """However many campaigns of other rules there were since, and whatever became of the kept numbers."""
+    assert number_of("cz-fixed-cert", campaign(2), b'{"cz-fixed-cert":60}') == 61
+    assert number_of("si-2019", campaign(2), b"nonsense") == 3
+    assert read_numbers(b'{"si-2019":"9"}') == {}
 
 
 def test_what_cannot_be_read_is_refused() -> None:

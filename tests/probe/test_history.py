@@ -210,3 +210,13 @@ def test_the_same_start_is_shown_once(folder: Path) -> None:
     history.add(members(1, NOV_US + 9))
     history.close()
     assert [one.at_us for one in history.since(0, [write_record(members(1))])] == [NOV_US, NOV_US + 9]
+
+
+def test_a_month_that_cannot_be_read_stands_in_nobodys_way(folder: Path) -> None:
+    """A file the disk does not give back any more is passed over: what comes is written, and the other months are read."""
+    history = History(folder)
+    history.add(members(1, NOV_US))
+    history.close()
+    (folder / "2026-12.ndjson").symlink_to("nowhere")
+    assert history.catch_up([write_record(members(2, NOV_US + 2 * MONTH_US))]) == 1
+    assert seqs(History(folder)) == [1, 2]

@@ -1,360 +1,299 @@
-"""A month of a probe in the field, in seconds: outages, reboots, power cuts, sleep, a clock that jumps, a collector that is away.
+"""A month of a probe in the field, in seconds: all that happens to such a device, and every slot accounted for by records alone.
 
-The agent, its schedule, its outbox on a real disk, sealing and chain are the real ones; simulated are the clock, the line
-(by what the methods report), the power, and the collector's entrance, which keeps a chain as the real one does. The
-truth is known, so every slot of the month must be accounted for, by records alone.
+Outages, a bad line, reboots, power cuts, sleep, clocks that jump under the agent and between two runs, a collector that is away,
+a disk that is full, a pause, a campaign, an allowance that is too small. The truth is known to the test, but no gap is
+explained by it: it only shows that the records claim nothing that was not so.
 """
 
-import asyncio
-import json
-import random
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
-from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from fakes import virtual
-from fakes.clock import FakeClock
-from fakes.collector import FakeCollector
-from fakes.methods import methods
-from strategies import COLLECTOR, DEVICE, ring
+from fakes.world import BEGIN, DAY, HOUR, MINUTE, SLOTS, Box, S, World, new_world
+from strategies import DEVICE
 
-from probe import agent as agent_module
-from probe import lookout as lookout_module
-from probe import minder as minder_module
-from probe import run as run_module
-from probe.agent import Agent
-from probe.daemon import Daemon
-from probe.errors import CollectorSilent
-from probe.facts import HostFacts
-from probe.home import Enrolled
-from probe.measure.outcome import Measured
-from probe.minder import Minder
-from probe.net.address import PeerAddress
-from probe.net.collector import Told
-from probe.outbox import Outbox
-from probe.packed import Packed
-from probe.run import run_agent
+from probe import campaign, campaign_wish, pausing
+from probe.budget import Books
+from probe.campaign_wish import begun, planned
+from probe.minder import ALIVE_US
+from probe.pausing import Pause, write_pause
 from probe.settings import Settings
-from probe.surroundings import Link, Power, Surroundings
-from probe.upload import Uploader
-from shared import strictjson
-from shared.batch import open_batch
+from shared.campaign import Campaign
+from shared.placing import Bounds
 from shared.record import Record
-from shared.slots import SlotPlan
+from shared.sampling import Rule, read_rule
+from shared.slots import schedule_key
 
-S, MINUTE, HOUR, DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
-BEGIN = 1_800_000_000_000_000 // DAY * DAY
-DAYS = 30
-SLOTS = SlotPlan()
-ENROLLED = Enrolled(
-    "http://127.0.0.1:9",
-    COLLECTOR.public,
-    "anna",
-    SLOTS,
-    PeerAddress("http://127.0.0.1:9", "127.0.0.1", 9, "fake"),
-    None,
-)
-Stretch = tuple[int, int]
+DAYS, MONTH_MB, RESERVE_PER_CENT = 30, 500, 40
+SLOT_US = SLOTS.slot_s * S
+LIGHT, HEAVY = ("latency", "fetch", "dns"), ("download", "upload", "path")
+TEXT = (resources.files("shared.criteria") / "cz-mobile-cert.toml").read_bytes()
+RULE: Rule = read_rule(TEXT, "rule")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
 
-@dataclass
-class World:
-    """What really happens, by true time: none of it is told to the agent but by what it can see."""
+@dataclass(frozen=True)
+class Gap:
+    """A stretch of the device's own wall clock of which a presence record says why nothing was measured in it."""
 
-    clock: FakeClock
-    outages: list[Stretch] = field(default_factory=list)
-    away: list[Stretch] = field(default_factory=list)  # the collector
-    off: list[Stretch] = field(default_factory=list)  # the power, or the agent
-    slept: list[Stretch] = field(default_factory=list)
-    wrong: list[Stretch] = field(default_factory=list)  # the wall clock is not the true time
-    true_us: int = BEGIN
-    boot: str = "boot-0"
-    charge: int = 100
-    chance: random.Random = field(default_factory=lambda: random.Random(4))
+    event: str | None
+    from_us: int
+    until_us: int
 
-    def now(self, stretches: list[Stretch]) -> bool:
-        """Whether it is within one of these now."""
-        return any(begin <= self.true_us < end for begin, end in stretches)
-
-    async def run(self, plan: Any, scene: Any) -> Measured:
-        """Do what every method does here: as the line is, in the time it takes."""
-        del scene
-        if self.now(self.outages):
-            await asyncio.sleep(8)
-            return Measured("failed", {"failure": "network_unreachable", "stage": "connect", "received_bytes": 0})
-        await asyncio.sleep(2)
-        count = min(plan.cost_bytes // 3, 2_000_000)
-        return Measured(
-            "ok", {"dur_us": 2 * S, "received_bytes": count, "tcp_rx_bytes": count, "tcp_tx_bytes": count // 20}
-        )
-
-    async def look(self, interface: str | None, has_way: bool) -> Surroundings:
-        """Look round: a battery, and the link."""
-        link = Link(interface, "cellular", has_way=has_way)
-        return Surroundings(link, power=Power(plugged=False, charge_per_cent=self.charge))
+    def covers(self, slot: int) -> bool:
+        """Whether a slot lies in it, or is the one beside it: a start is drawn anywhere in its slot."""
+        return self.from_us - SLOT_US < slot * SLOT_US and (slot + 1) * SLOT_US < self.until_us + SLOT_US
 
 
-class TrueClock(FakeClock):
-    """Moves the true time with it."""
+@dataclass(frozen=True)
+class Month:
+    """What was kept of it, and what is true."""
 
     world: World
+    box: Box
+    records: list[Record]
+    plan: Campaign
 
-    def advance(self, us: int, *, asleep: bool = False) -> None:
-        """Let true time pass too."""
-        super().advance(us, asleep=asleep)
-        self.world.true_us += us
+    def tests(self, *names: str) -> list[Record]:
+        """The tests of the schedule."""
+        found = [one for one in self.records if one.integer("slot") is not None]
+        return [one for one in found if not names or one.method in names]
+
+    def presence(self, *events: str) -> list[Record]:
+        """Records of these events."""
+        return [one for one in self.records if one.method == "presence" and one.text("event") in events]
+
+    def gaps(self) -> list[Gap]:
+        """Every gap that is told."""
+        told = (gap_of(one) for one in self.records if one.method == "presence")
+        return [one for one in told if one is not None]
+
+    def missing(self) -> list[int]:
+        """The slots of the month of which there is no record at all."""
+        had = {one.integer("slot") for one in self.tests()}
+        return [one for one in range(SLOTS.slot_at(BEGIN) + 1, SLOTS.slot_at(BEGIN + DAYS * DAY)) if one not in had]
 
 
-class Entrance:
-    """The collector's, without a network: keeps what the fake one keeps, when it is there."""
-
-    def __init__(self, world: World) -> None:
-        self.there, self._world = FakeCollector(), world
-
-    async def post_batch(self, packed: Packed) -> Told:
-        """Take a batch."""
-        await asyncio.sleep(0.3)
-        if self._world.now(self._world.away) or self._world.now(self._world.outages):
-            raise CollectorSilent("nobody answers")
-        lost = self._world.chance.random() < 0.02
-        answer = self.there._take(packed.body)
-        if lost:
-            raise CollectorSilent("the answer was lost")
-        return Told(answer.status, json.loads(bytes(answer.body or b"")), 0, len(packed.gzip))  # type: ignore[arg-type]
+def gap_of(one: Record) -> Gap | None:
+    """The gap that a presence record tells of, by its own members and nothing else."""
+    event, now_us, since_us = one.text("event"), one.integer("wall_us") or 0, one.integer("since_wall_us")
+    match event:
+        case "started" if one.text("after") != "first":
+            lasted_us = one.integer("off_us") or 0
+            return Gap(event, min(one.integer("last_wall_us") or now_us, now_us - lasted_us), now_us)
+        case "resumed" if since_us is not None:
+            return Gap(event, since_us, since_us + (one.integer("slept_us") or 0))
+        case "clock_stepped" if since_us is not None and (one.integer("step_us") or 0) > 0:
+            return Gap(event, since_us, since_us + (one.integer("step_us") or 0))
+        case "disk_refused" if since_us is not None:
+            return Gap(event, since_us, now_us)
+    return None
 
 
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    """Put a world in the place of the real one."""
-    clock = TrueClock(wall_us=BEGIN)
-    world = World(clock)
-    clock.world = world
-    monkeypatch.setattr(agent_module, "METHODS", methods(world.run))  # type: ignore[arg-type]
-    monkeypatch.setattr(agent_module, "boot_id", lambda _clock: world.boot)
-    monkeypatch.setattr(lookout_module, "LOOK_S", 0)
-    for module, name in ((minder_module, "LOOK_S"), (run_module, "_LOOK_S")):
-        monkeypatch.setattr(module, name, 30.0)  # a month has half a million looks of five seconds
-    monkeypatch.setattr(run_module, "_IDLE_S", 600.0)
+def live(box: Box, world: World) -> Campaign:
+    """Thirty days of it; the plan of the campaign that was fixed on the way."""
+    at = BEGIN.__add__
+    world.outages = [(at(3 * DAY + 7 * HOUR), at(3 * DAY + 9 * HOUR)), (at(12 * DAY), at(13 * DAY + 5 * HOUR))]
+    world.away = [(at(5 * DAY), at(12 * DAY))]
+    box.runs_for(2 * DAY, "told to stop")
+    box.is_off_for(90 * S, reboots=False)  # an update
+    box.runs_for(3 * DAY + 5 * HOUR, "power cut")
+    box.is_off_for(40 * MINUTE)
+    world.bad = [(world.true_us + 90 * HOUR, world.true_us + 93 * HOUR)]
 
-    def facts(*_where: object) -> HostFacts:
-        gone = world.now(world.outages)
-        return HostFacts(None if gone else "wwan0", "cellular", has_way=not gone)
+    def pause() -> None:
+        now_us = world.clock.wall_us()
+        box.keep(pausing.NAME, write_pause(Pause(now_us, now_us + 5 * HOUR)))
 
-    async def at_once(read: Callable[[], Any]) -> Any:
-        return read()
-
-    monkeypatch.setattr(lookout_module, "aside", at_once)
-    monkeypatch.setattr(lookout_module, "facts_on_the_way_to", facts)
-    monkeypatch.setattr(lookout_module, "snapshot", facts)
-    monkeypatch.setattr(
-        minder_module, "leaving", lambda _pinned: Link("wwan0", "cellular", has_way=not world.now(world.outages))
+    box.runs_for(6 * DAY, "power cut", (30 * HOUR, lambda: box.sleeps_for(7 * HOUR)), (60 * HOUR, pause))
+    box.is_off_for(6 * HOUR)
+    box.runs_for(3 * DAY, "told to stop")
+    box.is_off_for(20 * MINUTE, keeps_time=False)  # no clock of its own: wakes up where it stopped
+    box.runs_for(35 * MINUTE, "power cut")
+    box.is_off_for(10 * S)
+    world.clock.set_wall(world.true_us)  # by a time server, before the agent runs
+    world.full = [(world.true_us + 6 * HOUR, world.true_us + 9 * HOUR)]
+    box.runs_for(1 * DAY, "told to stop")
+    box.runs_for(
+        1 * DAY, "told to stop", (6 * HOUR, lambda: box.sets_clock(3 * HOUR)), (8 * HOUR, lambda: box.sets_clock(0))
     )
-    return world
-
-
-@dataclass
-class Device:
-    """The probe's box: its disk, and the agent that runs on it."""
-
-    world: World
-    folder: Path
-    entrance: Entrance
-    lives: int = 0
-    gaps: list[int | None] = field(default_factory=list)  # before each life; None where the clock did not know
-    _ended_us: int | None = None
-
-    def runs_for(self, span_us: int, ends: str) -> None:
-        """Let the agent run for so long, then stop it, or cut the power under it."""
-        world, file = self.world, self.folder / "outbox.sqlite"
-        knows = self._ended_us is not None and world.clock.wall_us() == world.true_us
-        self.gaps.append(world.true_us - (self._ended_us or 0) if knows else None)
-        agent = Agent(
-            ENROLLED, DEVICE, Outbox(file, lambda: bytes(32)), world.clock,
-            secrets.token_bytes, Settings(month_mb=1000), world.look,
-        )  # fmt: skip
-        daemon = Daemon(agent)
-        uploader = Uploader(
-            agent.outbox,
-            self.entrance,
-            COLLECTOR.public,
-            lambda _: None,
-            device=agent,
-            on_sent=daemon.sent,  # type: ignore[arg-type]
-        )
-
-        async def live() -> None:
-            task = asyncio.create_task(run_agent(daemon, uploader, Minder(daemon)))
-            await asyncio.wait([task], timeout=span_us / S)
-            assert not task.done()
-            if ends == "power cut":
-                self._cut(file)
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-        virtual.run(live(), world.clock)
-        agent.outbox.close()
-        if ends == "power cut":
-            self._come_back(file)
-        self.lives += 1
-        self._ended_us = world.true_us if world.clock.wall_us() == world.true_us else None
-
-    def _cut(self, file: Path) -> None:
-        """Remember the disk as it is now: whatever the agent does after this never was."""
-        self.folder.joinpath("cut").mkdir()
-        for one in self.folder.glob("outbox.sqlite*"):
-            shutil.copy(one, self.folder / "cut" / one.name)
-
-    def _come_back(self, file: Path) -> None:
-        for one in self.folder.glob("outbox.sqlite*"):
-            one.unlink()
-        for one in self.folder.joinpath("cut").iterdir():
-            one.replace(self.folder / one.name)
-        self.folder.joinpath("cut").rmdir()
-
-    def is_off_for(self, span_us: int, *, reboots: bool = True, keeps_time: bool = True) -> None:
-        """Let time pass without an agent, and perhaps without power."""
-        world = self.world
-        begin = world.true_us
-        if reboots:
-            world.clock.reboot(span_us, keeps_time=keeps_time)
-            world.true_us += span_us
-            world.boot = f"boot-{begin}"
-        else:
-            world.clock.advance(span_us)
-        world.off.append((begin, world.true_us))
-
-    def sleeps_for(self, span_us: int) -> None:
-        """Sleep at once, with the agent in memory; used from within a run."""
-        begin = self.world.true_us
-        self.world.clock.advance(span_us, asleep=True)
-        self.world.slept.append((begin, self.world.true_us))
-
-
-def month(device: Device, world: World) -> None:
-    """Thirty days of it."""
-    world.outages = [
-        (BEGIN + 3 * DAY + 7 * HOUR, BEGIN + 3 * DAY + 9 * HOUR),
-        (BEGIN + 12 * DAY, BEGIN + 13 * DAY + 5 * HOUR),
-    ]
-    world.away = [(BEGIN + 5 * DAY, BEGIN + 12 * DAY)]  # a week
-    device.runs_for(2 * DAY, "told to stop")
-    device.is_off_for(90 * S, reboots=False)  # an update
-    device.runs_for(3 * DAY + 5 * HOUR, "power cut")
-    device.is_off_for(40 * MINUTE)
-    device.runs_for(6 * DAY, "power cut")
-    device.is_off_for(6 * HOUR)
-    device.runs_for(3 * DAY, "told to stop")
-    device.is_off_for(20 * MINUTE, keeps_time=False)  # no clock of its own: wakes up where it stopped
-    begin = world.true_us
-    device.runs_for(35 * MINUTE, "power cut")
-    world.wrong.append((begin, world.true_us))
-    device.is_off_for(10 * S)
-    world.clock.set_wall(world.true_us)  # set by a time server
-    device.runs_for(1 * DAY, "told to stop")
-    world.clock.set_wall(world.true_us + 3 * HOUR)  # ahead, for two hours
-    begin = world.true_us
-    device.runs_for(2 * HOUR, "told to stop")
-    world.wrong.append((begin, world.true_us))
-    world.clock.set_wall(world.true_us)
     world.charge = 15
-    device.runs_for(1 * DAY, "told to stop")
+    box.runs_for(1 * DAY, "told to stop")
     world.charge = 100
-    device.sleeps_for(7 * HOUR)  # a lid closed between two runs
-    while world.true_us < BEGIN + DAYS * DAY:
-        device.runs_for(
-            min(3 * DAY, BEGIN + DAYS * DAY - world.true_us), world.chance.choice(["told to stop", "power cut"])
-        )
-        device.is_off_for(world.chance.randrange(30, 7200) * S)
-    device.runs_for(20 * MINUTE, "told to stop")
+    box.runs_for(
+        2 * DAY, "power cut", (DAY, lambda: box.sets_clock(-2 * HOUR)), (DAY + HOUR, lambda: box.sets_clock(0))
+    )
+    whatever_comes(box, world, at(26 * DAY))
+    bounds = Bounds(ZoneInfo("Europe/Prague"), world.clock.wall_us() + 10 * MINUTE)
+    with closing(box.outbox()) as outbox:
+        key = schedule_key(outbox.seed)
+    plan = planned(RULE, ("down", "up"), "evidence", bounds, key, DEVICE.public.key_id, 1)
+    box.runs_for(
+        1 * DAY, "told to stop", (MINUTE, lambda: box.keep(campaign_wish.ASKED, begun(plan, TEXT, None, None)))
+    )
+    whatever_comes(box, world, at(DAYS * DAY))
+    box.runs_for(20 * MINUTE, "told to stop")
+    return plan
 
 
-def records_of(entrance: Entrance) -> list[Record]:
-    """Every record that was kept, in the order of the chain."""
-    opened = (open_batch(body, ring(DEVICE)) for body in entrance.there.kept.values())
-    return [one for batch in opened for one in batch.records]
+def whatever_comes(box: Box, world: World, until_us: int) -> None:
+    """Runs and stretches without power, by chance, until a moment is over."""
+    while world.true_us < until_us:
+        left_us = until_us - world.true_us
+        box.runs_for(min(3 * DAY, left_us), world.chance.choice(["told to stop", "power cut"]))
+        box.is_off_for(world.chance.randrange(30, 7200) * S)
 
 
-def within(slot: int, stretches: list[Stretch]) -> bool:
-    """Whether a slot touches one of these stretches."""
-    begin, end = slot * SLOTS.slot_s * S, (slot + 1) * SLOTS.slot_s * S
-    return any(one < end and begin < other for one, other in stretches)
-
-
-@pytest.fixture
-def disk() -> Iterator[Path]:
-    """A disk in memory where there is one: a month has thousands of fsyncs."""
+@pytest.fixture(scope="module")
+def month() -> Iterator[Month]:
+    """Live through it once, on a disk in memory where there is one: it has thousands of fsyncs."""
     fast = Path("/dev/shm")
     folder = (fast if fast.is_dir() else Path.cwd()) / f"month-{secrets.token_hex(6)}"
     folder.mkdir()
-    yield folder
-    shutil.rmtree(folder)
+    world = new_world()
+    box = Box(world, folder, Settings(month_mb=MONTH_MB, reserve_per_cent=RESERVE_PER_CENT))
+    try:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            world.put(monkeypatch)
+            plan = live(box, world)
+        yield Month(world, box, box.entrance.records(), plan)
+    finally:
+        shutil.rmtree(folder)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(120)
-def test_every_slot_of_a_month_is_accounted_for(world: World, disk: Path) -> None:
-    """Each slot is measured, held back with a reason, cut off, or explained by when the device was off or its clock wrong."""
-    entrance = Entrance(world)
-    device = Device(world, disk, entrance)
-    month(device, world)
-    records = records_of(entrance)
+def within(slot: int, *stretches: tuple[int, int]) -> bool:
+    """Whether a slot touches one of these stretches."""
+    return any(one < (slot + 1) * SLOT_US and slot * SLOT_US < other for one, other in stretches)
 
-    # the chain: nothing lost, nothing twice, in order
-    seqs = [one.seq for one in records]
+
+def test_the_chain_holds(month: Month) -> None:
+    """Nothing is lost, nothing is there twice, everything is in order."""
+    seqs = [one.seq for one in month.records]
     assert seqs == list(range(len(seqs)))
 
-    # each slot once by each method
-    tests = [one for one in records if one.integer("slot") is not None]
-    times = Counter((one.integer("slot"), one.method) for one in tests)
+
+def test_each_slot_is_there_once_with_every_light_method(month: Month) -> None:
+    """A slot of which anything is recorded has a record of each of its light tests, and no test of it is made twice."""
+    times = Counter((one.integer("slot"), one.method) for one in month.tests())
     assert max(times.values()) == 1
-
-    # every slot of the month
-    first, last = SLOTS.slot_at(BEGIN) + 1, SLOTS.slot_at(BEGIN + DAYS * DAY) - 1
-    had = {one.integer("slot"): one for one in tests if one.method == "latency"}
-    explained = [*world.off, *world.slept, *world.wrong]
-    missing = [slot for slot in range(first, last) if slot not in had and not within(slot, explained)]
-    assert missing == []
-    ends = Counter(one.text("end") for one in had.values())
+    slots = {slot for slot, _ in times}
+    assert [(slot, name) for slot in slots for name in LIGHT if (slot, name) not in times] == []
+    ends = Counter(one.text("end") for one in month.tests("latency"))
     assert ends["ok"] > 2_000
-    assert ends["failed"] > 100  # the outages were measured, not missed
-    for slot, one in had.items():
-        if slot is not None and one.text("end") == "failed":
-            assert within(slot, world.outages) or within(slot, world.wrong)
 
-    # while the network was gone the ladder says so
-    ladders = {one.integer("slot") for one in tests if one.method == "reach"}
-    assert {slot for slot, one in had.items() if one.text("end") == "failed"} <= ladders
 
-    # the battery held back what loads the line
-    held = Counter(one.text("reason") for one in tests if one.text("end") == "not_started")
-    assert held["battery_low"] >= 3
+def test_every_missing_slot_lies_in_a_gap_that_is_told(month: Month) -> None:
+    """Off, asleep, or jumped over by the clock: some presence record says so, of the very time that is missing."""
+    full = month.world.full  # has a test of its own
+    gaps = month.gaps()
+    missing = [slot for slot in month.missing() if not within(slot, *full)]
+    assert len(missing) > 60
+    assert [slot for slot in missing if not any(gap.covers(slot) for gap in gaps)] == []
+    explaining = Counter(gap.event for gap in gaps if any(gap.covers(slot) for slot in missing))
+    assert set(explaining) == {"started", "resumed", "clock_stepped"}
 
-    # and every stretch in which nothing ran is told by the start that followed
-    presence = [one for one in records if one.method == "presence"]
-    starts = [one for one in presence if one.text("event") == "started"]
-    assert len(starts) == device.lives
+
+def test_slots_for_which_the_disk_had_no_room_are_told(month: Month) -> None:
+    """Three hours in which nothing could be written are told once the disk has room: no reader takes them for a dead line."""
+    missing = [slot for slot in month.missing() if within(slot, *month.world.full)]
+    assert 10 <= len(missing) <= 14
+    ((begin_us, end_us),) = month.world.full
+    gaps = [gap for gap in month.gaps() if gap.event == "disk_refused"]
+    assert [slot for slot in missing if not any(gap.covers(slot) for gap in gaps)] == []
+    for gap in gaps:
+        assert begin_us - MINUTE < gap.from_us < gap.until_us < end_us + SLOT_US
+
+
+def test_no_gap_is_told_that_was_none(month: Month) -> None:
+    """Each start, each sleep and each step of the clock that is told was one, and was as long or as far as is told."""
+    world, box = month.world, month.box
+    starts = month.presence("started")
+    assert len(starts) == len(box.gaps)
     afters = Counter(one.text("after") for one in starts)
     assert afters["first"] == 1
     assert afters["stop"] >= 5
     assert afters["reboot"] >= 3
-    for gap_us, one in zip(device.gaps, starts, strict=True):
+    for gap_us, one in zip(box.gaps, starts, strict=True):
+        off_us = one.integer("off_us") or 0
         if gap_us is not None:
-            assert gap_us <= (one.integer("off_us") or 0) + S
-            assert (one.integer("off_us") or 0) <= gap_us + (10 * S if one.text("after") == "stop" else 16 * MINUTE)
-    lost = [one for one in presence if one.text("event") == "link_lost"]
-    assert len(lost) == len(world.outages)
+            assert gap_us - S <= off_us <= gap_us + (10 * S if one.text("after") == "stop" else ALIVE_US + 2 * MINUTE)
+    slept = [one.integer("slept_us") or 0 for one in month.presence("resumed")]
+    assert len(slept) == len(world.slept)
+    for told_us, (begin_us, end_us) in zip(slept, world.slept, strict=True):
+        assert abs(told_us - (end_us - begin_us)) < MINUTE
+    steps = month.presence("clock_stepped")
+    assert len(steps) == len(world.steps) == 4
+    for one, (_, step_us) in zip(steps, world.steps, strict=True):
+        assert abs((one.integer("step_us") or 0) - step_us) < S
+    assert len(month.presence("link_lost")) == len(world.outages)
 
-    # what it cost
-    spent = strictjson.decode(Outbox(disk / "outbox.sqlite", lambda: bytes(32)).kept("spent") or b"{}")
-    months = spent["months"]
-    assert isinstance(months, list)
-    for one in months:
-        assert isinstance(one, dict)
-        assert sum(int(str(value)) for name, value in one.items() if name != "month") <= 1000 * 1_000_000
+
+def test_outages_are_measured_and_have_their_ladders(month: Month) -> None:
+    """A slot failed only when the line did, and where it was gone the ladder says what still worked."""
+    world = month.world
+    failed = {one.integer("slot") or 0 for one in month.tests("latency") if one.text("end") == "failed"}
+    assert len(failed) > 100
+    assert [slot for slot in failed if not within(slot, *world.outages, *world.bad)] == []
+    ladders = {one.integer("slot") for one in month.tests("reach")}
+    assert {slot for slot in failed if within(slot, *world.outages)} <= ladders
+
+
+def test_a_bad_line_is_confirmed_once(month: Month) -> None:
+    """Three bad hours are one episode, with one transfer each way out of the reserve, and its end."""
+    ((begin_us, end_us),) = month.world.bad
+    episodes = [one for one in month.records if one.method == "episode"]
+    near = [one for one in episodes if begin_us <= (one.integer("wall_us") or 0) <= end_us + HOUR]
+    assert [one.text("event") for one in near] == ["bad", "recovered"]
+    confirming = [
+        one
+        for one in month.records
+        if one.text("why") == "event" and begin_us <= (one.integer("wall_us") or 0) < end_us
+    ]
+    assert [one.method for one in confirming] == ["download", "upload"]
+
+
+def test_what_was_rightly_not_started_says_why(month: Month) -> None:
+    """A pause holds back everything for its hours; a low battery and a small allowance what loads the line; nothing else does."""
+    held = [one for one in month.tests() if one.text("end") == "not_started"]
+    reasons = Counter((one.text("reason"), one.method in LIGHT) for one in held)
+    assert set(reasons) <= {
+        ("paused", True), ("paused", False), ("battery_low", False), ("budget", False),
+        ("campaign_near", True), ("campaign_near", False),
+    }  # fmt: skip
+    assert 19 <= sum(one.text("reason") == "paused" and one.method == "latency" for one in held) <= 21
+    assert reasons["battery_low", False] >= 3
+    transfers = Counter(one.text("reason") or one.text("end") for one in month.tests("download"))
+    assert transfers["budget"] >= 20
+    assert transfers["ok"] >= 20
+
+
+def test_the_campaign_is_complete(month: Month) -> None:
+    """Fixed before its first test, each test at its moment and paid out of the reserve."""
+    fixed = next(one for one in month.records if one.method == "campaign")
+    tests = [one for one in month.records if one.integer("k") is not None and one.method != "reach"]
+    assert len(tests) == 2 * len(month.plan.starts_us)
+    for one in tests:
+        assert one.seq > fixed.seq
+        assert 0 <= (one.integer("wall_us") or 0) - month.plan.starts_us[one.integer("k") or 0] < 30 * S
+    with closing(month.box.outbox()) as outbox:
+        course = campaign.read_course(outbox.kept(campaign.NAME))
+    assert course is not None
+    assert course.state(RULE, ZoneInfo("Europe/Prague"), BEGIN + DAYS * DAY) == "complete"
+
+
+def test_the_books_stay_within_the_allowance(month: Month) -> None:
+    """Every account was used, and no calendar month cost more than it may."""
+    with closing(month.box.outbox()) as outbox:
+        books = Books.read(outbox.kept("spent"))
+    assert len(books.months) == 2
+    assert max(one.total_bytes for one in books.months) <= MONTH_MB * 1_000_000
+    for account in ("light_bytes", "heavy_bytes", "reserve_bytes", "sent_bytes"):
+        assert sum(getattr(one, account) for one in books.months) > 0

@@ -1,5 +1,7 @@
 """The outbox step by step; what a crash leaves of it is `test_outbox_crashes`."""
 
+import contextlib
+import shutil
 import stat
 from pathlib import Path
 
@@ -160,3 +162,60 @@ def test_every_method_of_a_closed_outbox_fails_by_name(box: Outbox) -> None:
             getattr(box, read)
     with pytest.raises(StateUnusable):
         box.start(lambda _: b"")
+
+
+class Stopped(Exception):
+    """Something that went wrong in the middle."""
+
+
+def test_what_was_raised_within_undoes_all_of_it_and_nothing_else(box: Outbox, tmp_path: Path) -> None:
+    """An end held from before outlives a transaction that failed, once; what was begun and ended within it never was."""
+    held, open_yet = box.start(lambda _: b"held", lambda _: b"open"), 1
+    box.finish(held, record(held), "boot", {"last": b"held"}, with_next=True)
+
+    def fail() -> None:
+        with box.together():
+            box.finish(open_yet, record(open_yet), "boot", {"last": b"within"})
+            fill(box, 1)
+            box.keep("also", b"within")
+            assert [one.seq for one in box.sealable()] == [0, 1, 2]
+            raise Stopped
+
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            fail()
+        assert [number for number, _ in box.open_intents()] == [open_yet]
+        assert box.kept("last") is box.kept("also") is None
+        assert box.tally().next_seq == 2
+    box.finish(open_yet, record(open_yet), "boot")
+    fill(box, 1)
+    assert box.kept("last") == b"held"
+    assert [one.line for one in box.sealable()] == [record(seq) for seq in range(3)]
+    assert box.tally().lost == 0
+    with contextlib.closing(Outbox(tmp_path / FILES[0], seed)) as other:
+        assert other.open_intents() == []
+        assert other.recent() == box.recent()
+
+
+def test_several_intents_are_all_there_or_none(box: Outbox, tmp_path: Path) -> None:
+    """Wherever the power is cut while several starts are written, all of them are open afterwards or none is."""
+    cuts: list[Path] = []
+
+    def cut(_statement: str) -> None:
+        folder = tmp_path / f"cut-{len(cuts)}"
+        folder.mkdir()
+        for file in (*FILES, f"{FILES[0]}-place"):
+            shutil.copy(tmp_path / file, folder)
+        cuts.append(folder)
+
+    fill(box, 1)
+    box._db.set_trace_callback(cut)
+    box.start(*[lambda number: b"%d" % number + bytes(3000)] * 3)
+    cut("afterwards")
+    box._db.set_trace_callback(None)
+    found = []
+    for folder in cuts:
+        with contextlib.closing(Outbox(folder / FILES[0], seed)) as after:
+            found.append((len(after.open_intents()), after.tally().next_seq))
+    assert len(cuts) > 5
+    assert found == [(0, 1)] * (len(cuts) - 1) + [(3, 4)]

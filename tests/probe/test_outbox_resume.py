@@ -13,6 +13,7 @@ from fakes.outboxed import NAME, Boxed, fast_folder
 from probe.errors import ForeignChain, StateUnusable
 from probe.upload import Blocked, Later
 from shared.chain import START, Head
+from shared.strictjson import MAX_INTEGER
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def test_numbers_are_not_moved_under_a_measurement(folder: Path, tmp_path: Path)
 
 
 def test_what_the_collector_lost_is_not_made_up_for(folder: Path) -> None:
-    """A collector that waits for a batch it gave a receipt for, or names another chain, is not believed."""
+    """A collector that waits for a batch it gave a receipt for, names another chain, or numbers without end, is not believed."""
     keeper = Keeper()
     boxed = Boxed(folder, keeper)
     with closing(boxed):
@@ -124,6 +125,8 @@ def test_what_the_collector_lost_is_not_made_up_for(folder: Path) -> None:
             Head(2, 4, "a" * 64),
             Head(2, 5, sent.pae_sha256),
             Head(0, 1, "b" * 64),
+            Head(MAX_INTEGER, 9, "a" * 64),
+            Head(3, MAX_INTEGER, "a" * 64),
         ):
             with pytest.raises(ForeignChain):
                 boxed.box.resume(told)
@@ -197,16 +200,18 @@ def test_again_never_overtakes_an_open_start(folder: Path) -> None:
 
 
 def test_a_record_that_cannot_be_read_costs_only_itself(folder: Path) -> None:
-    """A record that went bad before it was sealed is counted as lost."""
+    """A record that went bad before it was sealed, or of which nobody can tell the boot any more, is counted as lost."""
     keeper = Keeper()
     with closing(Boxed(folder, keeper)) as boxed:
         for _ in range(3):
             boxed.measure()
+        boxed.measure()
         boxed.box._db.execute("UPDATE start SET line = x'00' WHERE seq = 1")
+        boxed.box._db.execute("UPDATE start SET boot = CAST(x'ff' AS TEXT) WHERE seq = 2")
         boxed.seal_all()
         assert boxed.send() is None
-        assert boxed.box.tally().lost == keeper.lost == 1
-    assert keeper.seqs == [0, 2]
+        assert boxed.box.tally().lost == keeper.lost == 2
+    assert keeper.seqs == [0, 3]
 
 
 def test_a_mute_answer_to_the_question(folder: Path) -> None:

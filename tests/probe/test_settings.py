@@ -165,6 +165,11 @@ outbox_mb = 100
 """
 
 
+def test_who_sets_nothing_is_told_only_that_it_is_slow() -> None:
+    """Of the three notices only the first is shown unless its owner asks for more."""
+    assert Settings().notify == parse_settings("", FILE).notify == frozenset({"slow"})
+
+
 def test_what_a_technician_sets() -> None:
     """Hours, budget, link, power, radio, notices and disk are read in the units their keys name."""
     assert parse_settings(FIELD, FILE) == Settings(

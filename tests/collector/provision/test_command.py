@@ -111,6 +111,7 @@ def test_provisioning_lines_that_are_there(data: Path, tmp_path: Path, capsys: p
         (("--count", "1", "--url", "https://a.example", "--ca", "{none}", *LINE), "cannot be read"),
         (("--count", "1", "--url", "https://a.example", "--ca", "{bytes}", *LINE), "not UTF-8"),
         (("--count", "1", "--url", "https://a.example", "--ca", "{large}", *LINE), "larger than"),
+        (("--count", "1", "--url", "https://a.example", "--apn", "in ternet", *LINE), "no access point's name"),
         (("--subscribers", "{none}", "--url", "https://a.example"), "cannot be read"),
         ((), "one of the arguments"),
         (("--count", "1", "--subscribers", "{junk}"), "not allowed with"),

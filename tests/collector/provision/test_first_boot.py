@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 from fakes.provisioned import ready
 
-from collector.provision.first_boot import PROVISION_FILE, SCRIPT, STATE, USER, hostname, unit_file, user_data
+from collector.provision.first_boot import (
+    PROFILE_FILE,
+    PROVISION_FILE,
+    SCRIPT,
+    STATE,
+    USER,
+    hostname,
+    unit_file,
+    user_data,
+)
 from probe.service import systemd
 from shared.provision import read_provision
 
@@ -56,7 +65,7 @@ def test_state_and_user_are_the_services() -> None:
 def test_cloud_init_takes_it(tmp_path: Path) -> None:
     """cloud-init's own schema finds nothing wrong."""
     file = tmp_path / "user-data"
-    file.write_text(user_data(ready(settings=HARD), SSH_KEY))
+    file.write_text(user_data(ready(settings=HARD), SSH_KEY, apn="internet"))
     done = subprocess.run(["cloud-init", "schema", "-c", str(file)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Valid" in done.stdout
@@ -131,6 +140,16 @@ def test_an_image_with_wheels(wheels: list[str], package: str, tmp_path: Path) -
     calls = (tmp_path / "log").read_text().splitlines()
     assert calls[-1] == f"pip install --quiet --no-index --only-binary=:all: --find-links {here} {package}"
     assert done.returncode == 2  # nothing was really installed, and that is said
+
+
+def test_the_access_point() -> None:
+    """With an APN the modem gets a profile that only root can read, and NetworkManager is told of it; else neither is there."""
+    text = user_data(ready(), apn="internet.example")
+    profile = block(text, PROFILE_FILE)
+    assert "type=gsm\n\n[gsm]\napn=internet.example\n" in profile
+    assert f'{PROFILE_FILE}\n    owner: root:root\n    permissions: "0600"\n' in text
+    assert "  - [nmcli, connection, reload]\n" in text
+    assert not any(word in user_data(ready()) for word in ("nmcli", PROFILE_FILE))
 
 
 def test_the_unit_says_whether_with_the_modem() -> None:

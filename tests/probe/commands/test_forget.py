@@ -9,6 +9,7 @@ from fakes.collector import FakeCollector
 
 from probe.history import FOLDER, History
 from probe.home import Home
+from probe.service.plan import WHEELS
 
 Say = Callable[..., tuple[int, str, str]]
 SayJson = Callable[..., tuple[int, dict[str, object]]]
@@ -31,6 +32,8 @@ def measured(there: FakeCollector, state: Path, say: Say) -> FakeCollector:
     history = History(state / FOLDER)
     history.add({"seq": 0, "wall_us": 1_800_000_000_000_000, "method": "latency", "end": "ok"})
     history.close()
+    (state / WHEELS).mkdir()
+    (state / WHEELS / "speedproof-0.1.0-py3-none-any.whl").write_bytes(b"PK")
     return there
 
 

@@ -54,9 +54,9 @@ def test_while_an_agent_runs(there: FakeCollector, state: Path, say: Say) -> Non
             assert (code, out) == (0, "marked; a test follows within a minute\n")
         assert marks(state) == []
         daemon = Daemon(agent)
-        assert daemon.asked()
-        assert not daemon.asked()
-        assert daemon.pending
+        assert daemon.wishes.asked()
+        assert not daemon.wishes.asked()
+        assert daemon.wishes.pending
     assert [record.text("words") for record in marks(state)] == ["one", "two"]
     del there
 

@@ -71,9 +71,9 @@ def test_an_agent_at_work(there: FakeCollector, state: Path, say: Say, say_json:
 def test_an_agent_that_hangs(there: FakeCollector, state: Path, say: Say) -> None:
     """An agent that holds the folder and is silent is said to be silent."""
     del there
-    keep(state, "alive", alive(state, ago_us=50 * MINUTE_US))
+    keep(state, "alive", alive(state, ago_us=100 * MINUTE_US))
     with Home(state).lock():
-        assert "NO SIGN OF LIFE for 50 min" in say("status")[1]
+        assert "NO SIGN OF LIFE for 1 h 40 min" in say("status")[1]
 
 
 def test_a_stopped_agent(there: FakeCollector, state: Path, say: Say) -> None:

@@ -104,8 +104,8 @@ def test_the_agent(agent: Agent, clock: FakeClock) -> None:
         agent.outbox.keep(presence.NAME, kept.write())
         assert state.running(agent).level == level
     agent.outbox.keep(presence.NAME, sign.write())
-    clock.advance(3_000_000_000)
-    assert state.running(agent).found == "last sign of life 50 min ago"
+    clock.advance(6_000_000_000)
+    assert state.running(agent).found == "last sign of life 1 h 40 min ago"
     agent.outbox.keep(presence.NAME, b"junk")
     assert state.running(agent).found == "has never run"
 

@@ -1,18 +1,32 @@
 """Looking round with all readers at once: none spoils it, none holds it up."""
 
 import asyncio
+import itertools
+import socket
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from fakes import virtual
 from fakes.clock import FakeClock
 from fakes.tools import HANGS, toolbox
 
-from probe.platform import firmware, interface, look, power, system_bus, termux, timekeeping
+from probe import lookout
+from probe.facts import HostFacts
+from probe.lookout import Lookout
+from probe.net.address import PeerAddress
+from probe.platform import firmware, interface, look, power, system_bus, termux, timekeeping, tools
 from probe.platform.glimpse import Glimpse
 from probe.platform.look import gathered, look_around, readers
 from probe.platform.system_bus import Silent
 from probe.settings import Settings
 from probe.surroundings import Link, Surroundings
+
+PEER = PeerAddress("http://peer.example.net:8441", "peer.example.net", 8441, "peer")
+LOOKS_US = (
+    31_000_000  # twice a resolver's 5 s, a bus's 1 s, all readers' 7.5 s and their ends' 0.5 s; 3 s of the line itself
+)
 
 
 async def test_readers_that_fail_or_are_slow_spoil_nothing() -> None:
@@ -111,6 +125,45 @@ async def test_a_phone_whose_app_hangs_is_given_up(tmp_path: Path, monkeypatch: 
     seen = await look_around("rmnet_data0", True, Settings(location=True), android=True)
     assert seen.troubles == ("termux-api: no answer within 0.1 s",)
     assert seen.link.kind == "cellular"
+
+
+def test_whatever_hangs_a_test_begins_and_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With a resolver, a bus and every reader that hang, on a busy line, the looks around one test take 31 s, no more."""
+    held, clock, names = threading.Event(), FakeClock(), look.readers("linux", "wwan0", Settings(), None, FakeClock())
+    traffic = itertools.count(0, 1_000_000)
+
+    async def hangs() -> Glimpse:
+        try:
+            await asyncio.sleep(10_000)
+        finally:
+            await asyncio.sleep(tools.FAREWELL_S)  # as a program takes to be ended
+        return Glimpse()
+
+    def looked_up(*_peer: object) -> HostFacts:
+        held.wait()
+        return HostFacts(None, "other")
+
+    monkeypatch.setattr(look.sys, "platform", "linux")
+    monkeypatch.setattr(look, "readers", lambda *_: dict.fromkeys(names, hangs))
+    monkeypatch.setenv(system_bus.ADDRESS, f"unix:path={tmp_path}/bus")
+    monkeypatch.setattr(lookout, "facts_on_the_way_to", looked_up)
+    monkeypatch.setattr(lookout, "facts_on_any_way", lambda _pinned: HostFacts("wwan0", "cellular"))
+    monkeypatch.setattr(
+        lookout, "snapshot", lambda _interface: HostFacts("wwan0", "cellular", rx_bytes=next(traffic), tx_bytes=0)
+    )
+
+    async def looks() -> Surroundings:
+        out = Lookout(PEER, clock, look=lambda name, has_way: look_around(name, has_way, Settings(), android=False))
+        await out.before(loads=True)
+        return (await out.after(loads=True)).around
+
+    with closing(socket.socket(socket.AF_UNIX)) as bus:
+        bus.bind(str(tmp_path / "bus"))
+        bus.listen()  # and never a word
+        around = virtual.run(looks(), clock)
+    held.set()
+    assert {one.partition(":")[0] for one in around.troubles} >= set(names)
+    assert LOOKS_US // 2 < clock.mono_us() <= LOOKS_US
 
 
 async def test_the_mark_of_timesyncd(tmp_path: Path) -> None:

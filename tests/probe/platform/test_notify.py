@@ -11,7 +11,7 @@ from fakes.tools import toolbox
 from probe.notices import SLOW_FOR_US, STUCK_FOR_US, Notice, Seen, told
 from probe.platform.notify import BUTTON, command_for, notify
 
-MARK = ["/usr/bin/python3", "-m", "probe", "mark", "--state", "/home/an na/state"]
+MARK = ["/usr/bin/python3", "-m", "probe", "mark", "--state", "/data/an na/state"]
 SLY = Notice("slow", 'It\'s <b>"slow"</b>', "$(reboot) `x` '; exit & %PATH% \\", may_mark=True)
 
 

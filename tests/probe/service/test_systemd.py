@@ -159,7 +159,7 @@ def test_root_is_in_a_unit_of_its_own() -> None:
     assert said["ExecStart"].endswith("-P -m probe.service.modem")
 
 
-@pytest.mark.parametrize("place", ["/home/u/.venv/bin/python", "/root/x", "/tmp/x", "/run/user/1000/x"])
+@pytest.mark.parametrize("place", [f"/{folder}/x" for folder in ("home/u/.venv/bin", "root", "tmp", "run/user/1000")])
 def test_a_hidden_environment_is_said(place: str) -> None:
     """An environment in somebody's home could not start under the unit; that is said, with what to do instead."""
     service = systemd.machine(here(places=(Path("/usr"), Path(place))))
