@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -227,6 +228,7 @@ def under_way(course: Course | None, rule_text: bytes | None, now_us: int) -> Co
     return course if state in {State.PLANNED, State.RUNNING} else None
 
 
+@lru_cache(maxsize=4)
 def read_kept_rule(kept: bytes | None) -> Rule:
     """The rule of the campaign that is kept; raises CriterionError."""
     return read_rule(kept or b"", "the rule that was kept")

@@ -39,6 +39,7 @@ class Minder:
     notify: Callable[[Notice], Awaitable[None]] = tell_nobody
     link_back: asyncio.Event = field(default_factory=asyncio.Event)
     _signs: Signs = field(init=False)
+    _refused: Moment | None = None
     _untold: list[JsonObject] = field(default_factory=list)
     _alive_us: int = 0
     _noticed_us: int = 0
@@ -62,6 +63,18 @@ class Minder:
         told = presence.stopped(self._now(), why)
         self.daemon.agent.note(told, {presence.NAME: self._alive(presence.STOPPED)})
 
+    def refused(self) -> None:
+        """Remember since when the disk takes nothing."""
+        self._refused = self._refused or self._now()
+
+    def wrote(self) -> None:
+        """Record for how long it took nothing, now that it does; raises StateUnusable."""
+        if self._refused is not None:
+            since = self._refused
+            told = presence.noted("disk_refused", since_mono_us=since.mono_us, since_wall_us=since.wall_us)
+            self.daemon.agent.note(told)
+            self._refused = None
+
     async def mind(self) -> None:
         """Look every few seconds, until cancelled."""
         while True:
@@ -78,7 +91,9 @@ class Minder:
         if self.daemon.state == "waiting":
             agent.lookout.notice()
         self._signs.recorded(self.daemon.recorded_us)
-        self._untold += self._signs.seen(now, leaving(agent.settings.interface), self.daemon.state)
+        seen = self._signs.seen(now, leaving(agent.settings.interface), self.daemon.state)
+        when: JsonObject = {"mono_us": now.mono_us, "wall_us": now.wall_us}
+        self._untold += [one | when for one in seen if not (self._untold and one["event"] == "alive")]
         while self._untold:
             agent.note(self._untold[0])  # a disk that takes nothing now is told later
             told = self._untold.pop(0)

@@ -17,6 +17,7 @@ EVENTS: Final = {  # of `presence` and `episode`
     "link_lost": "the connection went away",
     "link_back": "the connection came back",
     "link_flapped": "the connection came and went",
+    "disk_refused": "this device’s disk took nothing for a while",
     "alive": "there, and nothing to do",
     "bad": "it has become bad",
     "recovered": "it has recovered",

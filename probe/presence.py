@@ -22,7 +22,9 @@ NAME: Final = "alive"  # of the kept value
 STOPPED: Final = "stopped"  # its state after a clean stop
 
 After = Literal["first", "stop", "cut_off", "reboot", "unknown"]
-Event = Literal["started", "stopped", "resumed", "clock_stepped", "link_lost", "link_back", "link_flapped", "alive"]
+Event = Literal[
+    "started", "stopped", "resumed", "clock_stepped", "link_lost", "link_back", "link_flapped", "disk_refused", "alive"
+]
 
 
 @dataclass(frozen=True, slots=True)

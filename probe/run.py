@@ -44,7 +44,7 @@ async def run_agent(daemon: Daemon, uploader: Uploader, minder: Minder | None = 
     try:
         async with asyncio.TaskGroup() as tasks:
             line = asyncio.Lock()  # what is sent while a test runs would be measured as somebody else's traffic
-            tasks.create_task(_measure(daemon, fresh, line))
+            tasks.create_task(_measure(daemon, minder, fresh, line))
             tasks.create_task(_send(daemon, uploader, fresh, minder.link_back, line))
             tasks.create_task(minder.mind())
     except asyncio.CancelledError:
@@ -68,7 +68,7 @@ def _end(daemon: Daemon, minder: Minder) -> None:
         log.warning("%s", error)
 
 
-async def _measure(daemon: Daemon, fresh: asyncio.Event, line: asyncio.Lock) -> None:
+async def _measure(daemon: Daemon, minder: Minder, fresh: asyncio.Event, line: asyncio.Lock) -> None:
     while True:
         errand = daemon.next_errand()
         try:
@@ -77,7 +77,9 @@ async def _measure(daemon: Daemon, fresh: asyncio.Event, line: asyncio.Lock) -> 
                 if not daemon.is_due(errand):  # the clock jumped, the machine slept over it, or sending took too long
                     continue
                 await daemon.do(errand)
+                minder.wrote()
         except StateUnusable as error:
+            minder.refused()
             log.warning("%s; trying again in %d s", error, _DISK_PAUSE_S)
             await asyncio.sleep(_DISK_PAUSE_S)
             continue

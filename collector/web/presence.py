@@ -61,6 +61,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "link_lost": "saw the device’s connection go away",
         "link_back": "saw the device’s connection come back",
         "link_flapped": "saw the device’s connection come and go",
+        "disk_refused": "could not write anything down for a while",
         "alive": "was there, with nothing to do",
         "bad": "noticed that the line had become bad",
         "recovered": "noticed that the line had recovered",

@@ -15,6 +15,7 @@ from probe.agent import Agent
 from probe.daemon import Daemon
 from probe.errands import Errand
 from probe.facts import HostFacts
+from probe.minder import Minder
 from shared import strictjson
 from shared.slots import SlotPlan, schedule_key
 
@@ -68,7 +69,7 @@ def starts_of(agent: Agent, clock: JumpingClock) -> list[tuple[int, int]]:
     daemon.starts = []
     daemon.wake()
     with pytest.raises(KeyboardInterrupt):
-        virtual.run(tested._measure(daemon, asyncio.Event(), asyncio.Lock()), clock)
+        virtual.run(tested._measure(daemon, Minder(daemon), asyncio.Event(), asyncio.Lock()), clock)
     return daemon.starts
 
 
