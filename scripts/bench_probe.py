@@ -61,7 +61,6 @@ class Reading:
 class Watched:
     """A stretch of the daemon's life: readings about once a second, and what it did meanwhile."""
 
-    fresh_kib: int  # resident before the heavy slot
     readings: list[Reading]
     air_bytes: int
     records: int  # numbers used
@@ -103,6 +102,7 @@ class Watched:
 def main() -> int:
     """Run it between two rooms."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--light-only", action="store_true", help="without the heavy slot before the watch")
     parser.add_argument("--minutes", type=float, default=10, help="how long to watch the daemon at least (default 10)")
     parser.add_argument("--slot-s", type=int, default=63, help="how long a light slot is (default 63 s)")
     parser.add_argument("--keep", type=Path, help="keep the state here, not in a temporary folder")
@@ -133,6 +133,8 @@ def _bench(options: argparse.Namespace, here: Rooms, folder: Path) -> int:
         _told(["-m", "probe", "enrol", f"https://{NAME}:{TLS_PORT}", str(code), "--ca", str(ca)], probe[:-1])
         device = str(_told(["-m", "probe", "status"], probe[:-1])["device"])
         heavy_slot, heavy_every = _soon_heavy(device, options.slot_s)
+    if options.light_only:
+        heavy_every = 10**9
         command = [*probe, "-m", "probe", "run", "--heavy-every", str(heavy_every)]
         with (MEMORY / f"{here.home}.log").open("wb") as log, subprocess.Popen(command, stderr=log) as daemon:
             try:
@@ -147,7 +149,7 @@ def _bench(options: argparse.Namespace, here: Rooms, folder: Path) -> int:
             if one.integer("slot") == heavy_slot
         }
     print(f"before the watch: {heavy}")
-    return _say(watched, options.slot_s)
+    return _say(watched, options.slot_s, light_only=options.light_only)
 
 
 def _soon_heavy(device: str, slot_s: int) -> tuple[int, int]:
@@ -161,7 +163,6 @@ def _watch(
 ) -> Watched:
     """From the middle of the heavy slot on, for so many whole slots: each is in it from its start to its end."""
     _sleep_until(heavy_slot * options.slot_s - 1)
-    fresh_kib = _read(daemon.pid).rss_kib
     _sleep_until((heavy_slot + 0.6) * options.slot_s)
     lasts_s = -(-60 * options.minutes // options.slot_s) * options.slot_s
     ends_s, air_bytes, seq = time.time() + lasts_s, here.link_bytes(), _next_seq(outbox)
@@ -172,10 +173,10 @@ def _watch(
     air_bytes, seq = here.link_bytes() - air_bytes, _next_seq(outbox) - seq
     begun_us, ended_us = readings[0].wall_us, readings[-1].wall_us
     tests = [one for one in _records(outbox) if begun_us <= (one.integer("wall_us") or 0) < ended_us]
-    return Watched(fresh_kib, readings, air_bytes, seq, tests)
+    return Watched(readings, air_bytes, seq, tests)
 
 
-def _say(watched: Watched, slot_s: int) -> int:
+def _say(watched: Watched, slot_s: int, *, light_only: bool) -> int:
     slots, per_kb = len(watched.slots), watched.air_bytes / max(1, len(watched.slots)) / 1000
     ends = sorted({f"{one.method} {one.text('end')}" for one in watched.tests})
     work_s, length_s = watched.cpu_at_work()
@@ -184,16 +185,13 @@ def _say(watched: Watched, slot_s: int) -> int:
     written = watched.readings[-1].written_bytes - watched.readings[0].written_bytes
     print(f"{watched.watched_s:.0f} s, {slots} light slots of {slot_s} s, {watched.records} records: {', '.join(ends)}")
     print(f"flaws: {sorted({flaw for one in watched.tests for flaw in one.texts('flaws')}) or 'none'}")
-    print(
-        f"resident memory: {watched.fresh_kib / 1024:.1f} MiB before the heavy slot, {watched.readings[-1].rss_kib / 1024:.1f} at the end"
-    )
     print(f"processor: {1000 * work_s:.0f} ms a slot, {100 * idle:.3f} % of a core between slots, "
           f"{100 * watched.cpu_s / watched.watched_s:.2f} % in this rhythm")  # fmt: skip
     figures = [
         (
-            "resident memory after a heavy slot, the most",
+            f"resident memory {'with light slots' if light_only else 'after a heavy slot'}, the most",
             max(one.rss_kib for one in watched.readings) / 1024,
-            45,
+            45 if light_only else 50,
             "MiB",
         ),
         (f"processor, of one core, with slots of {USUAL_SLOT_S} s", 100 * (idle + work_s / USUAL_SLOT_S), 0.2, "%"),

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -33,7 +34,7 @@ pytestmark = [
 PAGES = Path(__file__).resolve().parents[2] / "clients"
 INSTALLED = Path(sys.prefix) / "clients"
 INSTALL_S = 120
-RUN_S = 180
+RUN_S = 90
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -111,34 +112,36 @@ async def page_server(modules: Path) -> AsyncIterator[tuple[str, asyncio.Future[
 
 
 @asynccontextmanager
-async def browser(profile: Path, url: str) -> AsyncIterator[None]:
-    """A headless browser on a page, with all its processes gone at the end."""
-    process = await asyncio.create_subprocess_exec(
-        "chromium",
-        *FLAGS,
-        f"--user-data-dir={profile}",
-        url,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "TMPDIR": str(profile.parent)},  # what it leaves behind goes with the test's folder
-        start_new_session=True,
-    )
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+async def browser(url: str) -> AsyncIterator[None]:
+    """A headless browser on a page, with all its processes and files gone at the end."""
+    # A short name: Chromium makes a socket below it, and the path of a socket has 107 characters at most.
+    with tempfile.TemporaryDirectory(prefix="cr", ignore_cleanup_errors=True) as folder:
+        process = await asyncio.create_subprocess_exec(
+            "chromium",
+            *FLAGS,
+            f"--user-data-dir={folder}/profile",
+            url,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "TMPDIR": folder},
+            start_new_session=True,
+        )
+        try:
+            yield
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
 
 
 @pytest.fixture
-def run(peer: "Served", tmp_path: Path) -> Run:
+def run(peer: "Served") -> Run:
     """Run the client of a page against the peer and return what it reports."""
 
     async def run_page(page: str, modules: Path) -> dict[str, Any]:
         async with page_server(modules) as (origin, reported):
             url = f"{origin}/{page}.html?peer=127.0.0.1:{peer.port}"
-            async with browser(tmp_path / "profile", url), asyncio.timeout(RUN_S):
+            async with browser(url), asyncio.timeout(RUN_S):
                 said = await reported
         assert "broken" not in said, said
         return said
