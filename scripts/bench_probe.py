@@ -133,8 +133,8 @@ def _bench(options: argparse.Namespace, here: Rooms, folder: Path) -> int:
         _told(["-m", "probe", "enrol", f"https://{NAME}:{TLS_PORT}", str(code), "--ca", str(ca)], probe[:-1])
         device = str(_told(["-m", "probe", "status"], probe[:-1])["device"])
         heavy_slot, heavy_every = _soon_heavy(device, options.slot_s)
-    if options.light_only:
-        heavy_every = 10**9
+        if options.light_only:
+            heavy_every = 10**9
         command = [*probe, "-m", "probe", "run", "--heavy-every", str(heavy_every)]
         with (MEMORY / f"{here.home}.log").open("wb") as log, subprocess.Popen(command, stderr=log) as daemon:
             try:

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING
 
 from probe.catalogue import TRANSFERS
 from probe.commands.device import opened, uploader_of
-from probe.commands.mark import mark_command
 from probe.commands.say import WORKED, positive
 from probe.daemon import Daemon
 from probe.home import Home
 from probe.minder import Minder
 from probe.notices import Notice
-from probe.platform.notify import notify
 from probe.platform.notify_socket import service_manager
 from probe.run import run_agent
 from shared.errors import SpeedproofError
@@ -50,10 +48,12 @@ def run(home: Home, options: argparse.Namespace) -> int:
             lambda receipt: kept("batch %d: receipt %s", receipt.batch, receipt.pae_sha256[:16]),
             daemon.sent,
         )
-        mark = mark_command(home)
 
         async def show(notice: Notice) -> None:
-            await notify(notice, mark, sys.platform)
+            from probe.commands.mark import mark_command  # noqa: PLC0415 - months may pass without a notice
+            from probe.platform.notify import notify  # noqa: PLC0415
+
+            await notify(notice, mark_command(home), sys.platform)
 
         try:
             asyncio.run(_until_told(run_agent(daemon, uploader, Minder(daemon, show))))

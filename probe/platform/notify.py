@@ -8,8 +8,8 @@ path. Not run on macOS and Windows; there only the words handed over are tested.
 import base64
 import shlex
 from collections.abc import Sequence
+from html import escape
 from typing import Final
-from xml.sax.saxutils import escape
 
 from probe.notices import Notice
 from probe.platform.tools import Told, ask
@@ -49,7 +49,7 @@ def _termux(notice: Notice, mark: Sequence[str]) -> list[str]:
 
 
 def _toast(notice: Notice) -> str:
-    shown = "".join(f"<text>{escape(text)}</text>" for text in (notice.title, notice.text))
+    shown = "".join(f"<text>{escape(text, quote=False)}</text>" for text in (notice.title, notice.text))
     xml = f'<toast><visual><binding template="ToastGeneric">{shown}</binding></visual></toast>'
     quoted = xml.replace("'", "''")  # in single quotes PowerShell reads nothing but a doubled quote
     return "\n".join(
