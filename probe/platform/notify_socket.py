@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 SOCKET: Final = "NOTIFY_SOCKET"
-WATCHDOG_US: Final = "WATCHDOG_USEC"
-WATCHDOG_PID: Final = "WATCHDOG_PID"
 
 
 def service_manager(environ: Mapping[str, str]) -> Callable[[str], None]:
@@ -33,14 +31,6 @@ def service_manager(environ: Mapping[str, str]) -> Callable[[str], None]:
 def status(words: str) -> str:
     """What to tell so that `systemctl status` shows these words; a line feed would begin something else."""
     return "STATUS=" + " ".join(words.split())
-
-
-def watchdog_us(environ: Mapping[str, str], pid: int) -> int | None:
-    """Within how many µs the manager wants a sign of life from this process; None if it does not watch."""
-    if environ.get(WATCHDOG_PID, str(pid)) != str(pid):
-        return None
-    told = environ.get(WATCHDOG_US, "")
-    return int(told) if told.isascii() and told.isdigit() and int(told) > 0 else None
 
 
 def _nobody(_what: str) -> None:

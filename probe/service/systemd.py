@@ -44,7 +44,10 @@ RestartSec=10
 UMask=0077
 MemoryMax=200M
 TasksMax=64
-NoNewPrivileges=yes
+{narrow}RestrictAddressFamilies={families}
+"""
+# What either manager, the user's own too, can enforce.
+_NARROW: Final = """NoNewPrivileges=yes
 LockPersonality=yes
 MemoryDenyWriteExecute=yes
 RestrictNamespaces=yes
@@ -54,7 +57,6 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
 SystemCallErrorNumber=EPERM
-RestrictAddressFamilies={families}
 """
 # What only the manager of the whole machine can enforce.
 _SHUT: Final = """CapabilityBoundingSet=
@@ -102,17 +104,7 @@ RuntimeDirectoryMode=0755
 UMask=0022
 MemoryMax=100M
 TasksMax=16
-NoNewPrivileges=yes
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
-RestrictAddressFamilies=AF_UNIX
+{narrow}RestrictAddressFamilies=AF_UNIX
 PrivateNetwork=yes
 IPAddressDeny=any
 {shut}
@@ -133,7 +125,10 @@ def machine(here: Here, *, modem: bool = False, ping: bool = False) -> Service:
     )
     modem_unit = text_file(
         UNITS / f"{MODEM}.service",
-        HEAD + _MODEM.format(attend=_line((*here.program[:3], "probe.service.modem")), user=USER, shut=_SHUT),
+        HEAD
+        + _MODEM.format(
+            attend=_line((*here.program[:3], "probe.service.modem")), user=USER, narrow=_NARROW, shut=_SHUT
+        ),
     )
     ping_file = text_file(PurePosixPath("/etc/sysctl.d/60-speedproof-ping.conf"), HEAD + _PING)
     parts = {modem_unit: modem, ping_file: ping}
@@ -200,7 +195,10 @@ def user(here: Here) -> Service:
 
 def _files(here: Here, folder: PurePosixPath, more: str, target: str) -> tuple[File, ...]:
     unit = _UNIT.format(
-        state=_escaped(str(here.state)), run=_line(here.run), families="AF_INET AF_INET6 AF_UNIX AF_NETLINK"
+        narrow=_NARROW,
+        state=_escaped(str(here.state)),
+        run=_line(here.run),
+        families="AF_INET AF_INET6 AF_UNIX AF_NETLINK",
     )
     path = _PATH.format(state=_escaped(str(here.state)), name=NAME, target=target)
     install = f"\n[Install]\nWantedBy={target}\n"

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
+from fakes import browsing
 
 from collector.peer.account import End, Transfer
 
@@ -35,18 +36,7 @@ PAGES = Path(__file__).resolve().parents[2] / "clients"
 INSTALLED = Path(sys.prefix) / "clients"
 INSTALL_S = 120
 RUN_S = 90
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-proxy-server",
-    "--remote-debugging-port=0",
-)
+FLAGS = (*browsing.FLAGS, "--no-proxy-server", "--remote-debugging-port=0")
 Run = Callable[[str, Path], Awaitable[dict[str, Any]]]
 
 

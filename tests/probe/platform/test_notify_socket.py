@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from probe.platform.notify_socket import service_manager, status, watchdog_us
+from probe.platform.notify_socket import service_manager, status
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets here")
 
@@ -52,16 +52,3 @@ def test_a_manager_that_went_away_does_not_matter(tmp_path: Path) -> None:
 def test_words_are_one_line() -> None:
     """What people read cannot say anything else to the manager."""
     assert status("all\nREADY=1 well") == "STATUS=all READY=1 well"
-
-
-def test_the_watchdog_is_for_one_process() -> None:
-    """A sign of life is due from the process that the manager named, and from no child of it."""
-    assert watchdog_us({"WATCHDOG_USEC": "120000000", "WATCHDOG_PID": "7"}, 7) == 120_000_000
-    assert watchdog_us({"WATCHDOG_USEC": "120000000"}, 7) == 120_000_000
-    assert watchdog_us({"WATCHDOG_USEC": "120000000", "WATCHDOG_PID": "8"}, 7) is None
-    assert (
-        watchdog_us({"WATCHDOG_USEC": "0"}, 7)
-        is watchdog_us({"WATCHDOG_USEC": "soon"}, 7)
-        is watchdog_us({}, 7)
-        is None
-    )
