@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 from shared import dsse, statement
 from shared.dsse import Envelope, pae
@@ -19,13 +20,14 @@ from shared.errors import BadDigest, BadFormat, BadSignature, BadStatement, Malf
 from shared.keys import PublicKey, Signer
 from shared.record import Record, read_record
 from shared.statement import Kind, Statement
-from shared.strictjson import JsonObject, decode
+from shared.strictjson import Decode, JsonObject, decode
 
 MEDIA_TYPE = "application/vnd.speedproof.batch"
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_RECORDS = 4096
 FIRST_PREV = "0" * 64
 SUBJECT = "records.ndjson"
+RecordsIn: TypeAlias = Callable[[bytes], tuple[Record, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +59,26 @@ class OpenedBatch:
     pae_sha256: str
 
 
-def open_batch(body: bytes, key_of: Callable[[str], PublicKey]) -> OpenedBatch:
+def open_batch(
+    body: bytes, key_of: Callable[[str], PublicKey], decode: Decode = decode, records_in: RecordsIn | None = None
+) -> OpenedBatch:
     """Check everything about a batch that needs no memory.
 
     `key_of` gives the public key of a key id or raises (UnknownKey, RevokedKey, FrozenKey: step 3). Raises a Refused
-    that names the first step that failed, in the order of FORMAT.md.
+    that names the first step that failed, in the order of FORMAT.md. Whoever has something faster gives it as `decode`
+    and `records_in`: they must take and refuse exactly what `strictjson.decode` and `read_records` do.
     """
     line, rest = _split(body)
-    envelope = _envelope(line)  # 2
+    envelope = _envelope(line, decode)  # 2
     key = key_of(envelope.key_id)  # 3
     try:  # 4
         payload = envelope.verified_by(key)
     except Malformed as error:
         raise BadSignature(4, str(error)) from error
-    said = _said(payload, key)  # 5
+    said = _said(payload, key, decode)  # 5
     if hashlib.sha256(rest).hexdigest() != said[1]:  # 6
         raise BadDigest(6, "the records are not the ones that were signed")
-    records = _records(rest)  # 7
+    records = (records_in or read_records)(rest)  # 7
     _counted(said[0], records)  # 8
     return OpenedBatch(body, envelope, said[0], records, envelope.pae_sha256)
 
@@ -87,14 +92,14 @@ def _split(body: bytes) -> tuple[bytes, bytes]:
     return line, rest
 
 
-def _envelope(line: bytes) -> Envelope:
+def _envelope(line: bytes, decode: Decode = decode) -> Envelope:
     try:
-        return dsse.read_envelope(line)
+        return dsse.read_envelope(line, decode)
     except Malformed as error:
         raise BadFormat(2, str(error)) from error
 
 
-def _said(payload: bytes, key: PublicKey) -> tuple[BatchStatement, str]:
+def _said(payload: bytes, key: PublicKey, decode: Decode) -> tuple[BatchStatement, str]:
     try:
         fields = decode(payload)
     except Malformed as error:
@@ -135,7 +140,8 @@ def read_batch_statement(told: Statement) -> BatchStatement:
     )
 
 
-def _records(rest: bytes) -> tuple[Record, ...]:
+def read_records(rest: bytes) -> tuple[Record, ...]:
+    """The records behind a batch's first line; raises BadFormat (step 7)."""
     if not rest.endswith(b"\n"):
         raise BadFormat(7, "the last record does not end in a line feed")
     lines = rest[:-1].split(b"\n")

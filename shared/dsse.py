@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from shared import strictjson
 from shared.errors import Malformed
 from shared.keys import PublicKey, Signer
+from shared.strictjson import Decode
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_ENVELOPE_BYTES = 16 * 1024
@@ -73,11 +74,11 @@ def seal(payload: bytes, signer: Signer) -> bytes:
     return strictjson.encode(envelope)
 
 
-def read_envelope(line: bytes) -> Envelope:
-    """Read one envelope line without its LF; raises Malformed."""
+def read_envelope(line: bytes, decode: Decode = strictjson.decode) -> Envelope:
+    """Read one envelope line without its LF; raises Malformed. `decode` takes what `strictjson.decode` takes, no more."""
     if len(line) > MAX_ENVELOPE_BYTES:
         raise Malformed(f"an envelope of more than {MAX_ENVELOPE_BYTES} bytes")
-    fields = strictjson.decode(line)
+    fields = decode(line)
     if fields.keys() != {"payload", "payloadType", "signatures"}:
         raise Malformed("an envelope has exactly payload, payloadType and signatures")
     if fields["payloadType"] != PAYLOAD_TYPE:

@@ -7,12 +7,14 @@ signature never depends on it.
 """
 
 import json
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
 from shared.errors import Malformed
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int"
 JsonObject: TypeAlias = "dict[str, Json]"
+Decode: TypeAlias = Callable[[bytes], JsonObject]  # whatever reads exactly this profile
 
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 16
