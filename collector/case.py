@@ -22,7 +22,7 @@ def subscriber_of(services: Services, name: str) -> Subscriber:
 
 def case_of(services: Services, name: str, criterion: str | None = None) -> tuple[CaseView, list[RecordRow]]:
     """A subscriber's case by his own criterion (or another), and his measurements; as fresh as the ledger."""
-    services.indexer.caught_up(services.registry.applied_no)
+    services.indexer.caught_up(services.ledger.newest_no())
     with services.indexer.held():  # counts, measurements and complaints of one moment
         return case_in_index(services, name, criterion)
 

@@ -30,7 +30,7 @@ class Complaints:
                 return known, False
             meta: JsonObject = {"dev": complaint.dev, "subscriber": registry.devices[complaint.dev].subscriber}
             draft = Draft(EntryKind.COMPLAINT, meta, line + b"\n")
-            entry = await asyncio.wrap_future(self._services.ledger.append(draft))
+            entry = await asyncio.to_thread(self._services.ledger.keep, draft)
             registry.apply(entry)
             return Noted(entry.no, entry.at_us), True
 

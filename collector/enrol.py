@@ -49,7 +49,7 @@ class Portal:
             "salt": b64(salt),
             "subscriber": subscriber,
         }
-        entry = services.ledger.append(Draft(EntryKind.CODE, meta, b"{}\n")).result()
+        entry = services.ledger.keep(Draft(EntryKind.CODE, meta, b"{}\n"))
         services.registry.apply(entry)
         self._wrong.pop(code[:HANDLE_LENGTH], None)
         return code, expires_us
@@ -98,7 +98,7 @@ class Portal:
             "slot_s": services.config.slots.slot_s,
             "subscriber": opened.subscriber,
         }
-        entry = services.ledger.append(Draft(EntryKind.ENROLMENT, meta, line + b"\n")).result()
+        entry = services.ledger.keep(Draft(EntryKind.ENROLMENT, meta, line + b"\n"))
         services.registry.apply(entry)
         return services.registry.devices[request.key.key_id]
 

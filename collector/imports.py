@@ -43,5 +43,5 @@ def keep_import(
             raise Conflict(f"{file} was imported before, read as {before}; now it is read as {reading}")
         known = services.registry.has_import(subscriber.id, sha256, body)
         if not known:
-            services.registry.apply(services.ledger.append(draft).result())
+            services.registry.apply(services.ledger.keep(draft))
     return {"subscriber": subscriber.id, "file": file, "lines": len(lines), "kept": 0 if known else len(lines)}

@@ -5,8 +5,8 @@ import logging
 import threading
 
 from collector.errors import IndexLags
+from collector.ledger.port import LedgerPort
 from collector.ledger.tail import Tail
-from collector.ledger.writer import Ledger
 from collector.store.port import Store
 from shared.errors import SpeedproofError
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 class Indexer:
     """Loads ledger entries into a store, in order, exactly once, for ever trying again."""
 
-    def __init__(self, ledger: Ledger, store: Store) -> None:
+    def __init__(self, ledger: LedgerPort, store: Store) -> None:
         """Follow `ledger` from where `store` stands; nothing runs before `start` or `catch_up`."""
         self._ledger = ledger
         self._store = store

@@ -7,6 +7,7 @@ returned. A file that others can read is refused, because nothing signed with it
 import os
 from pathlib import Path
 
+from collector.durable import sync_folder
 from shared.errors import Malformed, NoKey
 from shared.keys import FileKey
 
@@ -45,14 +46,6 @@ def _create(path: Path, pem: bytes) -> None:
             path.hardlink_to(draft)
         except FileExistsError:
             return
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -33,7 +33,7 @@ def add_subscriber(services: Services, fields: Mapping[str, object]) -> tuple[Su
             if read_subscriber(told, there.added_us) != there:
                 raise Conflict(f"subscriber {wanted.id!r} is there already with another contract")
             return there, False
-        entry = services.ledger.append(Draft(EntryKind.SUBSCRIBER, {}, body + b"\n")).result()
+        entry = services.ledger.keep(Draft(EntryKind.SUBSCRIBER, {}, body + b"\n"))
         services.registry.apply(entry)
         return services.registry.subscribers[wanted.id], True
 

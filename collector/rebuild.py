@@ -44,7 +44,7 @@ def rebuild(config: Config, progress: Callable[[int, int], None]) -> Rebuilt:
         for entry in read_entries(config.data / "ledger"):
             registry.apply(entry)
         peers = trusted_peers(config.data / "keys")
-        before = _digest_of_old(config, registry, peers)
+        before = _digest_of_old(config, registry, last_no, peers)
         fresh = config.data / "index.new.duckdb"
         for leftover in (fresh, fresh.with_name(fresh.name + ".wal")):
             leftover.unlink(missing_ok=True)
@@ -64,7 +64,7 @@ def rebuild(config: Config, progress: Callable[[int, int], None]) -> Rebuilt:
         lock.close()
 
 
-def _digest_of_old(config: Config, registry: Registry, peers: Peers) -> Digest | None:
+def _digest_of_old(config: Config, registry: Registry, last_no: int, peers: Peers) -> Digest | None:
     """The old index's digest after it has caught up; None if there is none or it cannot be used."""
     if not (config.data / INDEX).exists():
         return None
@@ -72,7 +72,7 @@ def _digest_of_old(config: Config, registry: Registry, peers: Peers) -> Digest |
         store = DuckStore(config.data / INDEX, lambda dev: registry.devices[dev].subscriber, peers)
         try:
             tail = Tail(config.data / "ledger", store.loaded_no())
-            while entries := tail.read(registry.applied_no):
+            while entries := tail.read(last_no):
                 store.load(entries)
             return store.digest()
         finally:

@@ -1,4 +1,4 @@
-"""What the collector must know before it answers: lines, devices, chains, open codes. A fold over the ledger.
+"""What the collector must know before it answers: lines, devices, open codes. A fold over the ledger.
 
 Everything here is small and can be had again by applying the ledger's entries in order; nothing else may change it.
 `key_of` is step 3 of the verification (FORMAT.md): unknown, revoked, frozen.
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from collector.errors import LedgerDamaged
 from collector.ledger.frame import Entry, EntryKind
 from shared import statement
-from shared.chain import START, Head
 from shared.dsse import b64_exact, read_envelope
 from shared.errors import FrozenKey, Malformed, Refused, UnknownKey
 from shared.keys import PublicKey
@@ -37,7 +36,7 @@ class Subscriber:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """An enrolled key and where its chain stands."""
+    """An enrolled key."""
 
     key: PublicKey
     subscriber: str
@@ -45,7 +44,6 @@ class Device:
     enrolled_us: int
     handle: str
     enrolment: bytes
-    head: Head = START
     frozen_us: int | None = None  # since when nothing is taken from it
 
 
@@ -88,7 +86,6 @@ class Registry:
     refused: set[tuple[str, int, bool]] = field(default_factory=set)
     imports: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     readings: dict[tuple[str, str], str] = field(default_factory=dict)
-    applied_no: int = 0
 
     def key_of(self, key_id: str) -> PublicKey:
         """The key a batch may be signed with; raises UnknownKey or FrozenKey (step 3)."""
@@ -109,7 +106,6 @@ class Registry:
             self._apply(entry)
         except (Malformed, Refused, KeyError, TypeError) as error:
             raise LedgerDamaged(f"entry {entry.no} ({entry.kind}): {error}") from error
-        self.applied_no = max(self.applied_no, entry.no)
 
     def _apply(self, entry: Entry) -> None:
         match entry.kind:
@@ -122,13 +118,7 @@ class Registry:
             case EntryKind.ENROLMENT:
                 self._enrol(entry)
             case EntryKind.BATCH:
-                dev = statement.sha256_hex(entry.meta, "dev")
-                head = Head(
-                    statement.integer(entry.meta, "batch") + 1,
-                    statement.integer(entry.meta, "last_seq") + 1,
-                    statement.sha256_hex(entry.meta, "head"),
-                )
-                self.devices[dev] = replace(self.devices[dev], head=head)
+                pass  # `ledger.chains` knows where chains stand
             case EntryKind.REFUSED:
                 dev = statement.sha256_hex(entry.meta, "dev")
                 freezes = bool(entry.meta.get("freeze"))

@@ -16,6 +16,7 @@ from collector.errors import AlreadyRunning
 from collector.indexer import Indexer
 from collector.judge.criterion import Criterion
 from collector.keyfiles import load_or_create
+from collector.ledger.port import LedgerPort
 from collector.ledger.segments import read_entries
 from collector.ledger.writer import Ledger
 from collector.peerkeys import trusted_peers
@@ -56,7 +57,7 @@ class Services:
 
     config: Config
     clock: Clock
-    ledger: Ledger
+    ledger: LedgerPort
     store: Store
     indexer: Indexer
     registry: Registry

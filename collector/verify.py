@@ -3,20 +3,25 @@
 The checks are those of FORMAT.md, in its order; the first that fails answers.
 
      1     size and media type            the HTTP edge
-     2-8   form, key, signature, digest   `shared.batch.open_batch`, with `Registry.key_of` for step 3
-     9     a repeat                       here
-    10     the beacon                     not checked yet: no witness is configured, so it proves no lower time bound
-    11-13  the chain                      `shared.chain.follow`
-    14     store and receipt              the caller
+     2-8   form, key, signature, digest   `shared.batch.open_batch`, here, with `key_of` for step 3
+     10    the beacon                     not checked yet: no witness is configured, so it proves no lower time bound
+     9     a repeat                       `ledger.chains`, at the moment of writing: what must be remembered of a chain
+     11-13  the chain                     is known to the one who writes and to nobody else
+     14    store and receipt              the caller
 
-Pure: what must be remembered (the head, an earlier batch of the same number) is an argument. Only `verify` makes a
-`Verified`, and only a `Verified` can be kept.
+Pure. Only `verify` makes a `Verified`, and only of a `Verified` can a batch's entry be made.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared.batch import OpenedBatch
-from shared.chain import Head, follow
+from collector import quickjson
+from collector.ledger.frame import Draft, EntryKind, Link
+from shared import strictjson
+from shared.batch import OpenedBatch, open_batch
+from shared.errors import Refused
+from shared.keys import PublicKey
+from shared.strictjson import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +33,31 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Repeated:
-    """The same batch once more: answered with the first receipt, kept once."""
-
-    receipt: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Verified:
-    """A batch that passed every check, and the head its chain has with it."""
+    """A batch that passed every check but those of its chain, which its entry carries as a condition."""
 
     opened: OpenedBatch
-    head: Head
+
+    def entry(self, receipt: bytes) -> Draft:
+        """The entry it is kept as, with the receipt that is given for it."""
+        opened, said = self.opened, self.opened.said
+        meta: JsonObject = {
+            "batch": said.batch,
+            "dev": said.dev,
+            "head": opened.pae_sha256,
+            "last_seq": said.last_seq,
+            "receipt": strictjson.decode(receipt),
+        }
+        link = Link(said.dev, said.batch, said.prev, said.first_seq, said.last_seq, opened.pae_sha256)
+        return Draft(EntryKind.BATCH, meta, opened.body, link)
+
+    def kept_aside(self, refusal: Refused, *, freezes: bool) -> Draft:
+        """The entry it is kept as if its chain refused it: evidence against its key."""
+        said = self.opened.said
+        meta: JsonObject = {"batch": said.batch, "dev": said.dev, "error": refusal.error, "freeze": freezes}
+        return Draft(EntryKind.REFUSED, meta, self.opened.body)
 
 
-def verify(opened: OpenedBatch, head: Head, earlier: Accepted | None) -> Verified | Repeated:
-    """Place an opened batch: a repeat of `earlier`, or the next of its chain; raises ChainFork or ChainGap."""
-    if earlier is not None and earlier.pae_sha256 == opened.pae_sha256:  # 9
-        return Repeated(earlier.receipt)
-    return Verified(opened, follow(head, opened.said, opened.pae_sha256))  # 11-13
+def verify(body: bytes, key_of: Callable[[str], PublicKey]) -> Verified:
+    """Check a batch by itself; raises the Refused of the first step that fails, or what `key_of` raises."""
+    return Verified(open_batch(body, key_of, quickjson.decode, quickjson.records_in))

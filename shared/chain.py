@@ -5,8 +5,9 @@ A batch follows if its number, its predecessor and its first sequence number are
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from shared.batch import FIRST_PREV, BatchStatement
+from shared.batch import FIRST_PREV
 from shared.errors import ChainFork, ChainGap, Expected
 
 
@@ -27,7 +28,27 @@ class Head:
 START = Head()
 
 
-def follow(head: Head, said: BatchStatement, pae_sha256: str) -> Head:
+class Claim(Protocol):
+    """What a batch says of its own place; a `BatchStatement` does."""
+
+    @property
+    def batch(self) -> int:
+        """Its number."""
+
+    @property
+    def prev(self) -> str:
+        """The batch before it, SHA-256(PAE) in hex."""
+
+    @property
+    def first_seq(self) -> int:
+        """Its first record's number."""
+
+    @property
+    def last_seq(self) -> int:
+        """Its last record's number."""
+
+
+def follow(head: Head, said: Claim, pae_sha256: str) -> Head:
     """The head after this batch; raises ChainFork or ChainGap with what was expected."""
     if said.batch < head.batch:
         raise ChainFork(11, f"another batch {said.batch} was accepted before", head.expected)

@@ -12,14 +12,14 @@ BIN = Path(sys.executable).parent
 TYPES = """
 from collector.ledger.writer import Ledger
 from collector.verify import Verified
-from collector.ingest import Ingest
+from collector.entrance import Entrance
 from shared.batch import OpenedBatch
 
-async def right(ingest: Ingest, verified: Verified) -> None:
-    await ingest._keep(verified)
+async def right(entrance: Entrance, verified: Verified) -> None:
+    await entrance.keep(verified)
 
-async def wrong(ingest: Ingest, opened: OpenedBatch) -> None:
-    await ingest._keep(opened)  # type: ignore[arg-type]
+async def wrong(entrance: Entrance, opened: OpenedBatch) -> None:
+    await entrance.keep(opened)  # type: ignore[arg-type]
 """
 
 

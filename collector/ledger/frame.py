@@ -20,6 +20,7 @@ from shared.strictjson import JsonObject
 
 MAX_HEADER_BYTES = 64 * 1024
 MAX_BODY_BYTES = 8 * 1024 * 1024
+_REST_OF_HEADER_BYTES = 256  # time, number and digest with their names: 137 at most
 
 
 class EntryKind(StrEnum):
@@ -35,12 +36,50 @@ class EntryKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """What a batch claims of its place in its device's chain: the condition under which its entry is written."""
+
+    dev: str
+    batch: int
+    prev: str
+    first_seq: int
+    last_seq: int
+    pae_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry before it has its number and its time."""
+    """An entry before it has its number and its time. A batch's is written only if its `link` holds then."""
 
     kind: EntryKind
     meta: JsonObject
     body: bytes
+    link: Link | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A draft spelt already, all but the number and the time, which only whoever writes it knows."""
+
+    kind: EntryKind
+    before: bytes  # the header's members between the time and the number, their commas with them
+    after: bytes  # those behind the number, and the LF
+    body: bytes
+    link: Link | None = None
+
+    def frame(self, no: int, at_us: int) -> bytes:
+        """The bytes of the entry."""
+        return b' {"at_us":%d%b%d%b%b' % (at_us, self.before, no, self.after, self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where an entry was written: its number, when (unix µs), and where its frame begins."""
+
+    no: int
+    at_us: int
+    segment: str
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +95,20 @@ class Entry:
     offset: int = 0
 
 
-def write_frame(draft: Draft, no: int, at_us: int) -> bytes:
-    """The bytes of one entry."""
+def sheet_of(draft: Draft) -> Sheet:
+    """Spell a draft; raises Malformed if it can be no entry."""
     if not draft.body.endswith(b"\n") or len(draft.body) > MAX_BODY_BYTES:
         raise Malformed(f"a ledger body ends in a line feed and has at most {MAX_BODY_BYTES} bytes")
-    header: JsonObject = {
-        "at_us": at_us,
-        "bytes": len(draft.body),
-        "kind": draft.kind.value,
-        "meta": draft.meta,
-        "no": no,
-        "sha256": hashlib.sha256(draft.body).hexdigest(),
-    }
-    line = b" " + strictjson.encode(header) + b"\n"
-    if len(line) > MAX_HEADER_BYTES:
+    told = strictjson.encode({"bytes": len(draft.body), "kind": draft.kind.value, "meta": draft.meta})
+    if len(told) > MAX_HEADER_BYTES - _REST_OF_HEADER_BYTES:
         raise Malformed(f"a ledger header has at most {MAX_HEADER_BYTES} bytes")
-    return line + draft.body
+    digest = hashlib.sha256(draft.body).hexdigest().encode()
+    return Sheet(draft.kind, b',%b,"no":' % told[1:-1], b',"sha256":"%b"}\n' % digest, draft.body, draft.link)
+
+
+def write_frame(draft: Draft, no: int, at_us: int) -> bytes:
+    """The bytes of one entry."""
+    return sheet_of(draft).frame(no, at_us)
 
 
 def read_frame(data: bytes, start: int, segment: str = "") -> tuple[Entry, int]:

@@ -1,24 +1,31 @@
-"""Appending with group commit: one write and one fsync for everything that waited, before anything is acknowledged."""
+"""Appending from this process: whatever waits is written and fsynced together, before anything is acknowledged."""
 
-import os
 import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from collector.clock import Clock
-from collector.errors import StorageFull
-from collector.ledger.frame import Draft, Entry, write_frame
-from collector.ledger.segments import SEGMENT_BYTES, Place, mend, segment_name
+from collector.ledger.book import Book
+from collector.ledger.chains import Older, Repeat
+from collector.ledger.frame import Draft, Entry, Sheet, Spot, sheet_of
+from collector.ledger.port import Kept, entry_of
+from collector.ledger.segments import SEGMENT_BYTES
 
-_GROUP_BYTES = 8 * 1024 * 1024
-_Waiting = tuple[Draft, "Future[Entry]"]
+GROUP_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    draft: Draft
+    sheet: Sheet
+    future: "Future[Kept]"
 
 
 class Ledger:
-    """The one writer of a ledger folder. `append` returns when the entry is on disk; reading goes by the folder."""
+    """The one writer of a ledger folder, in a thread. `append` returns at once; reading goes by the folder."""
 
     def __init__(
         self,
@@ -28,14 +35,11 @@ class Ledger:
         segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         """Open the folder, cut off a torn end, start the writing thread. `committed` is called after each group."""
+        self._book = Book(folder, clock, segment_bytes)
         self.folder = folder
-        self._clock = clock
+        self.torn_bytes = self._book.torn_bytes
         self._committed = committed
-        self._segment_bytes = segment_bytes
-        self._place, self.torn_bytes = mend(folder)
-        self._last_no = self._place.no - 1
-        self._file = self._open()
-        self._broken: OSError | None = None
+        self._last_no = self._book.last_no
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
@@ -45,30 +49,30 @@ class Ledger:
         """The number of the newest entry on disk, 0 if there is none."""
         return self._last_no
 
-    def append(self, draft: Draft) -> "Future[Entry]":
-        """Hand over an entry; the future holds it once it is on disk, or StorageFull if it is not and never will be."""
-        future: Future[Entry] = Future()
+    def newest_no(self) -> int:
+        """The same: nobody else writes here."""
+        return self._last_no
+
+    def keep(self, draft: Draft) -> Entry:
+        """Append an entry that no chain has a say in, and wait for it; raises StorageFull or Malformed."""
+        return entry_of(self.append(draft).result())
+
+    def append(self, draft: Draft) -> "Future[Kept]":
+        """Hand over an entry. The future holds it once it is on disk; or what it is instead, if that is written already.
+
+        Or it raises: StorageFull if the entry is not on disk and never will be; of a batch a Refused if its link does not
+        hold. Raises Malformed at once for what can be no entry.
+        """
+        future: Future[Kept] = Future()
         future.set_running_or_notify_cancel()  # what is handed over cannot be taken back
-        write_frame(draft, 1, 0)  # what cannot be written must fail here, not the group it would be written with
-        self._waiting.put((draft, future))
+        self._waiting.put(_Waiting(draft, sheet_of(draft), future))
         return future
 
     def close(self) -> None:
         """Write what waits, then stop."""
         self._waiting.put(None)
         self._thread.join()
-        os.close(self._file)
-
-    def _open(self) -> int:
-        path = self.folder / segment_name(self._place.segment)
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.lseek(file, self._place.offset, os.SEEK_SET)
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-        return file
+        self._book.close()
 
     def _run(self) -> None:
         going = True
@@ -90,63 +94,28 @@ class Ledger:
             if item is None:
                 return group, False
             group.append(item)
-            size += len(item[0].body)
-            if size >= _GROUP_BYTES:
+            size += len(item.sheet.body)
+            if size >= GROUP_BYTES:
                 return group, True
 
     def _commit(self, group: list[_Waiting]) -> None:
-        """Write and fsync a group; on any error nothing of it is kept and every waiter is told."""
-        before = self._place
-        entries: list[Entry] = []
+        """Write a group and tell every waiter."""
         try:
-            if self._broken:
-                raise self._broken
-            if before.offset >= self._segment_bytes:
-                self._next_segment()
-            frames = []
-            for draft, _ in group:
-                at_us = self._clock.wall_us()
-                frame = write_frame(draft, self._place.no, at_us)
-                name = segment_name(self._place.segment)
-                entries.append(
-                    Entry(self._place.no, draft.kind, at_us, draft.meta, draft.body, name, self._place.offset)
-                )
-                frames.append(frame)
-                self._place = replace(self._place, offset=self._place.offset + len(frame), no=self._place.no + 1)
-            _write_all(self._file, b"".join(frames))
-            os.fdatasync(self._file)
+            outcomes = self._book.commit([one.sheet for one in group])
         except Exception as error:  # noqa: BLE001 - the top of this thread: every waiter must hear of it
-            same = self._place.segment == before.segment
-            self._undo(Place(self._place.segment, before.offset if same else 0, before.no))
-            for _, future in group:
-                future.set_exception(StorageFull(f"nothing was kept: {error}"))
+            for one in group:
+                one.future.set_exception(error)
             return
-        self._last_no = self._place.no - 1
-        for (_, future), entry in zip(group, entries, strict=True):
-            future.set_result(entry)
-
-    def _next_segment(self) -> None:
-        opened, place = self._file, self._place
-        self._place = Place(place.segment + 1, 0, place.no)
-        try:
-            self._file = self._open()
-        except OSError:
-            self._place = place
-            raise
-        os.close(opened)
-
-    def _undo(self, place: Place) -> None:
-        self._place = place
-        try:
-            os.ftruncate(self._file, place.offset)
-            os.lseek(self._file, place.offset, os.SEEK_SET)
-        except OSError as error:
-            self._broken = error  # writing behind a torn end would be damage: nothing is, until it could be cut off
-        else:
-            self._broken = None
+        self._last_no = self._book.last_no
+        for one, outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                one.future.set_exception(outcome)
+            else:
+                one.future.set_result(kept_of(one.draft, outcome))
 
 
-def _write_all(file: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]
+def kept_of(draft: Draft, outcome: Spot | Repeat | Older) -> Kept:
+    """What came of a draft: the entry it has become, or what it is instead."""
+    if not isinstance(outcome, Spot):
+        return outcome
+    return Entry(outcome.no, draft.kind, outcome.at_us, draft.meta, draft.body, outcome.segment, outcome.offset)

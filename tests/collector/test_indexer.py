@@ -82,7 +82,7 @@ def test_what_is_undone_never_reaches_the_index(services: Services, monkeypatch:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("collector.ledger.writer.os.fdatasync", look_then_fail)
+        patch.setattr("collector.ledger.book.os.fdatasync", look_then_fail)
         with pytest.raises(Exception, match="nothing was kept"):
             history.line("line-1")
     history.line("line-2")

@@ -35,6 +35,7 @@ def test_a_row_the_index_lost_is_no_fork(served: Served, device: Device) -> None
     """A batch sent again that the ledger has and the index has not is answered 503, and the key stays good."""
     body = device.next()
     assert served.post_batch(body).status == 201
+    assert served.post_batch(device.next()).status == 201
     served.case("anna")
     store: Any = served.services.store
     with store._writer.cursor() as cursor:

@@ -25,18 +25,15 @@ def folded(services: Services) -> Registry:
 
 
 def test_registry_is_a_fold(services: Services) -> None:
-    """Applying the ledger again gives what came to be step by step: chains, frozen keys, codes, complaints, imports."""
+    """Applying the ledger again gives what came to be step by step: frozen keys, codes, complaints, imports."""
     history = History(services)
     history.eventful()
     Portal(services).give_code("line-0")
     again = folded(services)
-    for name in ("subscribers", "codes", "refused", "imports", "applied_no"):
+    for name in ("subscribers", "codes", "refused", "imports"):
         assert getattr(again, name) == getattr(services.registry, name), name
-    assert {
-        dev: (one.subscriber, one.head, one.frozen_us, one.enrolment, one.plan) for dev, one in again.devices.items()
-    } == {
-        dev: (one.subscriber, one.head, one.frozen_us, one.enrolment, one.plan)
-        for dev, one in services.registry.devices.items()
+    assert {dev: (one.subscriber, one.frozen_us, one.enrolment, one.plan) for dev, one in again.devices.items()} == {
+        dev: (one.subscriber, one.frozen_us, one.enrolment, one.plan) for dev, one in services.registry.devices.items()
     }
     assert {key: entry.no for key, entry in again.complaints.items()} == {
         key: entry.no for key, entry in services.registry.complaints.items()
@@ -66,8 +63,6 @@ def test_restart_goes_on(config: Config, clock: FakeClock) -> None:
         (EntryKind.SUBSCRIBER, {}, b"not JSON\n"),
         (EntryKind.CODE, {"handle": "AAAA"}, b"{}\n"),
         (EntryKind.ENROLMENT, {}, b"{}\n"),
-        (EntryKind.BATCH, {"dev": "0" * 64, "batch": 0, "last_seq": 0, "head": "0" * 64}, b"x\n"),
-        (EntryKind.BATCH, {}, b"x\n"),
         (EntryKind.REFUSED, {"dev": "0" * 64, "batch": 0, "freeze": True}, b"x\n"),
         (EntryKind.REFUSED, {"batch": 0}, b"x\n"),
         (EntryKind.COMPLAINT, {}, b"x\n"),
@@ -75,11 +70,10 @@ def test_restart_goes_on(config: Config, clock: FakeClock) -> None:
     ],
 )
 def test_an_entry_that_cannot_be(kind: EntryKind, meta: dict[str, str | int], body: bytes) -> None:
-    """An entry no collector writes stops the start with its number, and counts as not applied."""
+    """An entry no collector writes stops the start with its number."""
     registry = Registry()
     with pytest.raises(LedgerDamaged, match=f"entry 7 \\({kind}\\)"):
         registry.apply(Entry(7, kind, 0, {**meta}, body))
-    assert registry.applied_no == 0
 
 
 def test_codes_end_with_their_use(services: Services) -> None:

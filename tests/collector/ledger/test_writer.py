@@ -47,7 +47,7 @@ class Disk:
         self.written_before_full = 0
         self.real = {name: getattr(os, name) for name in ("write", "fdatasync", "ftruncate", "open")}
         for name in ("write", "fdatasync", "ftruncate"):
-            monkeypatch.setattr(f"collector.ledger.writer.os.{name}", getattr(self, name))
+            monkeypatch.setattr(f"collector.ledger.book.os.{name}", getattr(self, name))
 
     def write(self, file: int, data: memoryview) -> int:
         """Write as much as fits."""
@@ -160,10 +160,10 @@ def test_full_disk_at_a_new_segment(open_ledger: Open, disk: Disk, monkeypatch: 
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(path, flags, *mode)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("collector.ledger.writer.os.open", full)
+    monkeypatch.setattr("collector.ledger.book.os.open", full)
     with pytest.raises(StorageFull):
         kept(ledger, [draft("refused")])
-    monkeypatch.setattr("collector.ledger.writer.os.open", real)
+    monkeypatch.setattr("collector.ledger.book.os.open", real)
     disk.failing, disk.written_before_full = "write", 5
     with pytest.raises(StorageFull):
         kept(ledger, [draft("refused")])
@@ -184,7 +184,7 @@ def test_what_cannot_be_undone_stops_writing(open_ledger: Open, disk: Disk, tmp_
         raise OSError(errno.EIO, "Input/output error")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("collector.ledger.writer.os.write", torn)
+        patch.setattr("collector.ledger.book.os.write", torn)
         with pytest.raises(StorageFull):
             kept(ledger, [draft("torn")])
     with pytest.raises(StorageFull):

@@ -1,0 +1,63 @@
+"""Taking in a batch: verify, hand over to the ledger, answer with the receipt. Nothing is acknowledged that is not on disk.
+
+Every process that takes in batches has one. It knows keys and nothing else of the devices: what a chain says is decided
+where the ledger is written.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.clock import Clock
+from collector.ledger.chains import Older, Repeat
+from collector.ledger.frame import Draft
+from collector.ledger.port import Kept
+from collector.ledger.segments import read_at
+from collector.verify import Verified, verify
+from shared import strictjson
+from shared.errors import Malformed
+from shared.keys import PublicKey, Signer
+from shared.receipt import make_receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a probe is told of a batch that is kept: its receipt, and whether it was kept just now."""
+
+    receipt: bytes
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """The entrance for batches. Devices do not wait for each other, nor does a device's next batch for anything here."""
+
+    key_of: Callable[[str], PublicKey]
+    append: Callable[[Draft], Awaitable[Kept]]
+    clock: Clock
+    signer: Signer
+    ledger: Path
+
+    def verified(self, body: bytes) -> Verified:
+        """A batch that holds by itself; raises a Refused naming the step."""
+        return verify(body, self.key_of)
+
+    async def keep(self, verified: Verified) -> Answer | Older:
+        """Keep a batch and give its receipt; raises the Refused of its chain, or StorageFull."""
+        receipt = make_receipt(verified.opened, self.clock.wall_us(), self.signer)
+        kept = await self.append(verified.entry(receipt))
+        match kept:
+            case Older():
+                return kept
+            case Repeat(segment, offset):
+                return Answer(receipt_at(self.ledger, segment, offset), is_new=False)
+            case _:
+                return Answer(receipt, is_new=True)
+
+
+def receipt_at(ledger: Path, segment: str, offset: int) -> bytes:
+    """The receipt that was given for the batch whose entry stands here; raises LedgerDamaged."""
+    told = read_at(ledger, segment, offset).meta.get("receipt")
+    if not isinstance(told, dict):
+        raise Malformed(f"{segment} at byte {offset}: an entry without a receipt")
+    return strictjson.encode(told)

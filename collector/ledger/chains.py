@@ -1,0 +1,113 @@
+"""Where every device's chain stands: what decides, at the moment of writing, whether a batch may be written.
+
+Pure: a fold over the ledger's entries in order. Only the one who writes the ledger has it, so a chain stays one line
+however many processes take in batches. The steps are those of FORMAT.md:
+
+     3     the key is enrolled and not frozen, asked once more: that may have changed since it was looked up
+     9     a repeat of the newest batch; one of an older batch only the index can tell from a fork
+    11-13  the chain                            `shared.chain.follow`
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from collector.ledger.frame import Entry, EntryKind, Link
+from shared import statement
+from shared.chain import START, Head, follow
+from shared.dsse import read_envelope
+from shared.errors import ChainFork, FrozenKey, UnknownKey
+from shared.statement import Kind
+
+_NOWHERE: Final = ("", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One device: its chain's head, where that batch and the enrolment stand in the ledger, whether its key is frozen."""
+
+    enrolled_at: tuple[str, int]  # segment, offset
+    head: Head = START
+    newest_at: tuple[str, int] = _NOWHERE
+    frozen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """The newest batch of its chain once more: it was written here, with the receipt that was given for it."""
+
+    segment: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Older:
+    """A batch below the newest but one: a repeat or a fork, which only the index can tell."""
+
+    head: Head
+
+    @property
+    def as_fork(self) -> ChainFork:
+        """What it is once the index has told that another one was accepted under its number (step 11)."""
+        return ChainFork(11, "another batch of this number was accepted before", self.head.expected)
+
+
+@dataclass(slots=True)
+class Chains:
+    """The state after the entries applied so far."""
+
+    standings: dict[str, Standing] = field(default_factory=dict)
+    refused: set[tuple[str, int, bool]] = field(default_factory=set)  # batches kept aside; whether that froze the key
+
+    def admit(self, link: Link) -> Standing | Repeat | Older:
+        """What the device's standing will be with this batch, but for the batch's own spot; or what it is instead.
+
+        Raises UnknownKey, FrozenKey, ChainFork or ChainGap.
+        """
+        standing = self.standing_of(link.dev)
+        head = standing.head
+        if link.batch == head.batch - 1 and link.pae_sha256 == head.pae_sha256:
+            return Repeat(*standing.newest_at)
+        if link.batch < head.batch - 1:
+            return Older(head)
+        return replace(standing, head=follow(head, link, link.pae_sha256))
+
+    def standing_of(self, dev: str) -> Standing:
+        """A device that may be taken from; raises UnknownKey or FrozenKey (step 3)."""
+        standing = self.standings.get(dev)
+        if standing is None:
+            raise UnknownKey(3, f"no device with key {dev[:16]}… is enrolled here")
+        if standing.frozen:
+            raise FrozenKey(3, "this key signed two different batches of one number; enrol the device anew")
+        return standing
+
+    def apply(self, entry: Entry) -> None:
+        """Take in one entry; raises Malformed or KeyError if it says what cannot be."""
+        spot = (entry.segment, entry.offset)
+        match entry.kind:
+            case EntryKind.ENROLMENT:
+                told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)
+                self.standings[told.subject_sha256] = Standing(spot)
+            case EntryKind.BATCH:
+                dev = statement.sha256_hex(entry.meta, "dev")
+                head = Head(
+                    statement.integer(entry.meta, "batch") + 1,
+                    statement.integer(entry.meta, "last_seq") + 1,
+                    statement.sha256_hex(entry.meta, "head"),
+                )
+                self.standings[dev] = replace(self.standings[dev], head=head, newest_at=spot)
+            case EntryKind.REFUSED:
+                dev, freezes = statement.sha256_hex(entry.meta, "dev"), bool(entry.meta.get("freeze"))
+                self.refused.add((dev, statement.integer(entry.meta, "batch"), freezes))
+                if freezes:
+                    self.standings[dev] = replace(self.standings[dev], frozen=True)
+            case _:
+                pass
+
+    def apply_all(self, entries: Iterable[Entry]) -> int:
+        """Take in several; the number of the last, 0 if there is none."""
+        no = 0
+        for entry in entries:
+            self.apply(entry)
+            no = entry.no
+        return no
