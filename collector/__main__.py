@@ -61,7 +61,7 @@ def _config(options: argparse.Namespace) -> Config:
     except UnicodeDecodeError as error:
         raise BadRequest(f"{file} is not UTF-8") from error
     peer = ("peer_port", "peer_host", "peer_tls_cert", "peer_tls_key", "peer_tls_port")
-    names = ("host", "port", "url", *peer, "criteria", "slot_s", "guard_s", "code_minutes")
+    names = ("host", "port", "url", *peer, "criteria", "slot_s", "guard_s", "code_minutes", "workers")
     return parse(text, data, {name: getattr(options, name, None) for name in names})
 
 

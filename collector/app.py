@@ -6,10 +6,13 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from collector.api import desk as desk_routes
 from collector.api import invitation as invitation_routes
 from collector.api import probes as probe_routes
+from collector.api.door import PATH, Door
+from collector.api.intake import Intake
 from collector.api.problems import problem
 from collector.complain import Complaints
 from collector.enrol import Portal
@@ -25,9 +28,9 @@ def create_app(services: Services, desk_token: str) -> FastAPI:
     app = FastAPI(title="speedproof collector", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.services = services
     app.state.desk_token = desk_token
-    app.state.ingest = Ingest(services)
     app.state.portal = Portal(services)
     app.state.complaints = Complaints(services)
+    app.router.routes.append(Route(PATH, Door(Ingest(services).take, Intake()), methods=["POST"]))
     app.include_router(probe_routes.router)
     app.include_router(desk_routes.router)
     app.include_router(invitation_routes.router)

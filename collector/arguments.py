@@ -56,6 +56,12 @@ def build_parser() -> argparse.ArgumentParser:
     up.add_argument("--slot-s", type=int, help="length of a schedule slot in seconds (default 900)")
     up.add_argument("--guard-s", type=int, help="end of a slot kept free of starts, in seconds (default 60)")
 
+    up.add_argument(
+        "--workers",
+        type=int,
+        help="processes that take in batches, beside one that writes the ledger (default 0: all in one process)",
+    )
+
     _subscriber(commands, folder)
     code = commands.add_parser(
         "code", parents=[folder], help="give out a one-time enrolment code, as a link and a QR code"

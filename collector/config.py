@@ -12,6 +12,7 @@ from shared.slots import SlotPlan
 
 DEFAULT_PORT = 8440
 LOOPBACK = "127.0.0.1"
+MOST_WORKERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Config:
     criteria: Path | None = None  # a folder of further criterion files
     slots: SlotPlan = field(default_factory=SlotPlan)
     code_minutes: int = 15
+    workers: int = 0  # processes that take in batches; 0: everything in one process
 
 
 def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
@@ -49,6 +51,8 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
             told[name] = _whole(name, told[name], 0, 65535)
     if "code_minutes" in told:
         told["code_minutes"] = _whole("code_minutes", told["code_minutes"], 1, 24 * 60)
+    if "workers" in told:
+        told["workers"] = _whole("workers", told["workers"], 0, MOST_WORKERS)
     for name in ("host", "peer_host"):
         if name in told and not isinstance(told[name], str):
             raise BadRequest(f"{name} is not text")

@@ -7,6 +7,10 @@ CollectorError
 ├── CodeRefused          an enrolment code that is wrong, used, expired or tried too often
 ├── NotAllowed           the desk's token is missing or wrong
 ├── StorageFull          nothing was kept; free some space and send again
+├── LedgerAway           the process that writes the ledger is not there; whether it wrote is not known
+├── DeskAway             the process that has the index does not answer
+├── Overloaded           more waits here than fits; send again later
+├── TooSlow              a body that stops coming
 ├── LedgerDamaged        the ledger does not read back as it was written
 ├── IndexUnusable        the index cannot be opened; it can be made anew from the ledger
 ├── IndexLags            the index has not caught up with the ledger yet
@@ -42,6 +46,26 @@ class NotAllowed(CollectorError):
 
 class StorageFull(CollectorError):
     """Nothing was kept: the disk is full or cannot be written."""
+
+
+class LedgerAway(CollectorError):
+    """The process that writes the ledger is not there: whether it wrote is not known, so send it again."""
+
+
+class DeskAway(CollectorError):
+    """The process that has the index does not answer."""
+
+
+class Overloaded(CollectorError):
+    """More waits here than fits. `retry_after_s` is drawn, so that those who are sent away do not come back together."""
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class TooSlow(CollectorError):
+    """A body that stops coming, or comes more slowly than anything honest."""
 
 
 class LedgerDamaged(CollectorError):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from collector.errors import LedgerDamaged
+from collector.ledger.enrolled import enrolled_spki
 from collector.ledger.frame import Entry, EntryKind
 from shared import statement
 from shared.dsse import b64_exact, read_envelope
@@ -134,11 +135,7 @@ class Registry:
 
     def _enrol(self, entry: Entry) -> None:
         told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)
-        request = told.predicate["request"]
-        if not isinstance(request, dict):
-            raise Malformed("an enrolment without its request")
-        asked = statement.read_statement(b64_exact(request["p"]), Kind.ENROL_REQUEST)
-        key = PublicKey.from_spki(b64_exact(asked.predicate["spki"]))
+        key = PublicKey.from_spki(enrolled_spki(told))
         plan = SlotPlan(statement.integer(entry.meta, "slot_s", 1), statement.integer(entry.meta, "guard_s"))
         handle = statement.text(entry.meta, "handle")
         self.devices[key.key_id] = Device(

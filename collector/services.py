@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -17,7 +17,7 @@ from collector.indexer import Indexer
 from collector.judge.criterion import Criterion
 from collector.keyfiles import load_or_create
 from collector.ledger.port import LedgerPort
-from collector.ledger.segments import read_entries
+from collector.ledger.segments import read_at
 from collector.ledger.writer import Ledger
 from collector.peerkeys import trusted_peers
 from collector.registry import Registry
@@ -26,6 +26,7 @@ from collector.store.port import Store
 from shared.grade import Peers
 from shared.keys import FileKey
 
+OpenLedger = Callable[[Path, Callable[[], None]], LedgerPort]
 INDEX = "index.duckdb"
 DESK_FILE = "desk.json"
 
@@ -72,8 +73,11 @@ class Services:
     )  # held from looking for a line or an import to keeping it
 
     @classmethod
-    def over_folder(cls, config: Config, clock: Clock | None = None) -> Self:
-        """Everything over one data folder: lock, keys, ledger, state, index. Raises AlreadyRunning, LedgerDamaged, NoKey."""
+    def over_folder(cls, config: Config, clock: Clock | None = None, open_ledger: OpenLedger | None = None) -> Self:
+        """Everything over one data folder: lock, keys, ledger, state, index. Raises AlreadyRunning, LedgerDamaged, NoKey.
+
+        `open_ledger` gives the ledger if another process writes it; it is given the folder, and what to call when it grew.
+        """
         with contextlib.ExitStack() as opened:
             lock = FolderLock(config.data)
             opened.callback(lock.close)
@@ -84,10 +88,17 @@ class Services:
             used = clock or SystemClock()
             registry = Registry()
             wake: list[Indexer] = []
-            ledger = Ledger(config.data / "ledger", used, lambda: wake[0].wake() if wake else None)
+            folder = config.data / "ledger"
+            ledger: LedgerPort
+
+            def committed() -> None:
+                if wake:
+                    wake[0].wake()
+
+            ledger = Ledger(folder, used, committed) if open_ledger is None else open_ledger(folder, committed)
             opened.callback(ledger.close)
-            for entry in read_entries(ledger.folder):
-                registry.apply(entry)
+            for segment, offset in ledger.others():
+                registry.apply(read_at(ledger.folder, segment, offset))
             store = DuckStore(config.data / INDEX, lambda dev: registry.devices[dev].subscriber, peers)
             opened.callback(store.close)
             indexer = Indexer(ledger, store)

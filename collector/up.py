@@ -22,7 +22,9 @@ from typing import IO, NoReturn
 import uvicorn
 
 from collector.app import create_app
+from collector.clock import SystemClock
 from collector.config import Config
+from collector.crew import Crew
 from collector.errors import BadRequest, CollectorError
 from collector.services import DESK_FILE, Services
 from shared.keys import PublicKey
@@ -35,36 +37,55 @@ class CannotStart(CollectorError):
 def run_up(config: Config, ready: Callable[[dict[str, object]], None]) -> None:
     """Run until SIGINT or SIGTERM; calls `ready` once everything answers. Raises what `Services` does, and CannotStart."""
     _check_host(config.host)
-    with (
-        contextlib.closing(Services.over_folder(config)) as services,
-        _listening(config) as listener,
-        _peer(config, services.portal_key.public) as (peer, facts),
-    ):
+    with contextlib.ExitStack() as opened:
+        crew = opened.enter_context(Crew(config.data, SystemClock())) if config.workers else None
+        services = Services.over_folder(config, open_ledger=None if crew is None else crew.open_ledger)
+        opened.callback(services.close)
+        listener = opened.enter_context(_listening(config))
+        peer, facts = opened.enter_context(_peer(config, services.portal_key.public))
         services.peer = _peer_facts(config, facts)
-        token = desk_token(config.data)
-        host, port = listener.getsockname()[:2]
-        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        services.indexer.start()
-        settings = uvicorn.Config(
-            create_app(services, token),
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=3,
-            server_header=False,
-        )
-        server = _Server(settings, lambda: _announce(config, url, token, services, ready))
-        signal.signal(signal.SIGTERM, _stop)
-        threading.Thread(target=_stop_with, args=(peer, server), name="peer watch", daemon=True).start()
-        try:
-            server.run(sockets=[listener])
-            if peer.poll() is not None:
-                raise CannotStart(
-                    f"the peer ended by itself (exit code {peer.returncode}); see {config.data / 'peer.log'}"
-                )
-        except (KeyboardInterrupt, SystemExit):
-            pass
-        finally:
-            (config.data / DESK_FILE).unlink(missing_ok=True)
+        if crew is not None:
+            listener.listen(socket.SOMAXCONN)
+            crew.start_workers(config.workers, listener)
+        _serve(config, services, listener, peer, crew, ready)
+
+
+def _serve(
+    config: Config,
+    services: Services,
+    listener: socket.socket,
+    peer: "subprocess.Popen[bytes]",
+    crew: Crew | None,
+    ready: Callable[[dict[str, object]], None],
+) -> None:
+    """Answer, on the listener or behind the workers who do, until told to stop."""
+    token = desk_token(config.data)
+    host, port = listener.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    services.indexer.start()
+    settings = uvicorn.Config(
+        create_app(services, token),
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        server_header=False,
+        date_header=crew is None,
+    )
+    server = _Server(settings, lambda: _announce(config, url, token, services, ready))
+    if crew is not None:
+        crew.failed = lambda: setattr(server, "should_exit", True)
+    signal.signal(signal.SIGTERM, _stop)
+    threading.Thread(target=_stop_with, args=(peer, server), name="peer watch", daemon=True).start()
+    try:
+        server.run(sockets=[listener if crew is None else crew.desk])
+        if crew is not None and crew.failure is not None:
+            raise CannotStart(crew.failure)
+        if peer.poll() is not None:
+            raise CannotStart(f"the peer ended by itself (exit code {peer.returncode}); see {config.data / 'peer.log'}")
+    except (KeyboardInterrupt, SystemExit):
+        pass
+    finally:
+        (config.data / DESK_FILE).unlink(missing_ok=True)
 
 
 def _stop_with(peer: "subprocess.Popen[bytes]", server: uvicorn.Server) -> None:

@@ -16,6 +16,13 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 async def read_body(request: Request, media_type: str, limit: int) -> bytes:
     """The body as sent, inflated if it says gzip; raises TooLarge, BadMediaType or BadFormat (steps 1 and 2)."""
+    packed = announced(request, media_type, limit)
+    raw = await _receive(request, limit)
+    return inflate(raw, limit) if packed else raw
+
+
+def announced(request: Request, media_type: str, limit: int) -> bool:
+    """Whether the body is packed, by the headers; raises TooLarge or BadMediaType for what need not be read at all."""
     told = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if told != media_type:
         raise BadMediaType(1, f"the media type is {told or 'missing'}, not {media_type}")
@@ -25,8 +32,7 @@ async def read_body(request: Request, media_type: str, limit: int) -> bytes:
     length = request.headers.get("content-length", "0")
     if length.isdigit() and int(length) > limit:
         raise TooLarge(1, f"{length} bytes are announced, at most {limit} are taken")
-    raw = await _receive(request, limit)
-    return raw if coding == "identity" else _inflate(raw, limit)
+    return coding == "gzip"
 
 
 async def _receive(request: Request, limit: int) -> bytes:
@@ -42,7 +48,8 @@ async def _receive(request: Request, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _inflate(raw: bytes, limit: int) -> bytes:
+def inflate(raw: bytes, limit: int) -> bytes:
+    """What was packed, up to the limit; raises TooLarge or BadFormat."""
     inflater = zlib.decompressobj(_GZIP)
     try:
         data = inflater.decompress(raw, limit + 1)

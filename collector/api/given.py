@@ -8,7 +8,6 @@ from fastapi import Depends, Request
 from collector.complain import Complaints
 from collector.enrol import Portal
 from collector.errors import NotAllowed
-from collector.ingest import Ingest
 from collector.services import Services
 
 COOKIE = "speedproof_desk"
@@ -17,11 +16,6 @@ COOKIE = "speedproof_desk"
 def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
-
-
-def _ingest(request: Request) -> Ingest:
-    ingest: Ingest = request.app.state.ingest
-    return ingest
 
 
 def _portal(request: Request) -> Portal:
@@ -52,7 +46,6 @@ def _token(request: Request, *given: str) -> str:
 
 
 GivenServices = Annotated[Services, Depends(_services)]
-GivenIngest = Annotated[Ingest, Depends(_ingest)]
 GivenPortal = Annotated[Portal, Depends(_portal)]
 GivenComplaints = Annotated[Complaints, Depends(_complaints)]
 DeskReader = Annotated[str, Depends(_desk_reader)]

@@ -6,24 +6,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from collector.api.body import read_body
-from collector.api.given import GivenComplaints, GivenIngest, GivenPortal, GivenServices
+from collector.api.given import GivenComplaints, GivenPortal, GivenServices
 from collector.registry import Device
 from collector.services import Services
-from shared import batch, strictjson
+from shared import strictjson
 from shared.dsse import MAX_ENVELOPE_BYTES, b64
 from shared.errors import BadFormat, Malformed
 
-RECEIPT_MEDIA_TYPE = "application/vnd.speedproof.receipt+json"
 router = APIRouter(prefix="/v1")
-
-
-@router.post("/batches")
-async def post_batch(request: Request, ingest: GivenIngest) -> Response:
-    """Keep a signed batch: 201 with its receipt; 200 with the first receipt if it was kept before."""
-    body = await read_body(request, batch.MEDIA_TYPE, batch.MAX_BODY_BYTES)
-    answer = await ingest.take(body)
-    told = b'{"receipt":%b}' % answer.receipt  # room for a log proof beside it
-    return Response(told, status_code=201 if answer.is_new else 200, media_type=RECEIPT_MEDIA_TYPE)
 
 
 @router.post("/enrolments")

@@ -30,6 +30,10 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     ours.CodeRefused: (HTTPStatus.FORBIDDEN, "code_refused"),
     ours.NotAllowed: (HTTPStatus.UNAUTHORIZED, "not_allowed"),
     ours.StorageFull: (HTTPStatus.SERVICE_UNAVAILABLE, "storage_full"),
+    ours.LedgerAway: (HTTPStatus.SERVICE_UNAVAILABLE, "ledger_away"),
+    ours.DeskAway: (HTTPStatus.SERVICE_UNAVAILABLE, "desk_away"),
+    ours.Overloaded: (HTTPStatus.SERVICE_UNAVAILABLE, "overloaded"),
+    ours.TooSlow: (HTTPStatus.REQUEST_TIMEOUT, "too_slow"),
     ours.LedgerDamaged: (HTTPStatus.INTERNAL_SERVER_ERROR, "ledger_damaged"),
     ours.IndexUnusable: (HTTPStatus.SERVICE_UNAVAILABLE, "index_unusable"),
     ours.IndexLags: (HTTPStatus.SERVICE_UNAVAILABLE, "index_lags"),
@@ -62,5 +66,6 @@ def problem(error: SpeedproofError) -> tuple[int, dict[str, str], dict[str, obje
         body["detail"] = str(error)
     headers = {"Content-Type": MEDIA_TYPE}
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
+        after_s = error.retry_after_s if isinstance(error, ours.Overloaded) else RETRY_AFTER_S
+        headers["Retry-After"] = str(after_s)
     return status.value, headers, body

@@ -58,6 +58,7 @@ class Chains:
 
     standings: dict[str, Standing] = field(default_factory=dict)
     refused: set[tuple[str, int, bool]] = field(default_factory=set)  # batches kept aside; whether that froze the key
+    others: list[tuple[str, int]] = field(default_factory=list)  # where every entry that is no batch stands, in order
 
     def admit(self, link: Link) -> Standing | Repeat | Older:
         """What the device's standing will be with this batch, but for the batch's own spot; or what it is instead.
@@ -84,6 +85,8 @@ class Chains:
     def apply(self, entry: Entry) -> None:
         """Take in one entry; raises Malformed or KeyError if it says what cannot be."""
         spot = (entry.segment, entry.offset)
+        if entry.kind is not EntryKind.BATCH:
+            self.others.append(spot)
         match entry.kind:
             case EntryKind.ENROLMENT:
                 told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 class _Kept(msgspec.Struct, array_like=True):
     standings: dict[str, Standing]
     refused: list[tuple[str, int, bool]]
+    others: list[tuple[str, int]]
 
 
 _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(_Kept)
@@ -36,7 +37,7 @@ _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(_Kept)
 
 def snapshot_of(chains: Chains) -> bytes:
     """The chains as bytes."""
-    return _encoder.encode(_Kept(chains.standings, sorted(chains.refused)))
+    return _encoder.encode(_Kept(chains.standings, sorted(chains.refused), chains.others))
 
 
 def write_snapshot(folder: Path, kept: bytes, no: int) -> None:
@@ -71,4 +72,4 @@ def _read(file: Path, last_no: int) -> tuple[Chains, int]:
     except (OSError, Malformed, msgspec.DecodeError) as error:
         log.warning("%s cannot be used (%s): the whole ledger is read", file, error)
         return Chains(), 0
-    return Chains(read.standings, set(read.refused)), no
+    return Chains(read.standings, set(read.refused), read.others), no

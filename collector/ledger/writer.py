@@ -53,6 +53,10 @@ class Ledger:
         """The same: nobody else writes here."""
         return self._last_no
 
+    def others(self) -> list[tuple[str, int]]:
+        """Where every entry that is no batch stands, in order."""
+        return list(self._book.chains.others)
+
     def keep(self, draft: Draft) -> Entry:
         """Append an entry that no chain has a say in, and wait for it; raises StorageFull or Malformed."""
         return entry_of(self.append(draft).result())

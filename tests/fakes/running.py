@@ -27,9 +27,18 @@ class Running(Client):
     @property
     def peer_pid(self) -> int:
         """The process of its peer."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        (pid,) = children
-        return int(pid)
+        (pid,) = self.children["collector.peer"]
+        return pid
+
+    @property
+    def children(self) -> dict[str, list[int]]:
+        """Its processes, by the module they run."""
+        found: dict[str, list[int]] = {}
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            for pid in (task / "children").read_text().split():
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                found.setdefault(words[words.index(b"-m") + 1].decode(), []).append(int(pid))
+        return {name: sorted(pids) for name, pids in found.items()}
 
     def stop(self) -> int:
         """Ask it to end; its exit code."""

@@ -12,12 +12,13 @@ from collector import errors as ours
 from collector.api.problems import MEDIA_TYPE, RETRY_AFTER_S, STATUS, problem, status_of
 from collector.command import CommandFailed
 from collector.config import Config
+from collector.crew import CrewFailed
 from collector.services import Services
 from collector.up import CannotStart
 from shared import errors as theirs
 from shared.errors import ChainGap, Expected, Refused, SpeedproofError
 
-NEVER_OVER_HTTP = {CommandFailed, CannotStart}  # the command line's own
+NEVER_OVER_HTTP = {CommandFailed, CannotStart, CrewFailed}  # the command line's own
 
 
 def leaves(kind: type[SpeedproofError]) -> Iterator[type[SpeedproofError]]:
@@ -79,6 +80,8 @@ def test_each_error_over_http(served: Served, monkeypatch: pytest.MonkeyPatch, k
     """Raised behind a route, an error arrives as the status and name of its row; a browser gets a page instead."""
 
     def fail(*_: object) -> None:
+        if issubclass(kind, ours.Overloaded):
+            raise kind("as told", RETRY_AFTER_S)
         raise kind(4, "as told") if issubclass(kind, Refused) else kind("as told")
 
     monkeypatch.setattr("collector.desk.run", fail)

@@ -1,0 +1,103 @@
+"""Bodies on their way in: how much of them is held in memory, how long one may take, and who has to go if it is too much.
+
+A body counts from its first byte until its request was answered. If the next part of one does not fit, the one that has
+been coming in for longest is sent away, since it is the slowest; so a crowd of dawdlers cannot keep others out. If nothing
+is still coming in, all that is held is whole and about to be written: then the new one is sent away, to come again later.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+
+from collector.api.body import announced, inflate
+from collector.errors import BadRequest, Overloaded, TooSlow
+from shared.errors import TooLarge
+
+MOST_BYTES: Final = 64 * 1024 * 1024
+SILENCE_S: Final = 30.0  # from one part of a body to the next
+START_S: Final = 60.0  # for any body, besides what its length is given
+SLOWEST_BYTES_S: Final = 1000  # an honest line that is almost dead: 8 kbit/s
+RETRY_S: Final = 30  # at the earliest, and within the same again: drawn, so that not all come back at once
+
+
+@dataclass(slots=True, eq=False)
+class _Coming:
+    """One body that is not whole yet."""
+
+    deadline: asyncio.Timeout
+    size: int = 0
+    sent_away: bool = False
+
+
+class Intake:
+    """The bodies one process holds."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        """Hold at most so much."""
+        self._most_bytes = most_bytes
+        self._coming: dict[_Coming, None] = {}  # in the order in which they began
+        self.held_bytes = 0
+
+    @contextlib.asynccontextmanager
+    async def body(self, request: Request, media_type: str, limit: int) -> AsyncIterator[bytes]:
+        """The body of a request, inflated, for as long as it is needed.
+
+        Raises TooLarge, BadMediaType or BadFormat (steps 1 and 2), TooSlow or Overloaded.
+        """
+        packed = announced(request, media_type, limit)
+        raw = await self._receive(request, limit)
+        try:
+            yield inflate(raw, limit) if packed else raw
+        finally:
+            self.held_bytes -= len(raw)
+
+    async def _receive(self, request: Request, limit: int) -> bytes:
+        loop, parts = asyncio.get_running_loop(), list[bytes]()
+        begun_s = loop.time()
+        one = _Coming(asyncio.timeout(SILENCE_S))
+        self._coming[one] = None
+        try:
+            async with one.deadline:
+                async for part in request.stream():
+                    one.size += len(part)
+                    self.held_bytes += len(part)
+                    parts.append(part)
+                    if one.size > limit:
+                        raise TooLarge(1, f"more than {limit} bytes")
+                    self._make_room(one, loop.time())
+                    if not one.sent_away:
+                        allowed_s = begun_s + START_S + one.size / SLOWEST_BYTES_S
+                        one.deadline.reschedule(min(loop.time() + SILENCE_S, allowed_s))
+        except BaseException as error:
+            self.held_bytes -= one.size
+            if isinstance(error, ClientDisconnect):
+                raise BadRequest("the sender left before the body was whole") from error
+            if isinstance(error, TimeoutError):
+                raise (overloaded() if one.sent_away else TooSlow("the body stopped coming")) from error
+            raise
+        finally:
+            del self._coming[one]
+        return b"".join(parts)
+
+    def _make_room(self, newest: _Coming, now_s: float) -> None:
+        """Send away whoever has been coming in longest, until what is left fits; raises Overloaded if that is this one."""
+        leaving = sum(one.size for one in self._coming if one.sent_away)
+        for one in self._coming:
+            if self.held_bytes - leaving <= self._most_bytes:
+                return
+            if one is newest:
+                raise overloaded()
+            if not one.sent_away:
+                one.sent_away = True
+                one.deadline.reschedule(now_s)
+                leaving += one.size
+
+
+def overloaded() -> Overloaded:
+    """The answer to whoever has to come again."""
+    return Overloaded("more is waiting here than fits; send it again later", RETRY_S + secrets.randbelow(RETRY_S + 1))

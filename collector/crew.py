@@ -1,0 +1,172 @@
+"""The processes beside the one that has the index: one that writes the ledger, and workers that take in batches.
+
+They are started here and started again if they end by themselves; who waited for one that died is answered 503 and sends
+again. They end when their stdin does, so they never outlive this process, however it ends. Their sockets are in a folder
+of its own with a short name, which only this user can enter: the system allows a socket's path about a hundred bytes.
+"""
+
+import contextlib
+import json
+import logging
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final, Self
+
+from collector.clock import Clock
+from collector.errors import CollectorError
+from collector.ledger.client import LedgerClient
+
+_PAUSE_S: Final = 0.2  # before an ended process is started again
+_PATIENCE_S: Final = 10.0  # for one that was told to end
+_MOST_ENDS: Final = 5  # within `_ENDS_WITHIN_S`: then something is wrong that starting again does not mend
+_ENDS_WITHIN_S: Final = 30
+log = logging.getLogger(__name__)
+
+
+class CrewFailed(CollectorError):
+    """A process could not be started, or ended again and again."""
+
+
+@dataclass(slots=True)
+class Mate:
+    """One process that is kept running."""
+
+    name: str
+    command: Sequence[str]
+    socket: socket.socket  # it inherits
+    errors: Path
+    ends: list[float] = field(default_factory=list)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> dict[str, Any]:
+        """Start it; what it said when it was ready. Raises CrewFailed."""
+        command = [sys.executable, "-m", *self.command]
+        with self.errors.open("ab") as errors:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                pass_fds=(self.socket.fileno(),),
+            )
+        return _ready(self.name, self.process.stdout, self.errors)
+
+    def end(self) -> None:
+        """Tell it to end, and wait."""
+        if self.process is None:
+            return
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+        try:
+            self.process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+class Crew:
+    """All of them. A context: left, they have ended."""
+
+    def __init__(self, data: Path, clock: Clock, failed: Callable[[], None] = lambda: None) -> None:
+        """For this data folder. `failed` is called if one cannot be kept running."""
+        self._data, self._clock = data, clock
+        self.failed = failed
+        self.failure: str | None = None
+        self._mates: list[Mate] = []
+        self._threads: list[threading.Thread] = []
+        self._ending = threading.Event()
+        self._folder = Path(tempfile.mkdtemp(prefix="speedproof-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108 - short, and mode 0700
+        self._sockets: list[socket.socket] = []
+        self.desk = self._listener("desk")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all: those first that were started last, so that whoever still hands over is answered."""
+        self._ending.set()
+        for mate in reversed(self._mates):
+            mate.end()
+        for thread in self._threads:
+            thread.join(_PATIENCE_S)
+        for one in self._sockets:
+            one.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def open_ledger(self, folder: Path, committed: Callable[[], None]) -> LedgerClient:
+        """Start the process that writes the ledger; a way to write through it."""
+        door = self._listener("ledger")
+        clerk = Mate("ledger", ["collector.ledger.clerk", str(folder), str(door.fileno())], door, self._log("ledger"))
+        told = self._start(clerk)
+        return LedgerClient(str(self._folder / "ledger"), folder, int(told["torn_bytes"]), committed)
+
+    def start_workers(self, count: int, listener: socket.socket) -> None:
+        """Start so many workers, which all accept on this socket."""
+        for number in range(1, count + 1):
+            name = f"worker-{number}"
+            command = ["collector.worker", "--data", str(self._data), "--listener", str(listener.fileno())]
+            command += ["--ledger", str(self._folder / "ledger"), "--desk", str(self._folder / "desk")]
+            self._start(Mate(name, command, listener, self._log(name)))
+
+    def _log(self, name: str) -> Path:
+        return self._data / f"{name}.log"
+
+    def _listener(self, name: str) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX)
+        self._sockets.append(listener)
+        listener.bind(str(self._folder / name))
+        listener.listen(socket.SOMAXCONN)
+        return listener
+
+    def _start(self, mate: Mate) -> dict[str, Any]:
+        self._mates.append(mate)
+        told = mate.start()
+        thread = threading.Thread(target=self._keep, args=(mate,), name=f"keeper of {mate.name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return told
+
+    def _keep(self, mate: Mate) -> None:
+        """Start it again whenever it ends, until told to end or until that is of no use."""
+        while mate.process is not None:
+            code = mate.process.wait()
+            if self._ending.wait(_PAUSE_S):
+                return
+            now_s = self._clock.mono_us() / 1e6
+            mate.ends = [end_s for end_s in mate.ends if now_s - end_s < _ENDS_WITHIN_S] + [now_s]
+            log.warning("%s ended (exit code %s); it is started again", mate.name, code)
+            try:
+                if len(mate.ends) > _MOST_ENDS:
+                    raise CrewFailed(
+                        f"{mate.name} ended {len(mate.ends)} times in {_ENDS_WITHIN_S} s; see {mate.errors}"
+                    )
+                mate.start()
+            except (CrewFailed, OSError) as error:
+                if self._ending.is_set():
+                    return
+                self.failure = str(error)
+                self.failed()
+                return
+
+
+def _ready(name: str, output: IO[bytes] | None, log_file: Path) -> dict[str, Any]:
+    line = b"" if output is None else output.readline()
+    try:
+        told: dict[str, Any] = json.loads(line)
+    except ValueError as error:
+        tail = log_file.read_text(errors="replace").strip().splitlines()[-1:]
+        raise CrewFailed(f"{name} did not come up: {' '.join(tail) or 'it said nothing'}") from error
+    return told

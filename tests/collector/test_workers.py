@@ -1,0 +1,196 @@
+"""Several processes behind one port: probes and the desk notice nothing, whichever process dies."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from fakes.device import Device, download
+from fakes.running import PATIENCE_S, Running, is_there, running
+from fakes.served import Answer
+
+from collector.ledger.frame import EntryKind
+from collector.ledger.segments import read_entries
+from shared import strictjson
+from shared.batch import MAX_BODY_BYTES, pae_sha256_of
+from shared.dsse import b64_exact
+from shared.keys import PublicKey
+from shared.receipt import read_receipt
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finding processes needs /proc")
+CLERK, WORKER = "collector.ledger.clerk", "collector.worker"
+
+
+@pytest.fixture(scope="module")
+def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One collector with two workers, for all tests of this module that leave it running."""
+    with running(tmp_path_factory.mktemp("workers") / "data", "--workers", "2") as made:
+        yield made
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something that comes about soon."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def sent(collector: Running, body: bytes) -> Answer:
+    """What a probe gets for a batch in the end: it sends again when it is told to or when nobody answers."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            answer = collector.post_batch(body)
+            if answer.status != 503:
+                return answer
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def kept(collector: Running) -> list[str]:
+    """The identities of the batches in the ledger."""
+    entries = read_entries(Path(collector.told["data"]) / "ledger")
+    return [pae_sha256_of(entry.body) for entry in entries if entry.kind is EntryKind.BATCH]
+
+
+def test_processes(collector: Running) -> None:
+    """One writes the ledger, two take in batches, one is the peer; no more."""
+    assert {name: len(pids) for name, pids in collector.children.items()} == {CLERK: 1, WORKER: 2, "collector.peer": 1}
+
+
+def test_a_batch_and_its_repeats(collector: Running) -> None:
+    """A batch is 201 once and 200 with the same receipt ever after, newest or not, and whichever worker is asked."""
+    device = collector.enrolled("repeats")
+    bodies = device.chain(3)
+    first = [collector.post_batch(body) for body in bodies]
+    assert [answer.status for answer in first] == [201, 201, 201]
+    again = [collector.post_batch(body) for body in bodies * 3]
+    assert [answer.status for answer in again] == [200] * 9
+    assert [answer.body for answer in again] == [answer.body for answer in first] * 3
+    told = collector.send("GET", "/v1/collector").told
+    key = PublicKey.from_spki(b64_exact(told["collector"]))
+    receipt = strictjson.encode(first[2].told["receipt"])
+    assert read_receipt(receipt, key, pae_sha256_of(bodies[2])).batch == 2
+    assert collector.case("repeats")["counts"]["signed"]["ok"] == 3
+
+
+def test_a_fork_freezes_the_key(collector: Running) -> None:
+    """A second batch of one number is 409, kept aside and shown; from then on nothing is taken from that key, anywhere."""
+    device = collector.enrolled("forks")
+    fork = device.seal(download(dur_us=3))
+    assert collector.post_batch(device.next()).status == 201
+    answer = collector.post_batch(fork)
+    assert (answer.status, answer.error, answer.told["expect_batch"]) == (409, "chain_fork", 1)
+    after = [collector.post_batch(device.seal()) for _ in range(6)]
+    assert {(one.status, one.error) for one in after} == {(403, "frozen_key")}
+    case = collector.case("forks")
+    assert (case["devices"][0]["frozen"], [one["error"] for one in case["alarms"]]) == (True, ["chain_fork"])
+
+
+def test_refusals(collector: Running) -> None:
+    """What is wrong with a batch is told as by a single process: gaps, strangers, other media types, too much."""
+    device = collector.enrolled("refusals")
+    body = device.seal()
+    gap = collector.post_batch(device.seal(batch=4))
+    assert (gap.status, gap.error, gap.told["expect_batch"]) == (409, "chain_gap", 0)
+    assert collector.post_batch(Device().seal()).error == "unknown_key"
+    assert collector.post_batch(body[:-2] + b"x\n").error == "bad_digest"
+    assert collector.post_batch(body, **{"Content-Type": "text/plain"}).error == "bad_media_type"
+    assert collector.post_batch(body + b"x" * MAX_BODY_BYTES).error == "too_large"
+    assert collector.post_batch(body).status == 201
+
+
+def test_crowds(collector: Running) -> None:
+    """Devices that all send at once, each one batch twice at the same moment, have each kept once."""
+    devices = [collector.enrolled(f"crowd-{number % 3}") for number in range(12)]
+    bodies = [device.next() for device in devices for _ in range(4)]
+    twice = [body for body in bodies for _ in range(2)]
+    with ThreadPoolExecutor(8) as pool:
+        chains = [twice[number * 8 : number * 8 + 8] for number in range(12)]
+        answers = list(pool.map(lambda chain: [collector.post_batch(body).status for body in chain], chains))
+    assert answers == [[201, 200] * 4] * 12
+    assert sum(identity in set(map(pae_sha256_of, bodies)) for identity in kept(collector)) == 48
+    body = devices[0].next()
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(answer.status for answer in pool.map(collector.post_batch, [body] * 8)) == [200] * 7 + [201]
+
+
+def test_pages_and_files_pass(collector: Running) -> None:
+    """The desk's page, its redirect with a cookie, a missing page and a large import come through a worker unchanged."""
+    device = collector.enrolled("pages")
+    assert collector.post_batch(device.next()).status == 201
+    link = collector.send("GET", f"/subscriber/pages?key={collector.token}")
+    assert (link.status, link.headers["location"]) == (303, "/subscriber/pages")
+    page = collector.send("GET", "/subscriber/pages", headers={"Cookie": link.headers["set-cookie"].partition(";")[0]})
+    assert (page.status, b"</html>" in page.body) == (200, True)
+    assert page.headers["content-security-policy"]
+    assert collector.send("GET", "/nothing/%2e%2e/here?x=%26").status == 404
+    assert collector.send("GET", "/subscriber/pages").status == 401
+    assert collector.command("import", {"lines_b64": "x" * 9_000_000}).status == 400
+    assert set(collector.send("GET", "/health").told) == {"ledger_no", "index_no"}
+    assert collector.post_json("/v1/complaints", device.complaint("Slow.")).status == 201
+
+
+def test_a_sender_that_leaves(collector: Running) -> None:
+    """Whoever hangs up in the middle of a body, of a batch or of anything else, harms nobody."""
+    device = collector.enrolled("leaves")
+    for path in ("/v1/batches", "/v1/complaints"):
+        with socket.create_connection(("127.0.0.1", collector.port)) as connection:
+            connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n".encode() + b"x" * 100)
+    assert collector.post_batch(device.next()).status == 201
+
+
+@pytest.mark.parametrize("module", [WORKER, CLERK])
+def test_a_process_that_dies(collector: Running, module: str) -> None:
+    """A worker or the ledger's writer that is killed is there again, and whoever sends again is served by it."""
+    device = collector.enrolled(f"after-{module}")
+    assert collector.post_batch(device.next()).status == 201
+    killed = collector.children[module]
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    bodies = device.chain(3)
+    assert [sent(collector, body).status in (200, 201) for body in bodies] == [True] * 3
+    until(lambda: len(collector.children.get(module, [])) == len(killed))
+    assert not set(collector.children[module]) & set(killed)
+    assert {pae_sha256_of(body) for body in bodies} <= set(kept(collector))
+    assert collector.add(f"anew-{module}").status == 200
+    assert collector.case(f"after-{module}")["counts"]["signed"]["ok"] == 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_none_is_left(tmp_path: Path, number: signal.Signals) -> None:
+    """However the first process ends, all others end with it, and the next collector goes on where it stood."""
+    data = tmp_path / "data"
+    with running(data, "--workers", "1") as collector:
+        device = collector.enrolled("anna")
+        assert collector.post_batch(device.next()).status == 201
+        below = [pid for pids in collector.children.values() for pid in pids]
+        collector.process.send_signal(number)
+        assert collector.process.wait(PATIENCE_S) == (0 if number is signal.SIGTERM else -number)
+        until(lambda: not any(map(is_there, below)))
+    for options in ((), ("--workers", "1")):
+        with running(data, *options) as collector:
+            assert collector.post_batch(device.next()).status == 201
+            assert collector.stop() == 0
+
+
+def test_one_that_cannot_start(tmp_path: Path) -> None:
+    """A ledger that does not read back stops the start, and what is wrong is told."""
+    data = tmp_path / "data"
+    with running(data) as collector:
+        collector.enrolled("anna")
+        assert collector.stop() == 0
+    segment = data / "ledger" / "000001.ndjson"
+    segment.write_bytes(segment.read_bytes().replace(b'"kind":"code"', b'"kind":"none"'))
+    with pytest.raises(AssertionError, match="did not come up"), running(data, "--workers", "1"):
+        pass
+    told = (data / "ledger.log").read_text()
+    assert "000001.ndjson" in told
+    assert "Traceback" not in told
