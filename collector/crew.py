@@ -106,19 +106,24 @@ class Crew:
             one.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def ledger(self) -> str:
+        """The socket of the process that writes the ledger."""
+        return str(self._folder / "ledger")
+
     def open_ledger(self, folder: Path, committed: Callable[[], None]) -> LedgerClient:
         """Start the process that writes the ledger; a way to write through it."""
         door = self._listener("ledger")
         clerk = Mate("ledger", ["collector.ledger.clerk", str(folder), str(door.fileno())], door, self._log("ledger"))
         told = self._start(clerk)
-        return LedgerClient(str(self._folder / "ledger"), folder, int(told["torn_bytes"]), committed)
+        return LedgerClient(self.ledger, folder, int(told["torn_bytes"]), committed)
 
     def start_workers(self, count: int, listener: socket.socket) -> None:
         """Start so many workers, which all accept on this socket."""
         for number in range(1, count + 1):
             name = f"worker-{number}"
             command = ["collector.worker", "--data", str(self._data), "--listener", str(listener.fileno())]
-            command += ["--ledger", str(self._folder / "ledger"), "--desk", str(self._folder / "desk")]
+            command += ["--ledger", self.ledger, "--desk", str(self._folder / "desk")]
             self._start(Mate(name, command, listener, self._log(name)))
 
     def _log(self, name: str) -> Path:

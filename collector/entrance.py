@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector import quickjson
 from collector.clock import Clock
 from collector.ledger.chains import Older, Repeat
 from collector.ledger.frame import Draft
@@ -44,7 +45,7 @@ class Entrance:
 
     async def keep(self, verified: Verified) -> Answer | Older:
         """Keep a batch and give its receipt; raises the Refused of its chain, or StorageFull."""
-        receipt = make_receipt(verified.opened, self.clock.wall_us(), self.signer)
+        receipt = make_receipt(verified.opened, self.clock.wall_us(), self.signer, quickjson.encode)
         kept = await self.append(verified.entry(receipt))
         match kept:
             case Older():

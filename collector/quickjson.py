@@ -2,8 +2,9 @@
 
 Only the yes is quick. Text in the profile (FORMAT.md, section 2) that is plain ASCII and not deeper than `_QUICK_DEPTH` is
 decoded with types that hold no float, no null and no number out of range, and must be spelt again to the very bytes;
-that refuses white space, other orders and escapes, a key twice and -0. Whatever is refused here is read once more by the
-slow reader, which takes it after all or says what is wrong. So both take and refuse the same, and a test holds them to it.
+that refuses white space, other orders and escapes, a key twice and -0. What is spelt must read back as the same value.
+Whatever is refused here is done once more by the slow one, which does it after all or says what is wrong. So both take and
+refuse the same, and a test holds them to it.
 """
 
 from typing import Annotated, Any, Final
@@ -40,6 +41,17 @@ def decode(data: bytes) -> JsonObject:
         if _encoder.encode(fields) == data:
             return fields
     return strictjson.decode(data)
+
+
+def encode(value: JsonObject) -> bytes:
+    """Spell an object, exactly as `strictjson.encode` does; raises Malformed."""
+    try:
+        data = _encoder.encode(value)
+        if data.isascii() and _decoder.decode(data) == value:
+            return data
+    except (msgspec.DecodeError, TypeError, ValueError, RecursionError):  # UnicodeEncodeError is one of them
+        pass
+    return strictjson.encode(value)
 
 
 def records_in(rest: bytes) -> tuple[Record, ...]:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 from collector import quickjson
 from collector.ledger.frame import Draft, EntryKind, Link
-from shared import strictjson
 from shared.batch import OpenedBatch, open_batch
 from shared.errors import Refused
 from shared.keys import PublicKey
@@ -46,7 +45,7 @@ class Verified:
             "dev": said.dev,
             "head": opened.pae_sha256,
             "last_seq": said.last_seq,
-            "receipt": strictjson.decode(receipt),
+            "receipt": quickjson.decode(receipt),
         }
         link = Link(said.dev, said.batch, said.prev, said.first_seq, said.last_seq, opened.pae_sha256)
         return Draft(EntryKind.BATCH, meta, opened.body, link)

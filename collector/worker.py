@@ -9,6 +9,7 @@ batch it passes on to the process with the index.
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import signal
 import socket
@@ -154,11 +155,12 @@ def main() -> int:
     worker = Worker(options.data / "ledger", LedgerLine(options.ledger), Desk(options.desk), signer)
     config = uvicorn.Config(
         worker, log_level="warning", access_log=False, lifespan="off", ws="none",
-        server_header=False, timeout_graceful_shutdown=3,
+        server_header=False, proxy_headers=False, timeout_graceful_shutdown=3,
     )  # fmt: skip
     server = _Server(config, worker)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    gc.set_threshold(100_000, 50, 100)  # records come as thousands of small objects and leave nothing behind in circles
     with socket.socket(fileno=options.listener) as listener:
         server.run(sockets=[listener])
     return 0

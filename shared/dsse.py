@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from shared import strictjson
 from shared.errors import Malformed
 from shared.keys import PublicKey, Signer
-from shared.strictjson import Decode
+from shared.strictjson import Decode, Encode
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_ENVELOPE_BYTES = 16 * 1024
@@ -64,14 +64,14 @@ class Envelope:
         return self.payload
 
 
-def seal(payload: bytes, signer: Signer) -> bytes:
+def seal(payload: bytes, signer: Signer, encode: Encode = strictjson.encode) -> bytes:
     """Sign a payload and spell the envelope: one line without its LF."""
     envelope: strictjson.JsonObject = {
         "payload": b64(payload),
         "payloadType": PAYLOAD_TYPE,
         "signatures": [{"keyid": signer.public.key_id, "sig": b64(signer.sign(pae(payload)))}],
     }
-    return strictjson.encode(envelope)
+    return encode(envelope)
 
 
 def read_envelope(line: bytes, decode: Decode = strictjson.decode) -> Envelope:

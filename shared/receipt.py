@@ -6,12 +6,12 @@ until then it says that the collector had the batch when it signed, and nothing 
 
 from dataclasses import dataclass
 
-from shared import dsse, statement
+from shared import dsse, statement, strictjson
 from shared.batch import OpenedBatch
 from shared.errors import Malformed
 from shared.keys import PublicKey, Signer
 from shared.statement import Kind, Statement
-from shared.strictjson import JsonObject
+from shared.strictjson import Encode, JsonObject
 
 SUBJECT = "batch"
 
@@ -27,7 +27,7 @@ class Receipt:
     collector: str
 
 
-def make_receipt(opened: OpenedBatch, received_us: int, collector: Signer) -> bytes:
+def make_receipt(opened: OpenedBatch, received_us: int, collector: Signer, encode: Encode = strictjson.encode) -> bytes:
     """The receipt/v1 envelope line for a batch that is about to be kept."""
     predicate: JsonObject = {
         "batch": opened.said.batch,
@@ -35,7 +35,8 @@ def make_receipt(opened: OpenedBatch, received_us: int, collector: Signer) -> by
         "dev": opened.said.dev,
         "received_us": received_us,
     }
-    return dsse.seal(Statement(Kind.RECEIPT, SUBJECT, opened.pae_sha256, predicate).encode(), collector)
+    told = Statement(Kind.RECEIPT, SUBJECT, opened.pae_sha256, predicate)
+    return dsse.seal(told.encode(encode), collector, encode)
 
 
 def read_receipt(line: bytes, collector: PublicKey, pae_sha256: str) -> Receipt:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from shared import strictjson
 from shared.dsse import HEX64
 from shared.errors import Malformed
-from shared.strictjson import JsonObject
+from shared.strictjson import Encode, JsonObject
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 _ROOT = "https://speedproof.example/"
@@ -38,9 +38,9 @@ class Statement:
     subject_sha256: str
     predicate: JsonObject
 
-    def encode(self) -> bytes:
+    def encode(self, encode: Encode = strictjson.encode) -> bytes:
         """The payload bytes."""
-        return strictjson.encode(
+        return encode(
             {
                 "_type": STATEMENT_TYPE,
                 "predicate": self.predicate,

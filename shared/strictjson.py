@@ -15,6 +15,7 @@ from shared.errors import Malformed
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int"
 JsonObject: TypeAlias = "dict[str, Json]"
 Decode: TypeAlias = Callable[[bytes], JsonObject]  # whatever reads exactly this profile
+Encode: TypeAlias = Callable[[JsonObject], bytes]  # whatever spells exactly it
 
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 16

@@ -50,6 +50,7 @@ class Clerk:
         """Serve; nothing happens before `turn`."""
         self._book = book
         self._callers: dict[socket.socket, _Caller] = {}
+        self._buffer = memoryview(bytearray(_READ_BYTES))
         self._selector = selectors.DefaultSelector()
         listener.settimeout(0)
         self._listener = listener
@@ -92,20 +93,20 @@ class Clerk:
     def _read(self, caller: _Caller) -> list[tuple[_Caller, Put]]:
         """What a caller asks to be written; all else is answered at once."""
         try:
-            data = caller.socket.recv(_READ_BYTES)
-            caller.received += data
+            size = caller.socket.recv_into(self._buffer)
+            caller.received += self._buffer[:size]
             asked = wire.asks(caller.received)
         except BlockingIOError:
             return []
         except (OSError, ValueError):  # msgspec's errors are ValueErrors: a stranger, or a caller of another version
-            data, asked = b"", []
+            size, asked = 0, []
         puts: list[tuple[_Caller, Put]] = []
         for one in asked:
             if isinstance(one, Put):
                 puts.append((caller, one))
             else:
                 self._tell(caller, self._answer(caller, one))
-        if not data:
+        if not size:
             self._hang_up(caller)
         return puts
 

@@ -14,7 +14,8 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared import statement, strictjson
+from collector import quickjson
+from shared import statement
 from shared.errors import Malformed
 from shared.strictjson import JsonObject
 
@@ -99,7 +100,7 @@ def sheet_of(draft: Draft) -> Sheet:
     """Spell a draft; raises Malformed if it can be no entry."""
     if not draft.body.endswith(b"\n") or len(draft.body) > MAX_BODY_BYTES:
         raise Malformed(f"a ledger body ends in a line feed and has at most {MAX_BODY_BYTES} bytes")
-    told = strictjson.encode({"bytes": len(draft.body), "kind": draft.kind.value, "meta": draft.meta})
+    told = quickjson.encode({"bytes": len(draft.body), "kind": draft.kind.value, "meta": draft.meta})
     if len(told) > MAX_HEADER_BYTES - _REST_OF_HEADER_BYTES:
         raise Malformed(f"a ledger header has at most {MAX_HEADER_BYTES} bytes")
     digest = hashlib.sha256(draft.body).hexdigest().encode()
@@ -149,4 +150,4 @@ def body_bytes(line: bytes) -> int:
 def _header(line: bytes) -> JsonObject:
     if not line.startswith(b" "):
         raise Malformed("not a header line")
-    return strictjson.decode(line[1:])
+    return quickjson.decode(line[1:])

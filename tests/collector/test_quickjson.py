@@ -22,7 +22,7 @@ ODD = [
 ]  # fmt: skip
 
 
-def told(read: object, data: bytes) -> "JsonObject | str":
+def told(read: object, data: object) -> object:
     """What a reader makes of it: the value, or the words in which it refuses."""
     try:
         return read(data)  # type: ignore[operator, no-any-return]
@@ -40,6 +40,23 @@ def test_odd_spellings(data: bytes) -> None:
 def test_one_object(data: bytes) -> None:
     """Whatever the bytes, both readers take the same value out of them or refuse alike."""
     assert told(quickjson.decode, data) == told(strictjson.decode, data)
+
+
+@given(json_objects)
+@example({"a": 1.5})  # type: ignore[dict-item]
+@example({"a": None})  # type: ignore[dict-item]
+@example({"a": float("nan")})  # type: ignore[dict-item]
+@example({"a": MAX_INTEGER + 1})
+@example({"a": 2**200})
+@example({"é": 1})
+@example({"a": "\ud800"})
+@example({"a": "\u2028ü"})
+@example({"a": b"x"})  # type: ignore[dict-item]
+@example({1: 1})  # type: ignore[dict-item]
+@example({"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": 1}}}}}}}})
+def test_spelling(value: JsonObject) -> None:
+    """Whatever is spelt, both spell it alike or refuse it alike."""
+    assert told(quickjson.encode, value) == told(strictjson.encode, value)
 
 
 def records(read: object, rest: bytes) -> tuple[Record, ...] | tuple[int, str]:
