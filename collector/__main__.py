@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from collector import say
+from collector import logs, say
 from collector.arguments import build_parser
 from collector.command import address_for_probes, open_desk
 from collector.config import Config, parse
@@ -61,7 +61,19 @@ def _config(options: argparse.Namespace) -> Config:
     except UnicodeDecodeError as error:
         raise BadRequest(f"{file} is not UTF-8") from error
     peer = ("peer_port", "peer_host", "peer_tls_cert", "peer_tls_key", "peer_tls_port")
-    names = ("host", "port", "url", *peer, "criteria", "slot_s", "guard_s", "code_minutes", "workers")
+    names = (
+        "host",
+        "port",
+        "url",
+        *peer,
+        "criteria",
+        "slot_s",
+        "guard_s",
+        "code_minutes",
+        "workers",
+        "log_format",
+        "log_level",
+    )
     return parse(text, data, {name: getattr(options, name, None) for name in names})
 
 
@@ -69,7 +81,9 @@ def _up(options: argparse.Namespace) -> None:
     def ready(told: dict[str, object]) -> None:
         say.result(told) if options.json else say.up(told)
 
-    run_up(_config(options), ready)
+    config = _config(options)
+    logs.begin(config.log_format, config.log_level)
+    run_up(config, ready)
 
 
 def _subscriber_add(options: argparse.Namespace) -> None:

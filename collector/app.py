@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from collector.api import desk as desk_routes
 from collector.api import invitation as invitation_routes
+from collector.api import operator as operator_routes
 from collector.api import probes as probe_routes
 from collector.api.door import PATH, Door
 from collector.api.intake import Intake
@@ -30,21 +31,14 @@ def create_app(services: Services, desk_token: str) -> FastAPI:
     app.state.desk_token = desk_token
     app.state.portal = Portal(services)
     app.state.complaints = Complaints(services)
-    app.router.routes.append(Route(PATH, Door(Ingest(services).take, Intake()), methods=["POST"]))
+    app.router.routes.append(Route(PATH, Door(Ingest(services).take, Intake(), services.metrics), methods=["POST"]))
     app.include_router(probe_routes.router)
     app.include_router(desk_routes.router)
     app.include_router(invitation_routes.router)
-    app.add_api_route("/health", _health, methods=["GET"])
+    app.include_router(operator_routes.router)
     app.add_exception_handler(SpeedproofError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_route)
     return app
-
-
-async def _health(request: Request) -> Response:
-    """Says only what it looked at: the ledger's newest entry and how far the index is."""
-    services: Services = request.app.state.services
-    told = {"ledger_no": services.ledger.last_no, "index_no": services.store.loaded_no()}
-    return Response(json.dumps(told), media_type="application/json")
 
 
 async def _refuse_route(request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
+from collector import logs
 from collector.config import DEFAULT_PORT
 from collector.importers.imported import FORMATS
 from collector.importers.ucc import Load
@@ -60,6 +61,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--workers",
         type=int,
         help="processes that take in batches, beside one that writes the ledger (default 0: all in one process)",
+    )
+
+    up.add_argument("--log-format", choices=logs.FORMATS, help="how to log: lines for people (default), or JSON")
+    up.add_argument(
+        "--log-level", choices=logs.LEVELS, help="from what on to log (default warning; debug: every batch)"
     )
 
     _subscriber(commands, folder)

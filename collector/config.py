@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from collector.errors import BadRequest
+from collector.logs import FORMATS, LEVELS
 from shared.errors import Malformed
 from shared.invitation import read_address
 from shared.slots import SlotPlan
@@ -31,6 +32,9 @@ class Config:
     criteria: Path | None = None  # a folder of further criterion files
     slots: SlotPlan = field(default_factory=SlotPlan)
     code_minutes: int = 15
+    reserve_mb: int = 256  # free on the disk, below which no batches are taken: the rest is for everything else
+    log_format: str = "text"  # or json: one object a line
+    log_level: str = "warning"
     workers: int = 0  # processes that take in batches; 0: everything in one process
 
 
@@ -51,8 +55,13 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
             told[name] = _whole(name, told[name], 0, 65535)
     if "code_minutes" in told:
         told["code_minutes"] = _whole("code_minutes", told["code_minutes"], 1, 24 * 60)
+    if "reserve_mb" in told:
+        told["reserve_mb"] = _whole("reserve_mb", told["reserve_mb"], 0, 10**9)
     if "workers" in told:
         told["workers"] = _whole("workers", told["workers"], 0, MOST_WORKERS)
+    for name, allowed in (("log_format", FORMATS), ("log_level", LEVELS)):
+        if name in told and told[name] not in allowed:
+            raise BadRequest(f"{name} is one of {', '.join(allowed)}, not {told[name]!r}")
     for name in ("host", "peer_host"):
         if name in told and not isinstance(told[name], str):
             raise BadRequest(f"{name} is not text")

@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import IO, Any, Final, Self
 
 from collector.clock import Clock
+from collector.config import Config
 from collector.errors import CollectorError
 from collector.ledger.client import LedgerClient
+from collector.metrics import environment
 
 _PAUSE_S: Final = 0.2  # before an ended process is started again
 _PATIENCE_S: Final = 10.0  # for one that was told to end
@@ -42,6 +44,7 @@ class Mate:
     command: Sequence[str]
     socket: socket.socket  # it inherits
     errors: Path
+    metrics: Path  # the folder its figures go to
     ends: list[float] = field(default_factory=list)
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -55,6 +58,7 @@ class Mate:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 pass_fds=(self.socket.fileno(),),
+                env=environment(self.metrics),
             )
         return _ready(self.name, self.process.stdout, self.errors)
 
@@ -77,15 +81,17 @@ class Mate:
 class Crew:
     """All of them. A context: left, they have ended."""
 
-    def __init__(self, data: Path, clock: Clock, failed: Callable[[], None] = lambda: None) -> None:
-        """For this data folder. `failed` is called if one cannot be kept running."""
-        self._data, self._clock = data, clock
+    def __init__(self, config: Config, clock: Clock, failed: Callable[[], None] = lambda: None) -> None:
+        """For this configuration. `failed` is called if one cannot be kept running."""
+        self._config, self._clock = config, clock
         self.failed = failed
         self.failure: str | None = None
         self._mates: list[Mate] = []
         self._threads: list[threading.Thread] = []
         self._ending = threading.Event()
         self._folder = Path(tempfile.mkdtemp(prefix="speedproof-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108 - short, and mode 0700
+        self.metrics = self._folder / "metrics"
+        self.metrics.mkdir()
         self._sockets: list[socket.socket] = []
         self.desk = self._listener("desk")
 
@@ -114,20 +120,22 @@ class Crew:
     def open_ledger(self, folder: Path, committed: Callable[[], None]) -> LedgerClient:
         """Start the process that writes the ledger; a way to write through it."""
         door = self._listener("ledger")
-        clerk = Mate("ledger", ["collector.ledger.clerk", str(folder), str(door.fileno())], door, self._log("ledger"))
-        told = self._start(clerk)
+        command = ["collector.ledger.clerk", str(folder), str(door.fileno()), str(self._config.reserve_mb)]
+        command += [self._config.log_format, self._config.log_level]
+        told = self._start(Mate("ledger", command, door, self._log("ledger"), self.metrics))
         return LedgerClient(self.ledger, folder, int(told["torn_bytes"]), committed)
 
     def start_workers(self, count: int, listener: socket.socket) -> None:
         """Start so many workers, which all accept on this socket."""
         for number in range(1, count + 1):
             name = f"worker-{number}"
-            command = ["collector.worker", "--data", str(self._data), "--listener", str(listener.fileno())]
+            command = ["collector.worker", "--data", str(self._config.data), "--listener", str(listener.fileno())]
             command += ["--ledger", self.ledger, "--desk", str(self._folder / "desk")]
-            self._start(Mate(name, command, listener, self._log(name)))
+            command += ["--log-format", self._config.log_format, "--log-level", self._config.log_level]
+            self._start(Mate(name, command, listener, self._log(name), self.metrics))
 
     def _log(self, name: str) -> Path:
-        return self._data / f"{name}.log"
+        return self._config.data / f"{name}.log"
 
     def _listener(self, name: str) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX)

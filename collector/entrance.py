@@ -4,6 +4,7 @@ Every process that takes in batches has one. It knows keys and nothing else of t
 where the ledger is written.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,16 @@ from pathlib import Path
 from collector import quickjson
 from collector.clock import Clock
 from collector.ledger.chains import Older, Repeat
-from collector.ledger.frame import Draft
+from collector.ledger.frame import Draft, Entry
 from collector.ledger.port import Kept
 from collector.ledger.segments import read_at
 from collector.verify import Verified, verify
 from shared import strictjson
-from shared.errors import Malformed
+from shared.errors import Malformed, Refused
 from shared.keys import PublicKey, Signer
 from shared.receipt import make_receipt
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Answer:
 
     receipt: bytes
     is_new: bool
+    records: int = 0  # kept just now
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,26 @@ class Entrance:
     async def keep(self, verified: Verified) -> Answer | Older:
         """Keep a batch and give its receipt; raises the Refused of its chain, or StorageFull."""
         receipt = make_receipt(verified.opened, self.clock.wall_us(), self.signer, quickjson.encode)
-        kept = await self.append(verified.entry(receipt))
+        try:
+            kept = await self.append(verified.entry(receipt))
+        except Refused as refusal:
+            log.info("refused batch %d: %s", verified.opened.said.batch, refusal, extra=_ids(verified))
+            raise
         match kept:
             case Older():
                 return kept
             case Repeat(segment, offset):
                 return Answer(receipt_at(self.ledger, segment, offset), is_new=False)
-            case _:
-                return Answer(receipt, is_new=True)
+            case Entry(no=no):
+                said = verified.opened.said
+                log.debug("kept batch %d of %s as entry %d", said.batch, said.dev[:16], no, extra=_ids(verified))
+                return Answer(receipt, is_new=True, records=said.n)
+
+
+def _ids(verified: Verified) -> dict[str, object]:
+    """By what a batch is found again in a log."""
+    said = verified.opened.said
+    return {"dev": said.dev, "batch": said.batch, "pae_sha256": verified.opened.pae_sha256}
 
 
 def receipt_at(ledger: Path, segment: str, offset: int) -> bytes:

@@ -24,6 +24,7 @@ class Indexer:
         self._store = store
         self._tail = Tail(ledger.folder, store.loaded_no())
         self._loaded_no = store.loaded_no()
+        self._loaded_at_us = 0  # when the newest entry that is loaded was kept
         self._wanted_no = 0
         self._changed = threading.Condition()
         self._stopping = False
@@ -56,6 +57,11 @@ class Indexer:
             if not self._changed.wait_for(lambda: self._loaded_no >= no, timeout_s):
                 raise IndexLags(f"the index holds entries up to {self._loaded_no}, {no} was asked for; try again")
 
+    def behind(self, newest_no: int, now_us: int) -> tuple[int, float]:
+        """How many entries up to this one are not in the index, and how old (s) the newest one in it is, if there are any."""
+        behind = max(0, newest_no - self._loaded_no)
+        return behind, max(0, now_us - self._loaded_at_us) / 1e6 if behind else 0.0
+
     def held(self) -> contextlib.AbstractContextManager[bool]:
         """Entered, keeps the index as it is: several questions are answered by one state; the ledger grows on."""
         return self._loading
@@ -73,6 +79,7 @@ class Indexer:
             self._store.load(entries)
         with self._changed:
             self._loaded_no += len(entries)
+            self._loaded_at_us = entries[-1].at_us if entries else self._loaded_at_us
             self._changed.notify_all()
 
     def _run(self) -> None:

@@ -19,6 +19,7 @@ from collector.keyfiles import load_or_create
 from collector.ledger.port import LedgerPort
 from collector.ledger.segments import read_at
 from collector.ledger.writer import Ledger
+from collector.metrics import Metrics
 from collector.peerkeys import trusted_peers
 from collector.registry import Registry
 from collector.store.duck import DuckStore
@@ -68,6 +69,8 @@ class Services:
     peers: Peers  # whose counter-signature is believed
     lock: FolderLock | None = None
     peer: dict[str, str | int] | None = None  # what the running peer said of itself
+    metrics: Metrics = field(default_factory=Metrics)
+    figures: Path | None = None  # the folder where other processes leave theirs
     changing: threading.Lock = field(
         default_factory=threading.Lock
     )  # held from looking for a line or an import to keeping it
@@ -95,7 +98,11 @@ class Services:
                 if wake:
                     wake[0].wake()
 
-            ledger = Ledger(folder, used, committed) if open_ledger is None else open_ledger(folder, committed)
+            metrics, reserve_bytes = Metrics(), config.reserve_mb * 1_000_000
+            if open_ledger is not None:
+                ledger = open_ledger(folder, committed)
+            else:
+                ledger = Ledger(folder, used, committed, reserve_bytes=reserve_bytes, measured=metrics.measured)
             opened.callback(ledger.close)
             for segment, offset in ledger.others():
                 registry.apply(read_at(ledger.folder, segment, offset))
@@ -104,7 +111,20 @@ class Services:
             indexer = Indexer(ledger, store)
             wake.append(indexer)
             opened.pop_all()
-        return cls(config, used, ledger, store, indexer, registry, collector_key, portal_key, criteria, peers, lock)
+        return cls(
+            config,
+            used,
+            ledger,
+            store,
+            indexer,
+            registry,
+            collector_key,
+            portal_key,
+            criteria,
+            peers,
+            lock,
+            metrics=metrics,
+        )
 
     def close(self) -> None:
         """Stop writing, loading and reading, then let go of the folder."""

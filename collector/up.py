@@ -38,12 +38,13 @@ def run_up(config: Config, ready: Callable[[dict[str, object]], None]) -> None:
     """Run until SIGINT or SIGTERM; calls `ready` once everything answers. Raises what `Services` does, and CannotStart."""
     _check_host(config.host)
     with contextlib.ExitStack() as opened:
-        crew = opened.enter_context(Crew(config.data, SystemClock())) if config.workers else None
+        crew = opened.enter_context(Crew(config, SystemClock())) if config.workers else None
         services = Services.over_folder(config, open_ledger=None if crew is None else crew.open_ledger)
         opened.callback(services.close)
         listener = opened.enter_context(_listening(config))
         peer, facts = opened.enter_context(_peer(config, services.portal_key.public))
         services.peer = _peer_facts(config, facts)
+        services.figures = None if crew is None else crew.metrics
         if crew is not None:
             listener.listen(socket.SOMAXCONN)
             crew.start_workers(config.workers, listener)
@@ -65,7 +66,7 @@ def _serve(
     services.indexer.start()
     settings = uvicorn.Config(
         create_app(services, token),
-        log_level="warning",
+        log_config=None,
         access_log=False,
         timeout_graceful_shutdown=3,
         server_header=False,

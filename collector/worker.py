@@ -23,6 +23,7 @@ from typing import Final
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from collector import logs
 from collector.api.door import PATH, Door, Passed, refuse
 from collector.api.intake import Intake
 from collector.clock import SystemClock
@@ -30,6 +31,7 @@ from collector.entrance import Answer, Entrance
 from collector.keyfiles import load_or_create
 from collector.ledger.chains import Older
 from collector.ledger.client import LedgerLine
+from collector.metrics import Metrics
 from collector.passing import Desk
 from collector.verify import Verified
 from shared import batch
@@ -78,7 +80,7 @@ class Worker:
         self._line, self._desk = line, desk
         self._keys = Keys(line)
         self._entrance = Entrance(self._keys.of, line.append, SystemClock(), signer, ledger)
-        self._door = Door(self.take, Intake())
+        self._door = Door(self.take, Intake(), Metrics())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or have it answered."""
@@ -150,11 +152,14 @@ def main() -> int:
     parser.add_argument("--listener", type=int, required=True, help="descriptor of the socket probes connect to")
     parser.add_argument("--ledger", required=True, help="socket of the process that writes the ledger")
     parser.add_argument("--desk", required=True, help="socket of the process that has the index")
+    parser.add_argument("--log-format", choices=logs.FORMATS, default="text")
+    parser.add_argument("--log-level", choices=logs.LEVELS, default="warning")
     options = parser.parse_args()
+    logs.begin(options.log_format, options.log_level)
     signer = load_or_create(options.data / "keys" / "collector.pem")
     worker = Worker(options.data / "ledger", LedgerLine(options.ledger), Desk(options.desk), signer)
     config = uvicorn.Config(
-        worker, log_level="warning", access_log=False, lifespan="off", ws="none",
+        worker, log_config=None, access_log=False, lifespan="off", ws="none",
         server_header=False, proxy_headers=False, timeout_graceful_shutdown=3,
     )  # fmt: skip
     server = _Server(config, worker)

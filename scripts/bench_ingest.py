@@ -168,7 +168,7 @@ def feed(pipe: Connection, data: Path, ledger: str, each: Sequence[Sequence[byte
 def from_memory(plan: Plan, devices: Sequence[Device], bodies: Sequence[Sequence[bytes]]) -> float:
     """Batches a second without HTTP."""
     context = multiprocessing.get_context("fork")
-    with folder_of(devices) as data, Crew(data, SystemClock()) as crew:
+    with folder_of(devices) as data, Crew(Config(data), SystemClock()) as crew:
         client = crew.open_ledger(data / "ledger", lambda: None)
         client.close()
         pipes, processes = [], []

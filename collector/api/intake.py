@@ -64,15 +64,16 @@ class Intake:
         try:
             async with one.deadline:
                 async for part in request.stream():
+                    if one.sent_away:  # this part was quicker than the word
+                        raise overloaded()
                     one.size += len(part)
                     self.held_bytes += len(part)
                     parts.append(part)
                     if one.size > limit:
                         raise TooLarge(1, f"more than {limit} bytes")
                     self._make_room(one, loop.time())
-                    if not one.sent_away:
-                        allowed_s = begun_s + START_S + one.size / SLOWEST_BYTES_S
-                        one.deadline.reschedule(min(loop.time() + SILENCE_S, allowed_s))
+                    allowed_s = begun_s + START_S + one.size / SLOWEST_BYTES_S
+                    one.deadline.reschedule(min(loop.time() + SILENCE_S, allowed_s))
         except BaseException as error:
             self.held_bytes -= one.size
             if isinstance(error, ClientDisconnect):
@@ -86,16 +87,16 @@ class Intake:
 
     def _make_room(self, newest: _Coming, now_s: float) -> None:
         """Send away whoever has been coming in longest, until what is left fits; raises Overloaded if that is this one."""
-        leaving = sum(one.size for one in self._coming if one.sent_away)
         for one in self._coming:
-            if self.held_bytes - leaving <= self._most_bytes:
+            if self.held_bytes <= self._most_bytes:
                 return
             if one is newest:
                 raise overloaded()
             if not one.sent_away:
                 one.sent_away = True
                 one.deadline.reschedule(now_s)
-                leaving += one.size
+                self.held_bytes -= one.size
+                one.size = 0
 
 
 def overloaded() -> Overloaded:

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,9 +42,22 @@ class Book:
     """A ledger folder, open for its one writer."""
 
     def __init__(
-        self, folder: Path, clock: Clock, segment_bytes: int = SEGMENT_BYTES, snapshot_every: int = GROWN_BYTES
+        self,
+        folder: Path,
+        clock: Clock,
+        segment_bytes: int = SEGMENT_BYTES,
+        snapshot_every: int = GROWN_BYTES,
+        *,
+        reserve_bytes: int = 0,
+        measured: Callable[[int, float], None] = lambda _entries, _seconds: None,
     ) -> None:
-        """Open the folder, cut off a torn end, seal what was not sealed. Raises LedgerDamaged or AlreadyRunning."""
+        """Open the folder, cut off a torn end, seal what was not sealed. Raises LedgerDamaged or AlreadyRunning.
+
+        Batches are taken as long as the disk has `reserve_bytes` left, which is for everything else. `measured` hears of
+        each group: how many entries, how many seconds.
+        """
+        self._reserve_bytes = reserve_bytes
+        self._measured = measured
         self._snapshot_every = snapshot_every
         self._snapping: threading.Thread | None = None
         self.folder = folder
@@ -82,6 +95,13 @@ class Book:
 
     def commit(self, sheets: Sequence[Sheet]) -> list[Outcome]:
         """Write and fsync a group; what came of each sheet, in order."""
+        begun_us = self._clock.mono_us()
+        try:
+            return self._commit(sheets)
+        finally:
+            self._measured(len(sheets), (self._clock.mono_us() - begun_us) / 1e6)
+
+    def _commit(self, sheets: Sequence[Sheet]) -> list[Outcome]:
         outcomes: dict[int, Outcome] = {}  # by place in the group
         before, undo = self._place, dict[str, Standing]()
         placed: list[_Placed] = []
@@ -135,7 +155,9 @@ class Book:
         self._place = Place(self._place.segment, offset, no)
         return frames
 
-    def _admitted(self, sheet: Sheet, at: tuple[str, int], undo: dict[str, Standing]) -> Repeat | Older | None:
+    def _admitted(
+        self, sheet: Sheet, at: tuple[str, int], undo: dict[str, Standing]
+    ) -> Repeat | Older | StorageFull | None:
         """None if the sheet may be written; the chain then goes on with it. Raises a Refused."""
         link = sheet.link
         if link is None:
@@ -143,6 +165,8 @@ class Book:
         admitted = self.chains.admit(link)
         if not isinstance(admitted, Standing):
             return admitted
+        if self._is_short():
+            return StorageFull(f"nothing was kept: less than {self._reserve_bytes / 1e6:.0f} MB are free on the disk")
         undo.setdefault(link.dev, self.chains.standings[link.dev])
         self.chains.standings[link.dev] = replace(admitted, newest_at=at)
         return None
@@ -151,6 +175,13 @@ class Book:
         """Let the chains know of an entry that is no batch."""
         entry, _ = read_frame(one.sheet.frame(one.spot.no, one.spot.at_us), 0, one.spot.segment)
         self.chains.apply(replace(entry, offset=one.spot.offset))
+
+    def _is_short(self) -> bool:
+        """Whether what is free on the disk has to be left for everything that is no batch."""
+        if not self._reserve_bytes:
+            return False
+        disk = os.statvfs(self.folder)
+        return disk.f_bavail * disk.f_frsize < self._reserve_bytes
 
     def _open(self) -> int:
         path = self.folder / segment_name(self._place.segment)

@@ -4,7 +4,9 @@ It reads what came on all its sockets, writes that as one group, fsyncs once, an
 gathers in the sockets: the busier it is, the larger its groups. Those who asked to follow hear of a group before anybody
 else is told of it, so that whoever was acknowledged something can ask them and find it.
 
-    python -m collector.ledger.clerk FOLDER LISTENER     the descriptor of a listening socket; ends when stdin does
+    python -m collector.ledger.clerk FOLDER LISTENER RESERVE_MB LOG_FORMAT LOG_LEVEL
+
+LISTENER is the descriptor of a listening socket. It ends when stdin does.
 """
 
 import contextlib
@@ -14,10 +16,12 @@ import selectors
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from collector import logs
 from collector.clock import Clock, SystemClock
 from collector.errors import AlreadyRunning, CollectorError
 from collector.ledger import wire
@@ -25,6 +29,7 @@ from collector.ledger.book import Book
 from collector.ledger.enrolled import enrolled_spki
 from collector.ledger.segments import read_at
 from collector.ledger.wire import Ask, Follow, Key, KeyOf, Newest, No, Number, Others, Places, Put, Told
+from collector.metrics import Metrics
 from shared import statement
 from shared.dsse import read_envelope
 from shared.errors import Refused
@@ -177,24 +182,25 @@ class Clerk:
             caller.socket.close()
 
 
-def _opened(folder: Path, clock: Clock) -> Book:
+def _opened(folder: Path, clock: Clock, reserve_bytes: int, measured: Callable[[int, float], None]) -> Book:
     """The book; one whose last writer is just ending is waited for."""
     until_us = clock.mono_us() + _HANDING_OVER_US
     while True:
         try:
-            return Book(folder, clock)
+            return Book(folder, clock, reserve_bytes=reserve_bytes, measured=measured)
         except AlreadyRunning:
             if clock.mono_us() > until_us:
                 raise
             select.select([], [], [], 0.05)
 
 
-def main(folder: str, listener: str) -> int:
+def main(folder: str, listener: str, reserve_mb: str, log_format: str, log_level: str) -> int:
     """Serve until stdin ends: whoever started this ends it, once nobody has anything more to write."""
+    logs.begin(log_format, log_level)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     try:
-        book = _opened(Path(folder), SystemClock())
+        book = _opened(Path(folder), SystemClock(), int(reserve_mb) * 1_000_000, Metrics().measured)
     except CollectorError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -33,9 +33,12 @@ class Ledger:
         clock: Clock,
         committed: Callable[[], None] = lambda: None,
         segment_bytes: int = SEGMENT_BYTES,
+        *,
+        reserve_bytes: int = 0,
+        measured: Callable[[int, float], None] = lambda _entries, _seconds: None,
     ) -> None:
         """Open the folder, cut off a torn end, start the writing thread. `committed` is called after each group."""
-        self._book = Book(folder, clock, segment_bytes)
+        self._book = Book(folder, clock, segment_bytes, reserve_bytes=reserve_bytes, measured=measured)
         self.folder = folder
         self.torn_bytes = self._book.torn_bytes
         self._committed = committed

@@ -134,7 +134,7 @@ def test_pages_and_files_pass(collector: Running) -> None:
     assert collector.send("GET", "/nothing/%2e%2e/here?x=%26").status == 404
     assert collector.send("GET", "/subscriber/pages").status == 401
     assert collector.command("import", {"lines_b64": "x" * 9_000_000}).status == 400
-    assert set(collector.send("GET", "/health").told) == {"ledger_no", "index_no"}
+    assert set(collector.send("GET", "/health").told) == {"ledger_no", "index_no", "free_bytes"}
     assert collector.post_json("/v1/complaints", device.complaint("Slow.")).status == 201
 
 

@@ -116,6 +116,44 @@ def test_a_group_that_fails_leaves_no_trace(book: Book, monkeypatch: pytest.Monk
     assert [entry.no for entry in read_entries(book.folder)] == [1, 2, 3, 4]
 
 
+def test_a_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below the reserve no batches are taken, and said so; repeats, refusals and everything else go on; then batches again."""
+    free = 10_000_000
+
+    class Disk:
+        """A disk with so much room."""
+
+        f_frsize = 1
+
+        @property
+        def f_bavail(self) -> int:
+            """What is free."""
+            return free
+
+    monkeypatch.setattr("collector.ledger.book.os.statvfs", lambda _: Disk())
+    with contextlib.closing(Book(tmp_path, FakeClock(), reserve_bytes=5_000_000)) as book:
+        commit(book, enrolment(0))
+        one = batch(0, START, "one")
+        two = batch(0, after(one), "two")
+        assert isinstance(commit(book, one)[0], Spot)
+        free = 4_999_999
+        short, again, gap, other = commit(book, two, one, batch(0, Head(7), "gap"), draft("a complaint, say"))
+        assert isinstance(short, StorageFull)
+        assert "less than 5 MB" in str(short)
+        assert (type(again), type(gap), type(other)) == (Repeat, ChainGap, Spot)
+        free = 5_000_000
+        assert isinstance(commit(book, two)[0], Spot)
+
+
+def test_measured(tmp_path: Path) -> None:
+    """Whoever wants to know hears of each group how many it were and how long it took."""
+    heard: list[tuple[int, float]] = []
+    with contextlib.closing(Book(tmp_path, FakeClock(), measured=lambda *one: heard.append(one))) as book:
+        commit(book, draft("one"))
+        commit(book, draft("two"), draft("three"))
+    assert heard == [(1, 0.0), (2, 0.0)]
+
+
 def test_one_writer(book: Book) -> None:
     """A ledger has one writer at a time."""
     with pytest.raises(AlreadyRunning):

@@ -1,0 +1,59 @@
+"""The routes for whoever runs the collector: is it well, and what does it do."""
+
+import asyncio
+import json
+import os
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from collector.api.given import DeskCommand, GivenServices
+from collector.errors import CollectorError
+from collector.metrics import MEDIA_TYPE, exposition
+from collector.services import Services
+
+router = APIRouter()
+
+
+@router.get("/health")
+async def get_health(services: GivenServices) -> Response:
+    """Say only what was looked at just now: the ledger's newest entry, how far the index is, what is free on the disk.
+
+    503 if the ledger's writer or the index does not answer; what it says then is in its place.
+    """
+    told, is_well = await asyncio.to_thread(_looked_at, services)
+    return Response(json.dumps(told), status_code=200 if is_well else 503, media_type="application/json")
+
+
+def _looked_at(services: Services) -> tuple[dict[str, object], bool]:
+    told: dict[str, object] = {}
+    is_well = True
+    for name, look in (("ledger_no", services.ledger.newest_no), ("index_no", services.store.loaded_no)):
+        try:
+            told[name] = look()
+        except CollectorError as error:
+            told[name], is_well = str(error), False
+    told["free_bytes"] = _free_bytes(services)
+    return told, is_well
+
+
+@router.get("/metrics")
+async def get_metrics(services: GivenServices, _: DeskCommand) -> Response:
+    """Every process's figures, for Prometheus; with the desk's token, since they tell how much a competitor measures."""
+    return Response(await asyncio.to_thread(_figures, services), media_type=MEDIA_TYPE)
+
+
+def _figures(services: Services) -> bytes:
+    behind, late_s = services.indexer.behind(services.ledger.newest_no(), services.clock.wall_us())
+    now = {
+        "ledger_entries": ("Entries in the ledger", float(services.ledger.last_no)),
+        "index_behind_entries": ("Ledger entries that are not in the index yet", float(behind)),
+        "index_behind_seconds": ("Age of the newest entry in the index while there are newer ones", late_s),
+        "free_bytes": ("Room on the disk of the ledger", float(_free_bytes(services))),
+    }
+    return exposition(services.metrics, now, services.figures)
+
+
+def _free_bytes(services: Services) -> int:
+    disk = os.statvfs(services.ledger.folder)
+    return disk.f_bavail * disk.f_frsize
