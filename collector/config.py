@@ -35,6 +35,7 @@ class Config:
     reserve_mb: int = 256  # free on the disk, below which no batches are taken: the rest is for everything else
     log_format: str = "text"  # or json: one object a line
     log_level: str = "warning"
+    segment_mb: int = 64  # of the ledger: a segment that long is sealed
     workers: int = 0  # processes that take in batches; 0: everything in one process
 
 
@@ -57,6 +58,8 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
         told["code_minutes"] = _whole("code_minutes", told["code_minutes"], 1, 24 * 60)
     if "reserve_mb" in told:
         told["reserve_mb"] = _whole("reserve_mb", told["reserve_mb"], 0, 10**9)
+    if "segment_mb" in told:
+        told["segment_mb"] = _whole("segment_mb", told["segment_mb"], 1, 4096)
     if "workers" in told:
         told["workers"] = _whole("workers", told["workers"], 0, MOST_WORKERS)
     for name, allowed in (("log_format", FORMATS), ("log_level", LEVELS)):

@@ -120,8 +120,9 @@ class Crew:
     def open_ledger(self, folder: Path, committed: Callable[[], None]) -> LedgerClient:
         """Start the process that writes the ledger; a way to write through it."""
         door = self._listener("ledger")
-        command = ["collector.ledger.clerk", str(folder), str(door.fileno()), str(self._config.reserve_mb)]
-        command += [self._config.log_format, self._config.log_level]
+        config = self._config
+        command = ["collector.ledger.clerk", "--ledger", str(folder), "--listener", str(door.fileno())]
+        command += ["--segment-mb", str(config.segment_mb), "--reserve-mb", str(config.reserve_mb), *self._logging]
         told = self._start(Mate("ledger", command, door, self._log("ledger"), self.metrics))
         return LedgerClient(self.ledger, folder, int(told["torn_bytes"]), committed)
 
@@ -131,8 +132,11 @@ class Crew:
             name = f"worker-{number}"
             command = ["collector.worker", "--data", str(self._config.data), "--listener", str(listener.fileno())]
             command += ["--ledger", self.ledger, "--desk", str(self._folder / "desk")]
-            command += ["--log-format", self._config.log_format, "--log-level", self._config.log_level]
-            self._start(Mate(name, command, listener, self._log(name), self.metrics))
+            self._start(Mate(name, [*command, *self._logging], listener, self._log(name), self.metrics))
+
+    @property
+    def _logging(self) -> list[str]:
+        return ["--log-format", self._config.log_format, "--log-level", self._config.log_level]
 
     def _log(self, name: str) -> Path:
         return self._config.data / f"{name}.log"

@@ -1,5 +1,7 @@
 """Passing requests on to the process that has the index: everything a worker does not answer itself, byte for byte."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
@@ -44,9 +46,10 @@ class Desk:
     async def post(self, path: str, media_type: str, body: bytes) -> tuple[int, str, bytes]:
         """Hand over a body; status, media type and body of the answer. Raises DeskAway."""
         try:
-            async with self._opened().post(
-                f"http://desk{path}", data=body, headers={"Content-Type": media_type}
-            ) as answer:
+            async with (
+                _not_cancelled(),
+                self._opened().post(f"http://desk{path}", data=body, headers={"Content-Type": media_type}) as answer,
+            ):
                 return answer.status, answer.headers.get("content-type", ""), await answer.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise DeskAway(f"the process with the index does not answer: {error}") from error
@@ -60,13 +63,16 @@ class Desk:
         has_body = any(name.lower() in {"content-length", "transfer-encoding"} for name, _ in headers)
         begun = False
         try:
-            async with self._opened().request(
-                scope["method"],
-                _url(path, query),
-                headers=kept,
-                data=_parts(receive) if has_body else None,
-                allow_redirects=False,
-            ) as answer:
+            async with (
+                _not_cancelled(),
+                self._opened().request(
+                    scope["method"],
+                    _url(path, query),
+                    headers=kept,
+                    data=_parts(receive) if has_body else None,
+                    allow_redirects=False,
+                ) as answer,
+            ):
                 begun = True
                 await send(
                     {"type": "http.response.start", "status": answer.status, "headers": _raw(answer.raw_headers)}
@@ -78,6 +84,18 @@ class Desk:
             if begun:
                 raise
             raise DeskAway(f"the process with the index does not answer: {error}") from error
+
+
+@contextlib.asynccontextmanager
+async def _not_cancelled() -> AsyncIterator[None]:
+    """Take for what it is what uvloop does to whoever is refused a connection: it cancels him."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise ConnectionRefusedError("nobody listens") from error
 
 
 def _url(path: str, query: str) -> URL:

@@ -102,7 +102,14 @@ class Services:
             if open_ledger is not None:
                 ledger = open_ledger(folder, committed)
             else:
-                ledger = Ledger(folder, used, committed, reserve_bytes=reserve_bytes, measured=metrics.measured)
+                ledger = Ledger(
+                    folder,
+                    used,
+                    committed,
+                    config.segment_mb * 1_000_000,
+                    reserve_bytes=reserve_bytes,
+                    measured=metrics.measured,
+                )
             opened.callback(ledger.close)
             for segment, offset in ledger.others():
                 registry.apply(read_at(ledger.folder, segment, offset))

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import os
 import signal
 import socket
 import sys
@@ -128,8 +129,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._end)
-        sys.stdout.write(json.dumps({"ready": self.started}) + "\n")
-        sys.stdout.flush()
+        with contextlib.suppress(OSError):  # whoever started this is gone already; stdin tells, too
+            os.write(sys.stdout.fileno(), json.dumps({"ready": self.started}).encode() + b"\n")
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

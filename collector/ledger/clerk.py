@@ -4,11 +4,10 @@ It reads what came on all its sockets, writes that as one group, fsyncs once, an
 gathers in the sockets: the busier it is, the larger its groups. Those who asked to follow hear of a group before anybody
 else is told of it, so that whoever was acknowledged something can ask them and find it.
 
-    python -m collector.ledger.clerk FOLDER LISTENER RESERVE_MB LOG_FORMAT LOG_LEVEL
-
-LISTENER is the descriptor of a listening socket. It ends when stdin does.
+    python -m collector.ledger.clerk --ledger DIR --listener FD …     ends when stdin does
 """
 
+import argparse
 import contextlib
 import json
 import select
@@ -16,7 +15,6 @@ import selectors
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -182,29 +180,38 @@ class Clerk:
             caller.socket.close()
 
 
-def _opened(folder: Path, clock: Clock, reserve_bytes: int, measured: Callable[[int, float], None]) -> Book:
+def _opened(folder: Path, clock: Clock, segment_bytes: int, reserve_bytes: int) -> Book:
     """The book; one whose last writer is just ending is waited for."""
-    until_us = clock.mono_us() + _HANDING_OVER_US
+    until_us, measured = clock.mono_us() + _HANDING_OVER_US, Metrics().measured
     while True:
         try:
-            return Book(folder, clock, reserve_bytes=reserve_bytes, measured=measured)
+            return Book(folder, clock, segment_bytes, reserve_bytes=reserve_bytes, measured=measured)
         except AlreadyRunning:
             if clock.mono_us() > until_us:
                 raise
             select.select([], [], [], 0.05)
 
 
-def main(folder: str, listener: str, reserve_mb: str, log_format: str, log_level: str) -> int:
+def main() -> int:
     """Serve until stdin ends: whoever started this ends it, once nobody has anything more to write."""
-    logs.begin(log_format, log_level)
+    parser = argparse.ArgumentParser(description="Writes a collector's ledger; started by `speedproof-collector up`.")
+    parser.add_argument("--ledger", type=Path, required=True, help="the ledger's folder")
+    parser.add_argument("--listener", type=int, required=True, help="descriptor of a socket that listens")
+    parser.add_argument("--segment-mb", type=int, required=True, help="length at which a segment is sealed")
+    parser.add_argument("--reserve-mb", type=int, required=True, help="room on the disk that batches may not take")
+    parser.add_argument("--log-format", choices=logs.FORMATS, default="text")
+    parser.add_argument("--log-level", choices=logs.LEVELS, default="warning")
+    options = parser.parse_args()
+    logs.begin(options.log_format, options.log_level)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    mb = 1_000_000
     try:
-        book = _opened(Path(folder), SystemClock(), int(reserve_mb) * 1_000_000, Metrics().measured)
+        book = _opened(options.ledger, SystemClock(), options.segment_mb * mb, options.reserve_mb * mb)
     except CollectorError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    with contextlib.closing(book), socket.socket(fileno=int(listener)) as door:
+    with contextlib.closing(book), socket.socket(fileno=options.listener) as door:
         clerk = Clerk(book, door)
         clerk.watch(sys.stdin.fileno())
         sys.stdout.write(json.dumps({"last_no": book.last_no, "torn_bytes": book.torn_bytes}) + "\n")
@@ -216,4 +223,4 @@ def main(folder: str, listener: str, reserve_mb: str, log_format: str, log_level
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())

@@ -174,6 +174,18 @@ def _kept(draft: Draft, told: Told) -> Kept:
     return kept_of(draft, outcome)
 
 
+def _connected(address: str) -> socket.socket:
+    """A connection, which in one machine is there at once or not at all; raises LedgerAway."""
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(0)
+        connection.connect(address)
+    except OSError as error:
+        connection.close()
+        raise LedgerAway(f"the ledger's writer is not there: {error}") from error
+    return connection
+
+
 class LedgerLine(asyncio.Protocol):
     """The same for one event loop, which must be the one it is opened in."""
 
@@ -220,10 +232,8 @@ class LedgerLine(asyncio.Protocol):
     async def _open(self) -> asyncio.WriteTransport:
         async with self._opening:
             if self._transport is None:
-                try:
-                    await asyncio.get_running_loop().create_unix_connection(lambda: self, self._address)
-                except OSError as error:
-                    raise LedgerAway(f"the ledger's writer is not there: {error}") from error
+                connection = _connected(self._address)  # by hand: uvloop cancels whoever is refused
+                await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=connection)
             if self._transport is None:
                 raise LedgerAway("the ledger's writer went away; send it again")
             return self._transport

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fakes.clock import FakeClock
 from fakes.entries import DEVS, batch, draft, enrolment, kept_aside, linked
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -310,3 +311,4 @@ def head_of(entry: Entry) -> str:
 
 
 TestWriting = Writing.TestCase
+TestWriting.settings = settings(deadline=None)

@@ -20,7 +20,7 @@ from collector.ledger.writer import Ledger
     segment_bytes=st.sampled_from([1, 300, 1 << 20]),
     start=st.integers(0, 3),
 )
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 def test_tail_is_the_ledger(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int]], segment_bytes: int, start: int
 ) -> None:
