@@ -5,11 +5,14 @@ import base64
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from collector import logs, say
 from collector.arguments import build_parser
+from collector.backup import back_up, restore
+from collector.clock import SystemClock
 from collector.command import address_for_probes, open_desk
 from collector.config import Config, parse
 from collector.criteria import load_criteria
@@ -180,6 +183,22 @@ def _rebuild(options: argparse.Namespace) -> None:
     _print(options, told, say.rebuilt)
 
 
+def _back_up(options: argparse.Namespace) -> None:
+    config = _config(options)
+    with open_desk(config) as desk:
+        no = int(desk.run("position", {})["ledger_no"])
+        done = back_up(
+            config.data, options.out, no, SystemClock(), lambda n, of, name: say.progress("backup", n, of, name)
+        )
+    _print(options, asdict(done) | {"folder": str(options.out)}, say.backed_up)
+
+
+def _restore(options: argparse.Namespace) -> None:
+    config = _config(options)
+    done = restore(options.source, config.data, lambda n, of, name: say.progress("restore", n, of, name))
+    _print(options, asdict(done) | {"folder": str(config.data)}, say.restored)
+
+
 def _print(options: argparse.Namespace, told: Result, words: Callable[[Result], None]) -> None:
     say.result(told) if options.json else words(told)
 
@@ -194,6 +213,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "case show": _case_show,
     "evidence": _evidence,
     "rebuild": _rebuild,
+    "backup": _back_up,
+    "restore": _restore,
 }
 
 

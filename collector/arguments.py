@@ -92,6 +92,12 @@ def build_parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "rebuild", parents=[folder], help="make the index anew from the ledger (with no collector running)"
     )
+    backup = commands.add_parser(
+        "backup", parents=[folder], help="copy ledger and keys, also while the collector runs; again: only what is new"
+    )
+    backup.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder, or an earlier backup")
+    restore = commands.add_parser("restore", parents=[folder], help="make the data folder of a backup")
+    restore.add_argument("--from", dest="source", type=Path, required=True, metavar="DIR", help="the backup")
     return parser
 
 

@@ -111,6 +111,10 @@ def _evidence(services: Services, _: Portal, told: Told) -> Result:
     return {"zip_b64": base64.b64encode(data).decode(), "bytes": len(data)}
 
 
+def _position(services: Services, _: Portal, __: Told) -> Result:
+    return {"ledger_no": services.ledger.newest_no()}
+
+
 COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "subscriber_add": _subscriber_add,
     "code": _code,
@@ -118,4 +122,5 @@ COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "judge": _judge,
     "case_show": _case_show,
     "evidence": _evidence,
+    "position": _position,
 }

@@ -14,6 +14,7 @@ CollectorError
 ├── LedgerDamaged        the ledger does not read back as it was written
 ├── IndexUnusable        the index cannot be opened; it can be made anew from the ledger
 ├── IndexLags            the index has not caught up with the ledger yet
+├── BadBackup            a folder that is no backup, or not as it was made
 └── AlreadyRunning       another process owns this data folder
 """
 
@@ -78,6 +79,10 @@ class IndexUnusable(CollectorError):
 
 class IndexLags(CollectorError):
     """The index has not caught up with the ledger in the time a reader waits."""
+
+
+class BadBackup(CollectorError):
+    """A folder that is no backup, or is not as it was made."""
 
 
 class AlreadyRunning(CollectorError):

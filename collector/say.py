@@ -177,6 +177,23 @@ def evidence(told: Told) -> None:
     lines(f"{told['file']}: {told['bytes']} bytes; check it with: speedproof-verify {told['file']}")
 
 
+def backed_up(told: Told) -> None:
+    """A backup was made."""
+    lines(
+        f"backed up to {told['folder']}: the ledger up to entry {told['ledger_no']}, {told['files']} files, "
+        f"{told['bytes_in_all'] / 1e6:.1f} MB, of which {told['bytes_copied'] / 1e6:.1f} MB were new",
+        "it holds the private keys: keep it as safe as the collector",
+    )
+
+
+def restored(told: Told) -> None:
+    """A data folder was made of a backup."""
+    lines(
+        f"restored to {told['folder']}: the ledger up to entry {told['ledger_no']}, {told['bytes_in_all'] / 1e6:.1f} MB; "
+        "the index is made when the collector starts"
+    )
+
+
 def rebuilt(told: Told) -> None:
     """The index was made anew."""
     same: Sequence[str] = (

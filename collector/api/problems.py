@@ -37,6 +37,7 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     ours.LedgerDamaged: (HTTPStatus.INTERNAL_SERVER_ERROR, "ledger_damaged"),
     ours.IndexUnusable: (HTTPStatus.SERVICE_UNAVAILABLE, "index_unusable"),
     ours.IndexLags: (HTTPStatus.SERVICE_UNAVAILABLE, "index_lags"),
+    ours.BadBackup: (HTTPStatus.INTERNAL_SERVER_ERROR, "bad_backup"),
     ours.AlreadyRunning: (HTTPStatus.INTERNAL_SERVER_ERROR, "already_running"),
 }
 RETRY_AFTER_S = 30

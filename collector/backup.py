@@ -1,0 +1,201 @@
+"""A copy of everything that cannot be made again: the ledger, the keys, the settings, the peer's transfers. And back.
+
+A backup is a folder: the same files, and `backup.json`, which names each with its length and SHA-256 and is written last, so
+a folder without it is no backup. Taken while the collector runs it holds the ledger up to the newest entry at its beginning:
+nothing that was acknowledged before. A second backup into the same folder copies only what is new, since sealed segments
+never change. The index is not in it: `rebuild` makes it, the same to the last row.
+
+It holds the private keys: whoever has it can sign as this collector.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from collector.clock import Clock
+from collector.durable import sync_folder, write_whole
+from collector.errors import BadBackup, Conflict, NotFound
+from collector.ledger.frame import read_frame
+from collector.ledger.segments import segments
+from shared.errors import Malformed
+
+MANIFEST: Final = "backup.json"
+_CHUNK: Final = 1 << 20
+_PRIVATE: Final = 0o600
+Progress = Callable[[int, int, str], None]  # done, of, the name of what is being copied
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a backup or a restore came to."""
+
+    ledger_no: int  # the newest entry in it
+    files: int
+    bytes_in_all: int
+    bytes_copied: int  # the rest was there already
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    name: str  # relative, with slashes
+    size: int  # so much of it from the front
+    sha256: str | None = None  # known already, if it is
+
+
+def back_up(data: Path, out: Path, ledger_no: int, clock: Clock, progress: Progress) -> Copied:
+    """Copy a data folder up to this ledger entry; raises Conflict for a folder that is something else, NotFound, OSError.
+
+    Cut off in the middle, an earlier backup in the same folder is still one: files only grow, and are read as far as named.
+    """
+    if not (data / "ledger").is_dir():
+        raise NotFound(f"{data} is no collector's data folder: there is no ledger in it")
+    before = _manifest(out) if (out / MANIFEST).exists() else {}
+    if not before and out.exists() and any(out.iterdir()):
+        raise Conflict(f"{out} is neither empty nor an earlier backup")
+    if before and before["files"].get(_IDENTITY) != _identity(data):
+        raise Conflict(f"{out} is a backup of another collector")
+    wanted = list(_files(data, ledger_no))
+    out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    files: dict[str, dict[str, object]] = {}
+    copied = 0
+    for number, one in enumerate(wanted):
+        progress(number, len(wanted), one.name)
+        known = before.get("files", {}).get(one.name)
+        target = out / one.name
+        if (
+            known is not None
+            and one.sha256 == known["sha256"]
+            and target.exists()
+            and target.stat().st_size == one.size
+        ):
+            files[one.name] = known
+            continue
+        files[one.name] = {"sha256": _copy(data / one.name, target, one.size), "size": one.size}
+        copied += one.size
+    progress(len(wanted), len(wanted), MANIFEST)
+    told = {"files": files, "ledger_no": ledger_no, "made_us": clock.wall_us()}
+    write_whole(out / MANIFEST, json.dumps(told, indent=1, sort_keys=True).encode() + b"\n")
+    return Copied(ledger_no, len(files), sum(one.size for one in wanted), copied)
+
+
+def restore(source: Path, data: Path, progress: Progress) -> Copied:
+    """Make a data folder of a backup; raises BadBackup naming the file that is not as it was, Conflict, OSError.
+
+    Everything is checked before the first file is written; the folder has its name only when it is whole.
+    """
+    told = _manifest(source)
+    if data.exists() and any(data.iterdir()):
+        raise Conflict(f"{data} is not empty: a backup is restored into a new folder")
+    files: dict[str, dict[str, object]] = told["files"]
+    for number, (name, known) in enumerate(files.items()):
+        progress(number, 2 * len(files), f"checking {name}")
+        if not (source / name).is_file() or _digest(source / name, int(str(known["size"]))) != known["sha256"]:
+            raise BadBackup(f"{source / name} is not what was backed up")
+    partial = data.with_name(data.name + ".restoring")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True, mode=0o700)
+    copied = 0
+    for number, (name, known) in enumerate(files.items()):
+        progress(len(files) + number, 2 * len(files), name)
+        size = int(str(known["size"]))
+        _copy(source / name, partial / name, size)
+        copied += size
+    if data.exists():
+        data.rmdir()
+    partial.replace(data)
+    sync_folder(data.parent)
+    return Copied(int(told["ledger_no"]), len(files), copied, copied)
+
+
+_IDENTITY: Final = "keys/collector.pem"
+
+
+def _identity(data: Path) -> dict[str, object]:
+    size = (data / _IDENTITY).stat().st_size
+    return {"sha256": _digest(data / _IDENTITY, size), "size": size}
+
+
+def _files(data: Path, ledger_no: int) -> Iterator[_File]:
+    """What a backup holds, in the order in which it is copied."""
+    for folder in ("", "keys"):
+        for path in sorted((data / folder).iterdir()):
+            if folder or path.name in ("collector.toml", "transfers.ndjson"):
+                yield from _small(data, path)
+    for path in segments(data / "ledger"):
+        name = f"ledger/{path.name}"
+        seal = path.with_suffix(".seal")
+        if seal.exists():
+            yield _File(name, path.stat().st_size, json.loads(seal.read_bytes())["sha256"])
+            yield _File(f"ledger/{seal.name}", seal.stat().st_size)
+            continue
+        yield _File(name, _end_of(path, ledger_no))
+
+
+def _small(data: Path, path: Path) -> Iterator[_File]:
+    if path.is_file() and not path.name.endswith(".new"):
+        size = path.stat().st_size
+        if path.suffix == ".ndjson":  # it grows: only whole lines
+            size = path.read_bytes()[:size].rfind(b"\n") + 1
+        yield _File(path.relative_to(data).as_posix(), size)
+
+
+def _end_of(segment: Path, ledger_no: int) -> int:
+    """Where the frame of this entry ends in the segment that grows; its end, if it has ended before."""
+    data, offset = segment.read_bytes(), 0
+    while offset < len(data):
+        try:
+            entry, following = read_frame(data, offset)
+        except Malformed:  # being written just now, so it is a newer one
+            break
+        if entry.no > ledger_no:
+            break
+        offset = following
+    return offset
+
+
+def _copy(source: Path, target: Path, size: int) -> str:
+    """Copy so much of a file, durably and for its owner only; the SHA-256 of what was copied."""
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial, digest, left = target.with_name(target.name + ".new"), hashlib.sha256(), size
+    with (
+        source.open("rb") as old,
+        os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE), "wb") as new,
+    ):
+        while left and (part := old.read(min(_CHUNK, left))):
+            digest.update(part)
+            new.write(part)
+            left -= len(part)
+        if left:
+            raise BadBackup(f"{source} became shorter while it was copied")
+        new.flush()
+        os.fsync(new.fileno())
+    partial.replace(target)
+    sync_folder(target.parent)
+    return digest.hexdigest()
+
+
+def _digest(path: Path, size: int) -> str:
+    """The SHA-256 of so much of a file: one that only grows still holds what it held; empty if it is shorter."""
+    digest, left = hashlib.sha256(), size
+    with path.open("rb") as file:
+        while left and (part := file.read(min(_CHUNK, left))):
+            digest.update(part)
+            left -= len(part)
+    return "" if left else digest.hexdigest()
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        told: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
+        if not isinstance(told["files"], dict) or type(told["ledger_no"]) is not int:
+            raise TypeError("its members are others")
+        if any(Path(name).is_absolute() or ".." in Path(name).parts for name in told["files"]):
+            raise ValueError("it names files outside")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise BadBackup(f"{folder} is no backup: {MANIFEST}: {error}") from error
+    return told
