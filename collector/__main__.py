@@ -19,6 +19,7 @@ from collector.criteria import load_criteria
 from collector.errors import BadRequest
 from collector.judge.casefile import judge_text
 from collector.judge.errors import JudgeError
+from collector.ledger.archive import move
 from collector.provision.folder import provision
 from collector.provision.options import contract_of, terms_of, units_of
 from collector.reading import read_measurements
@@ -199,6 +200,14 @@ def _restore(options: argparse.Namespace) -> None:
     _print(options, asdict(done) | {"folder": str(config.data)}, say.restored)
 
 
+def _archive(options: argparse.Namespace) -> None:
+    config = _config(options)
+    moved = move(
+        config.data / "ledger", options.to, options.keep, lambda n, of, name: say.progress("archive", n, of, name)
+    )
+    _print(options, {"to": options.to, "moved": [path.name for path in moved]}, say.archived)
+
+
 def _print(options: argparse.Namespace, told: Result, words: Callable[[Result], None]) -> None:
     say.result(told) if options.json else words(told)
 
@@ -214,6 +223,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "evidence": _evidence,
     "rebuild": _rebuild,
     "backup": _back_up,
+    "archive": _archive,
     "restore": _restore,
 }
 

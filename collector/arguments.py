@@ -98,6 +98,11 @@ def build_parser() -> argparse.ArgumentParser:
     backup.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder, or an earlier backup")
     restore = commands.add_parser("restore", parents=[folder], help="make the data folder of a backup")
     restore.add_argument("--from", dest="source", type=Path, required=True, metavar="DIR", help="the backup")
+    archive = commands.add_parser(
+        "archive", parents=[folder], help="move sealed segments of the ledger elsewhere, also while the collector runs"
+    )
+    archive.add_argument("--to", required=True, metavar="PLACE", help="a folder, or s3://bucket/prefix?endpoint=URL")
+    archive.add_argument("--keep", type=int, default=4, help="how many of the newest to leave here (default 4)")
     return parser
 
 

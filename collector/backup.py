@@ -21,7 +21,7 @@ from collector.clock import Clock
 from collector.durable import sync_folder, write_whole
 from collector.errors import BadBackup, Conflict, NotFound
 from collector.ledger.frame import read_frame
-from collector.ledger.segments import segments
+from collector.ledger.names import segments
 from shared.errors import Malformed
 
 MANIFEST: Final = "backup.json"

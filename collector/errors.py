@@ -11,6 +11,7 @@ CollectorError
 ├── DeskAway             the process that has the index does not answer
 ├── Overloaded           more waits here than fits; send again later
 ├── TooSlow              a body that stops coming
+├── ArchiveAway          where older segments are kept does not answer
 ├── LedgerDamaged        the ledger does not read back as it was written
 ├── IndexUnusable        the index cannot be opened; it can be made anew from the ledger
 ├── IndexLags            the index has not caught up with the ledger yet
@@ -67,6 +68,10 @@ class Overloaded(CollectorError):
 
 class TooSlow(CollectorError):
     """A body that stops coming, or comes more slowly than anything honest."""
+
+
+class ArchiveAway(CollectorError):
+    """The place where older segments are kept does not answer."""
 
 
 class LedgerDamaged(CollectorError):

@@ -186,6 +186,13 @@ def backed_up(told: Told) -> None:
     )
 
 
+def archived(told: Told) -> None:
+    """Segments were moved."""
+    lines(
+        f"{counted(len(told['moved']), 'sealed segment')} moved to {told['to']}; they are fetched when they are needed"
+    )
+
+
 def restored(told: Told) -> None:
     """A data folder was made of a backup."""
     lines(

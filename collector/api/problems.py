@@ -34,6 +34,7 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     ours.DeskAway: (HTTPStatus.SERVICE_UNAVAILABLE, "desk_away"),
     ours.Overloaded: (HTTPStatus.SERVICE_UNAVAILABLE, "overloaded"),
     ours.TooSlow: (HTTPStatus.REQUEST_TIMEOUT, "too_slow"),
+    ours.ArchiveAway: (HTTPStatus.SERVICE_UNAVAILABLE, "archive_away"),
     ours.LedgerDamaged: (HTTPStatus.INTERNAL_SERVER_ERROR, "ledger_damaged"),
     ours.IndexUnusable: (HTTPStatus.SERVICE_UNAVAILABLE, "index_unusable"),
     ours.IndexLags: (HTTPStatus.SERVICE_UNAVAILABLE, "index_lags"),

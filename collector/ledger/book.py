@@ -19,8 +19,9 @@ from collector.durable import sync_folder
 from collector.errors import AlreadyRunning, StorageFull
 from collector.ledger.chains import Older, Repeat, Standing
 from collector.ledger.frame import EntryKind, Sheet, Spot, read_frame
+from collector.ledger.names import segment_name
 from collector.ledger.seals import Seal, seal_missing, write_seal
-from collector.ledger.segments import SEGMENT_BYTES, Place, mend, segment_name
+from collector.ledger.segments import SEGMENT_BYTES, Place, mend
 from collector.ledger.snapshot import GROWN_BYTES, GROWN_TIMES, chains_of, snapshot_of, write_snapshot
 from shared.errors import Refused
 

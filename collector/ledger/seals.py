@@ -15,7 +15,7 @@ from typing import Final
 from collector.durable import write_whole
 from collector.errors import LedgerDamaged
 from collector.ledger.frame import read_frame
-from collector.ledger.segments import segment_name
+from collector.ledger.names import seal_file, segment_name
 from shared import statement, strictjson
 from shared.errors import Malformed
 
@@ -59,11 +59,6 @@ def read_seal(line: bytes) -> Seal:
         statement.integer(told, "last_no"),
         statement.sha256_hex(told, "prev"),
     )
-
-
-def seal_file(folder: Path, number: int) -> Path:
-    """Where the seal of a segment is."""
-    return (folder / segment_name(number)).with_suffix(".seal")
 
 
 def write_seal(folder: Path, seal: Seal) -> None:
@@ -114,14 +109,10 @@ def _next_seal(folder: Path, number: int, before: Seal) -> Seal:
     return seal
 
 
-def check_seal(folder: Path, number: int) -> Seal:
-    """A seal whose segment is what it says; raises LedgerDamaged naming the file."""
-    file = seal_file(folder, number)
-    try:
-        seal = read_seal(file.read_bytes())
-        data = (folder / seal.segment).read_bytes()
-    except (Malformed, OSError) as error:
-        raise LedgerDamaged(f"{file.name}: {error}") from error
-    if len(data) != seal.size or hashlib.sha256(data).hexdigest() != seal.sha256:
-        raise LedgerDamaged(f"{seal.segment} is not what was sealed")
-    return seal
+def is_sealed_as(seal: Seal, path: Path) -> bool:
+    """Whether a file is the segment that was sealed; raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return (path.stat().st_size, digest.hexdigest()) == (seal.size, seal.sha256)

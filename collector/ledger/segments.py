@@ -4,12 +4,16 @@ Only the last one grows. After a crash its end may be torn: a frame that was bei
 opening, such an end is cut off. Anything else that does not read back is damage: it is named and never mended in silence.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from collector.errors import LedgerDamaged
+from collector.ledger.archive import opened, read
 from collector.ledger.frame import MAX_HEADER_BYTES, Entry, body_bytes, header_no, read_frame
+from collector.ledger.names import seal_file, segments
+from collector.ledger.seals import Seal, read_seal
 from shared.errors import Malformed
 from shared.strictjson import MAX_INTEGER
 
@@ -26,20 +30,6 @@ class Place:
     no: int
 
 
-def segment_name(number: int) -> str:
-    """The file name of a segment."""
-    return f"{number:06d}.ndjson"
-
-
-def segments(folder: Path) -> list[Path]:
-    """The segments there are, in order; raises LedgerDamaged if one is missing in between."""
-    found = sorted(folder.glob("[0-9]*.ndjson"))
-    for number, path in enumerate(found, start=1):
-        if path.name != segment_name(number):
-            raise LedgerDamaged(f"segment {segment_name(number)} is missing in {folder}: there is {path.name} instead")
-    return found
-
-
 def read_entries(folder: Path, after_no: int = 0) -> Iterator[Entry]:
     """All entries with a number above `after_no`, in order; raises LedgerDamaged at the first that does not read back.
 
@@ -48,7 +38,7 @@ def read_entries(folder: Path, after_no: int = 0) -> Iterator[Entry]:
     paths = segments(folder)
     expected: int | None = None if after_no else 1
     for path in _from_entry(paths, after_no):
-        data = path.read_bytes()
+        data = read(path)
         offset = 0
         while offset < len(data):
             try:
@@ -77,7 +67,10 @@ def _from_entry(paths: list[Path], after_no: int) -> list[Path]:
 
 def _first_no(path: Path) -> int:
     """The number of a segment's first entry; beyond all numbers if it has none that reads back."""
+    seal = path.with_suffix(".seal")
     try:
+        if seal.exists():
+            return read_seal(seal.read_bytes()).first_no
         with path.open("rb") as file:
             return header_no(file.readline(MAX_HEADER_BYTES))
     except Malformed:
@@ -107,7 +100,7 @@ def mend(folder: Path) -> tuple[Place, int]:
     if not paths:
         return Place(1, 0, 1), 0
     last_no = _last_no(paths[:-1])
-    data = paths[-1].read_bytes()
+    data = read(paths[-1])
     offset = 0
     while offset < len(data):
         try:
@@ -127,6 +120,12 @@ def _last_no(paths: list[Path]) -> int:
     """The number of the last entry in the last of these sealed segments, 0 if there is none."""
     if not paths:
         return 0
+    seal = paths[-1].with_suffix(".seal")
+    if seal.exists():
+        try:
+            return read_seal(seal.read_bytes()).last_no
+        except Malformed as error:
+            raise LedgerDamaged(f"{seal.name}: {error}") from error
     data, offset, no = paths[-1].read_bytes(), 0, 0
     while offset < len(data):
         try:
@@ -140,7 +139,7 @@ def _last_no(paths: list[Path]) -> int:
 def read_at(folder: Path, segment: str, offset: int) -> Entry:
     """One entry at a known place; raises LedgerDamaged."""
     try:
-        with (folder / segment).open("rb") as file:
+        with opened(folder / segment) as file:
             file.seek(offset)
             header = file.readline(MAX_HEADER_BYTES)
             data = header + file.read(body_bytes(header))
@@ -148,3 +147,16 @@ def read_at(folder: Path, segment: str, offset: int) -> Entry:
     except (OSError, Malformed) as error:
         raise LedgerDamaged(f"{segment} at byte {offset}: {error}") from error
     return entry
+
+
+def check_sealed(folder: Path, number: int) -> Seal:
+    """A seal whose segment, wherever it is, is what was sealed; raises LedgerDamaged naming the file, or ArchiveAway."""
+    file = seal_file(folder, number)
+    try:
+        seal = read_seal(file.read_bytes())
+        data = read(folder / seal.segment)
+    except (Malformed, OSError) as error:
+        raise LedgerDamaged(f"{file.name}: {error}") from error
+    if (len(data), hashlib.sha256(data).hexdigest()) != (seal.size, seal.sha256):
+        raise LedgerDamaged(f"{seal.segment} is not what was sealed")
+    return seal

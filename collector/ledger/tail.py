@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from collector.errors import LedgerDamaged
+from collector.ledger.archive import opened
 from collector.ledger.frame import Entry, read_frame
-from collector.ledger.segments import read_entries, segment_name
+from collector.ledger.names import segment_name
+from collector.ledger.segments import read_entries
 from shared.errors import Malformed
 
 _CHUNK_BYTES = 16 * 1024 * 1024
@@ -26,7 +28,7 @@ class Tail:
             raise LedgerDamaged(f"the index knows entry {after_no}, the ledger ends before it")
 
     def _read_one(self) -> None:
-        with (self._folder / segment_name(self._segment)).open("rb") as file:
+        with opened(self._folder / segment_name(self._segment)) as file:
             file.seek(self._offset)
             _, length = read_frame(file.read(_CHUNK_BYTES), 0)
         self._offset += length
@@ -37,7 +39,7 @@ class Tail:
         entries: list[Entry] = []
         while self._no < up_to_no and len(entries) < most:
             name = segment_name(self._segment)
-            with (self._folder / name).open("rb") as file:
+            with opened(self._folder / name) as file:
                 file.seek(self._offset)
                 data = file.read(_CHUNK_BYTES)
             if not data:

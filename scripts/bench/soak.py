@@ -25,8 +25,8 @@ from typing import Final
 
 from collector.config import Config
 from collector.ledger.frame import Entry, EntryKind
-from collector.ledger.seals import check_seal
-from collector.ledger.segments import read_entries, segments
+from collector.ledger.names import segments
+from collector.ledger.segments import check_sealed, read_entries
 from collector.services import Services
 from shared import batch
 from shared.batch import FIRST_PREV, Sealing, pae_sha256_of, seal_batch
@@ -277,7 +277,7 @@ class Soak:
         with contextlib.closing(Services.over_folder(Config(self.data))) as services:
             services.indexer.catch_up()
         for number in range(1, sealed + 1):
-            check_seal(self.data / "ledger", number)
+            check_sealed(self.data / "ledger", number)
         done = subprocess.run(
             [sys.executable, "-m", "collector", "rebuild", "--data", str(self.data), "--json"],
             capture_output=True, check=False,

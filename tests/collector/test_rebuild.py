@@ -9,7 +9,7 @@ from fakes.history import History
 
 from collector.config import Config
 from collector.errors import AlreadyRunning, LedgerDamaged
-from collector.ledger.segments import segments
+from collector.ledger.names import segments
 from collector.rebuild import rebuild
 from collector.services import INDEX, Services
 

@@ -9,8 +9,9 @@ from fakes.clock import FakeClock
 from fakes.entries import draft, kept
 
 from collector.errors import LedgerDamaged, StorageFull
-from collector.ledger.seals import NO_SEAL, check_seal, read_seal, seal_file, seal_missing
-from collector.ledger.segments import read_entries, segment_name
+from collector.ledger.names import seal_file, segment_name
+from collector.ledger.seals import NO_SEAL, read_seal, seal_missing
+from collector.ledger.segments import check_sealed, read_entries
 from collector.ledger.writer import Ledger
 from shared.errors import Malformed
 
@@ -26,7 +27,7 @@ def test_seals_are_a_chain(tmp_path: Path) -> None:
     """Every segment but the growing one is sealed, read-only, and named by the seal after it."""
     last = NO_SEAL
     for number in range(1, sealed(tmp_path) + 1):
-        seal = check_seal(tmp_path, number)
+        seal = check_sealed(tmp_path, number)
         assert (seal.prev, seal.first_no, seal.last_no) == (last.identity, number, number)
         assert (tmp_path / segment_name(number)).stat().st_mode & 0o777 == 0o400
         assert read_seal(seal.line) == seal
@@ -65,7 +66,7 @@ def test_a_changed_segment_shows(tmp_path: Path, place: int) -> None:
     segment.chmod(0o600)
     segment.write_bytes(data)
     with pytest.raises(LedgerDamaged, match=segment.name):
-        check_seal(tmp_path, 2)
+        check_sealed(tmp_path, 2)
 
 
 @pytest.mark.parametrize("damage", ["cut", "other", "gone"])
@@ -104,5 +105,5 @@ def test_no_room_for_a_seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             with pytest.raises(StorageFull, match="No space left"):
                 kept(ledger, [draft("refused")])
         kept(ledger, [draft("two")])
-    assert check_seal(tmp_path, 1).last_no == 1
+    assert check_sealed(tmp_path, 1).last_no == 1
     assert [entry.no for entry in read_entries(tmp_path)] == [1, 2]

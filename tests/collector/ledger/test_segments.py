@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from collector.errors import LedgerDamaged
 from collector.ledger.frame import Draft, Entry, EntryKind, write_frame
-from collector.ledger.segments import Place, mend, read_at, read_entries, segments
+from collector.ledger.names import segments
+from collector.ledger.segments import Place, mend, read_at, read_entries
 from collector.ledger.writer import Ledger
 
 

@@ -15,7 +15,8 @@ from fakes.clock import FakeClock
 from fakes.entries import PATIENCE_S, draft, kept
 
 from collector.errors import StorageFull
-from collector.ledger.segments import read_entries, segments
+from collector.ledger.names import segments
+from collector.ledger.segments import read_entries
 from collector.ledger.writer import Ledger
 from shared.errors import Malformed
 

@@ -1,0 +1,195 @@
+"""Sealed segments kept elsewhere: in another folder (a mounted share or bucket), or in an object store that speaks S3.
+
+Where they are is said in `archive.json` beside the seals, which stay. A segment goes there whole, is read back from there and
+compared with its seal, and only then leaves the ledger's folder. Whoever needs one again gets it by `opened`: the last few
+that were fetched are kept, in `fetched/`, and each is compared with its seal before it is believed.
+
+S3 needs `boto3` (the extra `lake`), which finds its credentials as it always does.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+from collector.durable import write_whole
+from collector.errors import ArchiveAway, BadRequest, LedgerDamaged
+from collector.ledger.names import ARCHIVE_SAID, seal_file, segments
+from collector.ledger.seals import Seal, is_sealed_as, read_seal
+from shared.errors import Malformed
+
+FETCHED: Final = "fetched"
+MOST_FETCHED: Final = 4
+_TRIES: Final = 3
+
+
+class Archive(Protocol):
+    """A place for files that never change. Both raise ArchiveAway."""
+
+    def put(self, source: Path) -> None:
+        """Keep a file under its name."""
+
+    def get(self, name: str, target: Path) -> None:
+        """Write the file of this name to `target`."""
+
+
+class FolderArchive:
+    """Another folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use this folder, which must be there: one that is not mounted must not be made."""
+        self._folder = folder
+        if not folder.is_dir():
+            raise ArchiveAway(f"the archive {folder} is not there")
+
+    def put(self, source: Path) -> None:
+        """Keep a file under its name."""
+        try:
+            write_whole(self._folder / source.name, source.read_bytes())
+        except OSError as error:
+            raise ArchiveAway(f"the archive {self._folder} takes nothing: {error}") from error
+
+    def get(self, name: str, target: Path) -> None:
+        """Write the file of this name to `target`."""
+        try:
+            shutil.copyfile(self._folder / name, target)
+        except OSError as error:
+            raise ArchiveAway(f"the archive {self._folder} does not give {name}: {error}") from error
+
+
+class BucketArchive:
+    """A bucket, by way of boto3."""
+
+    def __init__(self, bucket: str, prefix: str, endpoint: str | None) -> None:
+        """Use this bucket; raises BadRequest if boto3 is not installed."""
+        try:
+            boto3, botocore = import_module("boto3"), import_module("botocore.exceptions")
+        except ImportError as error:
+            raise BadRequest("an archive in a bucket needs boto3: pip install 'speedproof[lake]'") from error
+        self._bucket, self._prefix = bucket, prefix
+        self._errors = (botocore.BotoCoreError, botocore.ClientError, OSError)
+        self._client: Any = boto3.client("s3", endpoint_url=endpoint)
+
+    def put(self, source: Path) -> None:
+        """Keep a file under its name."""
+        self._tried(lambda: self._client.upload_file(str(source), self._bucket, self._prefix + source.name))
+
+    def get(self, name: str, target: Path) -> None:
+        """Write the file of this name to `target`."""
+        self._tried(lambda: self._client.download_file(self._bucket, self._prefix + name, str(target)))
+
+    def _tried(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except self._errors as error:
+            raise ArchiveAway(f"the bucket {self._bucket} does not answer: {error}") from error
+
+
+def archive_at(address: str) -> Archive:
+    """The archive at an address: a folder, or `s3://bucket/prefix?endpoint=URL`. Raises ArchiveAway or BadRequest."""
+    parts = urlsplit(address)
+    if parts.scheme == "s3" and parts.netloc:
+        prefix = parts.path.strip("/")
+        return BucketArchive(
+            parts.netloc, f"{prefix}/" if prefix else "", parse_qs(parts.query).get("endpoint", [None])[0]
+        )
+    if parts.scheme or not Path(address).is_absolute():
+        raise BadRequest(f"an archive is an absolute path, or s3://bucket/prefix, not {address!r}")
+    return FolderArchive(Path(address))
+
+
+def opened(path: Path) -> BinaryIO:
+    """A segment's file, open for reading, fetched from the archive if it is there.
+
+    Raises ArchiveAway, LedgerDamaged, or FileNotFoundError if it is nowhere.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        return path.open("rb")
+    seal = _seal_of(path)
+    if seal is None:
+        raise FileNotFoundError(f"{path} is missing")
+    fetched = path.parent / FETCHED / path.name
+    for _ in range(_TRIES):
+        with contextlib.suppress(FileNotFoundError):  # another process may make room just then
+            file = fetched.open("rb")
+            with contextlib.suppress(OSError):
+                os.utime(fetched)
+            return file
+        _fetch(path, seal, fetched)
+    raise ArchiveAway(f"{path.name} cannot be kept here long enough to read it")
+
+
+def read(path: Path) -> bytes:
+    """A whole segment."""
+    with opened(path) as file:
+        return file.read()
+
+
+def _seal_of(path: Path) -> Seal | None:
+    file = path.with_suffix(".seal")
+    if not file.exists():
+        return None
+    try:
+        return read_seal(file.read_bytes())
+    except Malformed as error:
+        raise LedgerDamaged(f"{file.name}: {error}") from error
+
+
+def _fetch(path: Path, seal: Seal, fetched: Path) -> None:
+    fetched.parent.mkdir(exist_ok=True, mode=0o700)
+    partial = fetched.with_name(f"{fetched.name}.{os.getpid()}.new")
+    try:
+        archive_at(_said(path.parent)).get(path.name, partial)
+        if not is_sealed_as(seal, partial):
+            raise LedgerDamaged(f"{path.name} in the archive is not what was sealed")
+        partial.replace(fetched)
+    finally:
+        partial.unlink(missing_ok=True)
+    old = sorted(fetched.parent.glob("*.ndjson"), key=lambda one: one.stat().st_mtime)[:-MOST_FETCHED]
+    for one in old:
+        one.unlink(missing_ok=True)
+
+
+def _said(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / ARCHIVE_SAID).read_bytes())["at"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise LedgerDamaged(
+            f"a segment is missing in {folder}, and {ARCHIVE_SAID} does not say where it is: {error}"
+        ) from error
+
+
+def move(folder: Path, address: str, keep: int, progress: Callable[[int, int, str], None]) -> list[Path]:
+    """Move all sealed segments but the last `keep` to an archive; those moved.
+
+    Raises ArchiveAway, BadRequest, or LedgerDamaged if a segment is not what was sealed, here or there: then it stays here.
+    Cut off at any moment, every segment is here, there, or in both places.
+    """
+    archive = archive_at(address)
+    sealed = [path for path in segments(folder) if path.with_suffix(".seal").exists()]
+    moving = [path for path in sealed[: len(sealed) - keep] if path.exists()]
+    if any(not path.exists() for path in sealed) and _said(folder) != address:
+        raise BadRequest(f"earlier segments are in {_said(folder)}: a ledger has one archive")
+    write_whole(folder / ARCHIVE_SAID, json.dumps({"at": address}).encode() + b"\n")
+    (folder / FETCHED).mkdir(exist_ok=True, mode=0o700)
+    for number, path in enumerate(moving):
+        progress(number, len(moving), path.name)
+        seal = read_seal(seal_file(folder, int(path.stem)).read_bytes())
+        if not is_sealed_as(seal, path):
+            raise LedgerDamaged(f"{path.name} is not what was sealed")
+        archive.put(path)
+        back = folder / FETCHED / f"{path.name}.{os.getpid()}.new"
+        try:
+            archive.get(path.name, back)
+            if not is_sealed_as(seal, back):
+                raise LedgerDamaged(f"{path.name} in the archive is not what was put there")
+        finally:
+            back.unlink(missing_ok=True)
+        path.unlink()
+    progress(len(moving), len(moving), "segments")
+    return moving

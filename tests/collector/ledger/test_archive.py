@@ -1,0 +1,184 @@
+"""Sealed segments kept elsewhere: read as before, believed only if they are what was sealed, never lost on the way."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fakes.clock import FakeClock
+from fakes.entries import draft, kept
+
+from collector.errors import ArchiveAway, BadRequest, LedgerDamaged
+from collector.ledger.archive import FETCHED, MOST_FETCHED, move
+from collector.ledger.frame import Entry
+from collector.ledger.names import ARCHIVE_SAID, segment_name, segments
+from collector.ledger.segments import check_sealed, read_at, read_entries
+from collector.ledger.tail import Tail
+from collector.ledger.writer import Ledger
+
+
+def quiet(*_: object) -> None:
+    """Show no progress."""
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> tuple[Path, list[Entry]]:
+    """A closed ledger of eight segments, seven of them sealed."""
+    with contextlib.closing(Ledger(tmp_path / "ledger", FakeClock(), segment_bytes=1)) as opened:
+        return opened.folder, kept(opened, [draft(str(number)) for number in range(8)])
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """An object store of this machine, with an empty bucket; its address without a prefix."""
+    pytest.importorskip("moto.server", reason="moto, which stands in for an object store, is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    names = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in names.items():
+            patch.setenv(name, value)
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                wait_for(port)
+                request = urllib.request.Request(f"http://127.0.0.1:{port}/bucket", method="PUT")
+                urllib.request.urlopen(request, timeout=20).close()
+                yield f"s3://bucket/{{}}?endpoint=http://127.0.0.1:{port}"
+            finally:
+                process.terminate()
+
+
+def wait_for(port: int) -> None:
+    """Return once somebody listens."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    pytest.fail("moto did not come up")
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where segments go: a folder, or a bucket of this test's own prefix."""
+    if request.param == "folder":
+        (tmp_path / "archive").mkdir()
+        return str(tmp_path / "archive")
+    place: str = request.getfixturevalue("bucket")
+    return place.format(os.urandom(4).hex())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_all_reads_as_before(ledger: tuple[Path, list[Entry]], address: str) -> None:
+    """A ledger whose older segments are elsewhere reads as before, from end to end, from the middle, and at one place."""
+    folder, entries = ledger
+    moved = move(folder, address, 2, quiet)
+    assert [path.name for path in moved] == [segment_name(number) for number in range(1, 6)]
+    assert not any(path.exists() for path in moved)
+    assert list(read_entries(folder)) == entries
+    assert list(read_entries(folder, 3)) == entries[3:]
+    assert read_at(folder, entries[0].segment, entries[0].offset) == entries[0]
+    assert Tail(folder, 2).read(8) == entries[2:]
+    assert [check_sealed(folder, number).last_no for number in range(1, 8)] == list(range(1, 8))
+    assert len(list((folder / FETCHED).iterdir())) == MOST_FETCHED
+    with contextlib.closing(Ledger(folder, FakeClock(), segment_bytes=1)) as again:
+        (new,) = kept(again, [draft("new")])
+        assert new.no == 9
+    assert [path.name for path in move(folder, address, 2, quiet)] == [segment_name(6)]
+    assert list(read_entries(folder)) == [*entries, new]
+
+
+def test_a_start_fetches_nothing(ledger: tuple[Path, list[Entry]], tmp_path: Path) -> None:
+    """With a snapshot of the chains a collector starts without its archive, and says so when an old entry is wanted."""
+    folder, entries = ledger
+    with contextlib.closing(Ledger(folder, FakeClock(), segment_bytes=1)) as opened:
+        opened._book._snapshot_every = 1
+        kept(opened, [draft("one more")])
+    assert (folder / "chains.snap").exists()
+    (tmp_path / "archive").mkdir()
+    move(folder, str(tmp_path / "archive"), 1, quiet)
+    (tmp_path / "archive").rename(tmp_path / "unplugged")
+    with contextlib.closing(Ledger(folder, FakeClock(), segment_bytes=1)) as again:
+        assert kept(again, [draft("on")])[0].no == 10
+    with pytest.raises(ArchiveAway, match="is not there"):
+        read_at(folder, entries[0].segment, 0)
+    (tmp_path / "unplugged").rename(tmp_path / "archive")
+    assert read_at(folder, entries[0].segment, 0) == entries[0]
+
+
+def test_what_comes_back_is_checked(ledger: tuple[Path, list[Entry]], tmp_path: Path) -> None:
+    """A segment that was changed, cut or taken away in the archive is not believed, and its name is told."""
+    folder, entries = ledger
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    move(folder, str(archive), 0, quiet)
+    file = archive / segment_name(1)
+    good = file.read_bytes()
+    for bad in (good[:-1], good.replace(b"0", b"1", 1), b""):
+        file.write_bytes(bad)
+        with pytest.raises(LedgerDamaged, match=r"000001\.ndjson in the archive"):
+            list(read_entries(folder))
+    file.unlink()
+    with pytest.raises(ArchiveAway, match=r"000001\.ndjson"):
+        list(read_entries(folder))
+    file.write_bytes(good)
+    assert list(read_entries(folder)) == entries
+    assert not list((folder / FETCHED).glob("*.new"))
+
+
+def test_nothing_is_lost_on_the_way(ledger: tuple[Path, list[Entry]], tmp_path: Path) -> None:
+    """Whatever goes wrong while a segment moves, it stays here: a full archive, one that keeps something else, damage here."""
+    folder, entries = ledger
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    for name, replacement in (("put", lambda *_: (_ for _ in ()).throw(ArchiveAway("full"))), ("put", quiet)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(f"collector.ledger.archive.FolderArchive.{name}", replacement)
+            with pytest.raises(ArchiveAway):
+                move(folder, str(archive), 0, quiet)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("collector.ledger.archive.FolderArchive.get", lambda _, __, target: target.write_bytes(b"x"))
+        with pytest.raises(LedgerDamaged, match="not what was put there"):
+            move(folder, str(archive), 0, quiet)
+    assert all(path.exists() for path in segments(folder))
+    assert list(read_entries(folder)) == entries
+    here = folder / segment_name(2)
+    here.chmod(0o600)
+    good = here.read_bytes()
+    here.write_bytes(good + b"x")
+    with pytest.raises(LedgerDamaged, match=r"000002\.ndjson is not what was sealed"):
+        move(folder, str(archive), 0, quiet)
+    here.write_bytes(good)
+    move(folder, str(archive), 0, quiet)
+    assert list(read_entries(folder)) == entries
+
+
+@pytest.mark.parametrize("address", ["relative/path", "ftp://x/y", "s3:///x", ""])
+def test_what_is_no_place(ledger: tuple[Path, list[Entry]], address: str) -> None:
+    """What is neither a folder nor a bucket is refused before anything moves."""
+    with pytest.raises(BadRequest, match="absolute path"):
+        move(ledger[0], address, 0, quiet)
+    assert all(path.exists() for path in segments(ledger[0]))
+
+
+def test_one_archive(ledger: tuple[Path, list[Entry]], tmp_path: Path) -> None:
+    """A folder that is not there is not made, and a ledger does not scatter over two archives."""
+    folder, _ = ledger
+    with pytest.raises(ArchiveAway, match="is not there"):
+        move(folder, str(tmp_path / "unmounted"), 0, quiet)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    move(folder, str(tmp_path / "one"), 3, quiet)
+    with pytest.raises(BadRequest, match="one archive"):
+        move(folder, str(tmp_path / "two"), 0, quiet)
+    (folder / ARCHIVE_SAID).unlink()
+    with pytest.raises(LedgerDamaged, match=ARCHIVE_SAID):
+        list(read_entries(folder))
