@@ -56,7 +56,8 @@ class Ingest:
         earlier = await asyncio.to_thread(services.store.accepted, said.dev, said.batch)
         if earlier is None:  # the ledger has it: an index that lost a row must not pass for a forked chain
             raise IndexUnusable(f"batch {said.batch} of this device is in the ledger and not in the index; rebuild it")
-        return earlier
+        entry = await asyncio.to_thread(services.entry_at, earlier.place)
+        return Accepted(earlier.pae_sha256, strictjson.encode(entry.meta["receipt"]))
 
     async def _keep(self, verified: Verified) -> bytes:
         opened, services = verified.opened, self._services

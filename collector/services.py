@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -16,12 +16,13 @@ from collector.errors import AlreadyRunning
 from collector.indexer import Indexer
 from collector.judge.criterion import Criterion
 from collector.keyfiles import load_or_create
-from collector.ledger.segments import read_entries
+from collector.ledger.frame import Entry
+from collector.ledger.segments import read_at, read_entries
 from collector.ledger.writer import Ledger
 from collector.peerkeys import trusted_peers
 from collector.registry import Registry
 from collector.store.duck import DuckStore
-from collector.store.port import Store
+from collector.store.port import Place, Store
 from shared.grade import Peers
 from shared.keys import FileKey
 
@@ -87,12 +88,16 @@ class Services:
             opened.callback(ledger.close)
             for entry in read_entries(ledger.folder):
                 registry.apply(entry)
-            store = DuckStore(config.data / INDEX, lambda dev: registry.devices[dev].subscriber, peers)
+            store = DuckStore(config.data / INDEX, peers, _entry_at(ledger.folder), config.index)
             opened.callback(store.close)
             indexer = Indexer(ledger, store)
             wake.append(indexer)
             opened.pop_all()
         return cls(config, used, ledger, store, indexer, registry, collector_key, portal_key, criteria, peers, lock)
+
+    def entry_at(self, place: Place) -> Entry:
+        """The entry of the ledger that the index says is there; raises LedgerDamaged."""
+        return _entry_at(self.ledger.folder)(place)
 
     def close(self) -> None:
         """Stop writing, loading and reading, then let go of the folder."""
@@ -101,3 +106,8 @@ class Services:
         self.store.close()
         if self.lock:
             self.lock.close()
+
+
+def _entry_at(folder: Path) -> Callable[[Place], Entry]:
+    """How the index reads a ledger."""
+    return lambda place: read_at(folder, place.segment, place.offset)

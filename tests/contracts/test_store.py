@@ -52,7 +52,7 @@ class Reopened:
 
 def in_file(path: Path | None, registry: Registry) -> DuckStore:
     """A store that knows whose devices are whose from the registry."""
-    return DuckStore(path, lambda dev: registry.devices[dev].subscriber)
+    return DuckStore(path)
 
 
 @pytest.fixture(params=["memory", "file", "reopened"])

@@ -163,7 +163,7 @@ def test_an_index_is_compared_by_the_trust_of_today(tmp_path: Path) -> None:
     done = rebuild(Config(data=tmp_path), lambda *_: None)
     assert done.before == done.after
     with duckdb.connect(str(tmp_path / INDEX)) as connection:
-        connection.execute("UPDATE record SET grade = 'counter_signed', grade_reason = NULL")
+        connection.execute("UPDATE hot SET grade = 'counter_signed', grade_reason = NULL")
     done = rebuild(Config(data=tmp_path), lambda *_: None)
     assert done.before is not None
     assert {name for name, value in done.after.items() if done.before[name] != value} == {"record"}
@@ -191,7 +191,7 @@ def test_many_records_are_regraded_in_pieces(tmp_path: Path, monkeypatch: pytest
     with contextlib.closing(over(tmp_path)) as services:
         eventful(History(services))
         services.indexer.catch_up()
-    monkeypatch.setattr("collector.store.duck._REGRADED_AT_ONCE", 2)
+    monkeypatch.setattr("collector.store.regrade._AT_ONCE", 2)
     trust(tmp_path, PEER, OTHER_PEER)
     done = rebuild(Config(data=tmp_path), lambda *_: None)
     assert done.before == done.after
@@ -210,7 +210,7 @@ def loaded(
     entries: Sequence[Entry], ends: Sequence[int], services: Services, peers: Peers
 ) -> dict[str, tuple[int, str]]:
     """The digest of an index loaded in these pieces."""
-    with contextlib.closing(DuckStore(None, lambda dev: services.registry.devices[dev].subscriber, peers)) as store:
+    with contextlib.closing(DuckStore(None, peers)) as store:
         for start, end in itertools.pairwise([0, *sorted(end % (len(entries) + 1) for end in ends), len(entries)]):
             store.load(entries[start:end])
         return store.digest()
