@@ -86,8 +86,13 @@ class DuckStore(Questions):
             loaded = self.loaded_no(stream)
             fresh = [entry for entry in entries if entry.no > loaded]
             if fresh:
-                rows = rows_of(fresh, self._known, self._peers, stream)
-                self._take(stage(rows, fresh, stream, self._folder))
+                try:
+                    rows = rows_of(fresh, self._known, self._peers, stream)
+                    self._take(stage(rows, fresh, stream, self._folder))
+                except BaseException:
+                    with contextlib.suppress(IndexUnusable):  # then it is to be reopened anyway
+                        self._known = self._who_is_who()  # not what was not kept
+                    raise
 
     def load_staged(self, staged: Staged) -> None:
         """Take in what somebody else has made rows of and staged, unless it is loaded. Who is who he knows, not this object."""
