@@ -6,6 +6,7 @@ worth a process.
 """
 
 import contextlib
+import gc
 import multiprocessing
 import queue
 import shutil
@@ -21,7 +22,7 @@ from collector.store.project import Known, rows_of
 from collector.store.staging import Staged, stage
 
 WORTH_A_PROCESS = 20_000  # entries
-_ENTRIES_AT_ONCE = 2048
+_ENTRIES_AT_ONCE = 1024
 _AHEAD = 3  # staged loads of about 25 MB
 _PATIENCE_S = 1.0
 Told: TypeAlias = "Staged | CollectorError | None"
@@ -73,12 +74,15 @@ def _next(made: "Queue[Told]", process: multiprocessing.process.BaseProcess) -> 
 
 def _run(data: Path, known: Known, after_no: int, last_no: int, folder: Path, made: "Queue[Told]") -> None:
     """The process: stage, tell, and in the end say that this was all, or what was wrong."""
+    gc.disable()  # rows are many and hold no cycles
     try:
         for staged in _project(data, known, after_no, last_no, folder):
             made.put(staged)
         made.put(None)
     except CollectorError as error:
         made.put(error)
+    except OSError as error:
+        made.put(IndexUnusable(f"rows cannot be made: {error}"))
 
 
 def _project(data: Path, known: Known, after_no: int, last_no: int, folder: Path) -> Iterator[Staged]:

@@ -16,6 +16,7 @@ MOBILE: Final = frozenset({"5G", "NR", "LTE", "HSPA+", "HSUPA", "HSDPA", "HSPA",
 # Of a note, the members that anybody asks for (collector/presence.py); of a campaign all of them are.
 NOTED: Final = ("after", "event", "failures", "last_wall_us", "reached", "rungs", "since_wall_us")
 _ENDS: Final = frozenset(end.value for end in End)
+_NOTES: Final = frozenset({"presence", "reach", "campaign", "episode", "mark"})
 _text = msgspec.json.Encoder(order=None).encode
 
 
@@ -31,13 +32,9 @@ def fact_of(said: Said, line: bytes, owner: int, provenance: str, stream: int, e
         entry.at_us,
         said.method,
         said.end if said.end in _ENDS else "unknown",
-        slot=said.slot,
-        received_bytes=said.received_bytes,
-        dur_us=said.dur_us,
-        failure=said.failure,
-        stage=said.stage,
-        reason=said.reason,
     )
+    row.slot, row.received_bytes, row.dur_us = said.slot, said.received_bytes, said.dur_us
+    row.failure, row.stage, row.reason = said.failure, said.stage, said.reason
     if said.rtt_us:
         row.rtt_us = rtt_median_us(said)
     if said.flaws:
@@ -51,7 +48,8 @@ def fact_of(said: Said, line: bytes, owner: int, provenance: str, stream: int, e
     if provenance == "signed":
         if said.slot is None:
             row.campaign, row.k = said.campaign, said.k
-        _note(row, said, line)
+        if said.method in _NOTES:
+            _note(row, said, line)
     return row
 
 

@@ -27,13 +27,16 @@ def rate_bps(said: Said) -> int | None:
         return None
     warm_us, stated_us = said.warm_us or 0, said.until_us
     if warm_us > 0 or (warm_us == 0 and stated_us is not None):
-        series = _flow_series(said)
+        if said.t_us and said.bytes and not (said.flow_t_us or said.flow_bytes or said.held_bytes):
+            series = [(said.t_us, said.bytes)] if _is_series(said.t_us, said.bytes) else []  # as most are, for speed
+        else:
+            series = _flow_series(said)
         if series:
-            until_us = min(times[-1] for times, _ in series)
+            until_us = min([times[-1] for times, _ in series])
             if stated_us is not None and warm_us < stated_us <= until_us:
                 until_us = stated_us
             if until_us > warm_us:
-                moved = sum(_at(times, counts, until_us) - _at(times, counts, warm_us) for times, counts in series)
+                moved = sum([_at(times, counts, until_us) - _at(times, counts, warm_us) for times, counts in series])
                 return 8_000_000 * moved // (until_us - warm_us)
     return 8_000_000 * received // dur_us
 
@@ -44,7 +47,7 @@ def rtt_median_us(said: Said) -> int | None:
     if not values:
         return None
     rank = max(1, -(-_MEDIAN_PM * len(values) // 1000))
-    answered = sorted(value for value in values if value != LOST)
+    answered = sorted([value for value in values if value != LOST] if LOST in values else values)
     return answered[rank - 1] if rank <= len(answered) else None
 
 
@@ -60,12 +63,15 @@ def _flow_series(said: Said) -> Series:
         times, counts, held = [said.t_us], [said.bytes], [said.held_bytes]
     if len(times) != len(counts):
         return []
-    if [*map(len, held)] == [*map(len, counts)]:
+    if any(held) and [*map(len, held)] == [*map(len, counts)]:
         counts = [
             [min(arrived, row[-1]) for arrived in map(add, row, waiting)]
             for row, waiting in zip(counts, held, strict=True)
         ]
-    return [*zip(times, counts, strict=True)] if all(map(_is_series, times, counts)) else []
+    for row, count in zip(times, counts, strict=True):
+        if not _is_series(row, count):
+            return []
+    return [*zip(times, counts, strict=True)]
 
 
 def _is_series(times: Sequence[int], counts: Sequence[int]) -> bool:

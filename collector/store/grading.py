@@ -4,7 +4,7 @@ A session counts for the first record that bears its statement: first by when it
 number, so that it does not matter in which order ledgers are loaded. Within one load that is settled here; against what is
 in the index already by `corrections`, which may also take a session away from a record that was thought to be the first.
 
-A session is kept as a number: the milliseconds that its name (a ULID) begins with and 20 bits of a digest, so that the
+A session is kept as a number: the milliseconds that its name (a ULID) begins with and 10 bits of a digest, so that the
 sessions of one time stand together and a look for new ones passes over old rows. Any other name is a negative digest.
 """
 
@@ -20,8 +20,7 @@ from shared.record import End, reread_record
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ULID = re.compile(f"[0-7][{_CROCKFORD}]{{25}}")
-_DIGEST_BITS = 20
-_MOST_MS = 2**43  # beyond the year 2248 a name is no ULID of ours, and its number would not fit
+_DIGEST_BITS = 10
 _UNGRADED = None, None, None, None
 _BARE = Grade.ONE_SIDED.value, Reason.NO_COUNTER_SIGNATURE.value, None, None
 _REUSED = Grade.ONE_SIDED.value, Reason.SESSION_REUSED.value
@@ -38,8 +37,7 @@ def session_no(session: str) -> int:
     name, digest = session.rpartition("/")[2], hashlib.sha256(session.encode()).digest()
     if _ULID.fullmatch(name):
         ms = sum(_CROCKFORD.index(symbol) << 5 * (9 - place) for place, symbol in enumerate(name[:10]))
-        if ms < _MOST_MS:
-            return ms << _DIGEST_BITS | int.from_bytes(digest[:8], "big") >> (64 - _DIGEST_BITS)
+        return ms << _DIGEST_BITS | int.from_bytes(digest[:8], "big") >> (64 - _DIGEST_BITS)
     return -1 - (int.from_bytes(digest[:8], "big") >> 1)
 
 
@@ -68,10 +66,9 @@ class Settling:
 
     _borne: list[tuple[Order, Bearing, FactRow]] = field(default_factory=list)
 
-    def add(self, order: Order, device: int, row: FactRow) -> None:
+    def add(self, order: Order, bearing: Bearing, row: FactRow) -> None:
         """Take in a record that bears a session."""
-        if row.session is not None:
-            self._borne.append((order, (device, row.session), row))
+        self._borne.append((order, bearing, row))
 
     def settle(self) -> dict[Bearing, Order]:
         """Let each session count for the first of these records; which one that was."""

@@ -30,6 +30,7 @@ from collector.store.said import Said, said_of
 from shared import dsse, statement
 from shared.batch import read_batch_statement
 from shared.dsse import read_envelope
+from shared.grade import DIRECTION as TRANSFERS
 from shared.grade import Peers
 from shared.statement import Kind
 from shared.strictjson import JsonObject, decode
@@ -146,10 +147,14 @@ def _batch(rows: Rows, entry: Entry, stream: int, known: Known, peers: Peers, se
         row = fact_of(record, line, owner, "signed", stream, entry)
         row.device = device
         row.direction = DIRECTION.get(record.method)
-        row.rate_bps = plausible(rate_bps(record))
-        row.loss_pm = loss_per_mille(record)
-        row.grade, row.grade_reason, row.session, row.limited = columns_of(record, line, said.dev, peers)
-        settling.add((entry.at_us, stream, entry.no, record.seq), device, row)
+        if record.received_bytes is not None:
+            row.rate_bps = plausible(rate_bps(record))
+        if record.rtt_us:
+            row.loss_pm = loss_per_mille(record)
+        if record.method in TRANSFERS:
+            row.grade, row.grade_reason, row.session, row.limited = columns_of(record, line, said.dev, peers)
+            if row.session is not None:
+                settling.add((entry.at_us, stream, entry.no, record.seq), (device, row.session), row)
         rows.record.append(row)
 
 

@@ -11,7 +11,7 @@ import msgspec
 STREAM_SPAN = 2**40  # (stream, entry) becomes one number: that of a line or a device
 
 
-class LineRow(msgspec.Struct, omit_defaults=True):
+class LineRow(msgspec.Struct, omit_defaults=True, gc=False):
     """A subscriber's line."""
 
     id: int
@@ -20,7 +20,7 @@ class LineRow(msgspec.Struct, omit_defaults=True):
     entry_no: int
 
 
-class DeviceRow(msgspec.Struct, omit_defaults=True):
+class DeviceRow(msgspec.Struct, omit_defaults=True, gc=False):
     """An enrolled key."""
 
     id: int
@@ -35,7 +35,7 @@ class DeviceRow(msgspec.Struct, omit_defaults=True):
     offset: int
 
 
-class BatchRow(msgspec.Struct, omit_defaults=True):
+class BatchRow(msgspec.Struct, omit_defaults=True, gc=False):
     """An accepted batch; `pae` is its identity in hex."""
 
     device: int
@@ -53,7 +53,7 @@ class BatchRow(msgspec.Struct, omit_defaults=True):
     offset: int
 
 
-class RefusedRow(msgspec.Struct, omit_defaults=True):
+class RefusedRow(msgspec.Struct, omit_defaults=True, gc=False):
     """A batch that was refused and kept aside."""
 
     device: int
@@ -66,7 +66,7 @@ class RefusedRow(msgspec.Struct, omit_defaults=True):
     offset: int
 
 
-class ComplaintRow(msgspec.Struct, omit_defaults=True):
+class ComplaintRow(msgspec.Struct, omit_defaults=True, gc=False):
     """A complaint."""
 
     line: int
@@ -80,7 +80,7 @@ class ComplaintRow(msgspec.Struct, omit_defaults=True):
     offset: int
 
 
-class ImportRow(msgspec.Struct, omit_defaults=True):
+class ImportRow(msgspec.Struct, omit_defaults=True, gc=False):
     """An imported part of a file."""
 
     line: int
@@ -92,7 +92,7 @@ class ImportRow(msgspec.Struct, omit_defaults=True):
     offset: int
 
 
-class FactRow(msgspec.Struct, omit_defaults=True):
+class FactRow(msgspec.Struct, omit_defaults=True, gc=False):
     """A measurement as the index holds it; the columns are explained in `sql/migrations/0003_columns.sql`."""
 
     line: int
@@ -143,7 +143,7 @@ class FactRow(msgspec.Struct, omit_defaults=True):
     signals: str | None = None
 
 
-class GradeRow(msgspec.Struct, omit_defaults=True):
+class GradeRow(msgspec.Struct, omit_defaults=True, gc=False):
     """The new grade of a measurement that is in the index."""
 
     device: int

@@ -13,7 +13,7 @@ from shared.record import Record, reread_record
 from shared.strictjson import Json, JsonObject
 
 
-class Signal(msgspec.Struct):
+class Signal(msgspec.Struct, gc=False):
     """One serving cell."""
 
     radio: str = ""
@@ -28,7 +28,7 @@ class Signal(msgspec.Struct):
     sinr_ddb: int | None = None
 
 
-class Radio(msgspec.Struct):
+class Radio(msgspec.Struct, gc=False):
     """The mobile network as told after a measurement."""
 
     technology: str | None = None
@@ -38,13 +38,13 @@ class Radio(msgspec.Struct):
     signals: list[Signal] = []
 
 
-class Context(msgspec.Struct):
+class Context(msgspec.Struct, gc=False):
     """The link around a measurement."""
 
     network_type: str | None = None
 
 
-class Said(msgspec.Struct):
+class Said(msgspec.Struct, gc=False):
     """The members of a record that the index wants; absent ones are none, or an empty list."""
 
     seq: int

@@ -34,7 +34,7 @@ class Size:
 def pieces(size: Size, folder: Path) -> Iterator[Path]:
     """The measurements in the order of time, as files; each is gone when the next is asked for."""
     file = folder / "piece.parquet"
-    with duckdb.connect(config={"threads": "2", "memory_limit": "2GB"}) as connection:
+    with duckdb.connect(config={"threads": "2", "memory_limit": "512MB"}) as connection:
         for first in range(0, size.records, size.piece):
             select = size.select(first, min(first + size.piece, size.records))
             connection.execute(f"COPY ({select}) TO '{file}' (FORMAT parquet, COMPRESSION snappy)")

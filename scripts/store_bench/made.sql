@@ -14,7 +14,7 @@ SELECT t.line, 1000000000 + t.line AS device, 'signed' AS provenance, NULL::VARC
        CASE WHEN h2 % 50 = 1 THEN 'wifi' ELSE 'mobile' END AS network_type,
        CASE WHEN t.bad < 980 AND i % 3 > 0 THEN CASE WHEN h1 % 4 > 0 THEN 'counter_signed' ELSE 'one_sided' END END AS grade,
        CASE WHEN t.bad < 980 AND i % 3 > 0 AND h1 % 4 = 0 THEN 'no_counter_signature' END AS grade_reason,
-       CASE WHEN t.bad < 980 AND i % 3 > 0 AND h1 % 4 > 0 THEN (t.at_us // 1000) * 1048576 + h3 % 1048576 END AS session, NULL::BOOLEAN AS limited,
+       CASE WHEN t.bad < 980 AND i % 3 > 0 AND h1 % 4 > 0 THEN (t.at_us // 1000) * 1024 + h3 % 1024 END AS session, NULL::BOOLEAN AS limited,
        NULL::VARCHAR AS campaign, NULL::BIGINT AS k, NULL::VARCHAR AS says, NULL::VARCHAR AS note,
        'lte' AS technology, '23001' AS sim_mccmnc, '23001' AS net_mccmnc, NULL::BOOLEAN AS located, 'lte' AS radio, '23001' AS operator,
        1000 + t.place % 400 AS area, 100000000 + t.place * 7919 AS cell, t.place % 504 AS pci, 1300 + t.place % 5 * 150 AS channel, t.place % 5 + 1 AS band,
