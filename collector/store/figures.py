@@ -27,10 +27,7 @@ def rate_bps(said: Said) -> int | None:
         return None
     warm_us, stated_us = said.warm_us or 0, said.until_us
     if warm_us > 0 or (warm_us == 0 and stated_us is not None):
-        if said.t_us and said.bytes and not (said.flow_t_us or said.flow_bytes or said.held_bytes):
-            series = [(said.t_us, said.bytes)] if _is_series(said.t_us, said.bytes) else []  # as most are, for speed
-        else:
-            series = _flow_series(said)
+        series = _flow_series(said)
         if series:
             until_us = min([times[-1] for times, _ in series])
             if stated_us is not None and warm_us < stated_us <= until_us:
@@ -58,6 +55,10 @@ def loss_per_mille(said: Said) -> int | None:
 
 
 def _flow_series(said: Said) -> Series:
+    if (
+        said.t_us and said.bytes and not (said.flow_t_us or said.flow_bytes or said.held_bytes)
+    ):  # as most are, for speed
+        return [(said.t_us, said.bytes)] if _is_series(said.t_us, said.bytes) else []
     times, counts, held = said.flow_t_us, said.flow_bytes, said.flow_held_bytes
     if not times and not counts:
         times, counts, held = [said.t_us], [said.bytes], [said.held_bytes]

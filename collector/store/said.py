@@ -104,6 +104,9 @@ def read_loosely(record: Record) -> Said:
     fields |= {name: record.integer(name) for name in _WHOLES}
     fields |= {name: [*record.integers(name)] for name in _LISTS}
     fields |= {name: [[*row] for row in record.series(name)] for name in _SERIES}
+    campaign = record.fields.get("campaign")
+    if campaign is not None and not isinstance(campaign, str):  # it names one, if none that there can be
+        fields["campaign"] = json.dumps(campaign, separators=(",", ":"), ensure_ascii=False)
     if "co" in record.fields:
         fields["co"] = msgspec.Raw(json.dumps(record.fields["co"]).encode())
     context = _object(record.fields.get("ctx"))
