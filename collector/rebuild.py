@@ -9,7 +9,7 @@ own, so that two processors have something to do.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -27,6 +27,7 @@ from collector.store.duck import DuckStore
 
 Digest = dict[str, tuple[int, str]]
 NEW_INDEX = "index.new.duckdb"
+REBUILD_LOG_BYTES = 256_000_000  # nobody waits for a load meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def _opened(config: Config, name: str) -> DuckStore:
         config.data / name,
         trusted_peers(config.data / "keys"),
         lambda place: read_at(folder, place.segment, place.offset),
-        config.index,
+        replace(config.index, checkpoint_bytes=REBUILD_LOG_BYTES),
     )
 
 

@@ -112,8 +112,10 @@ def while_ingesting(ours: Ours, size: Size, seconds: float, found: Found) -> Non
         into.append(milliseconds(lambda: ours.timeline(chance.randint(1, size.lines), since_us)))
         time.sleep(0.05)
 
+    ours.hold_runs(is_held=True)
     while time.perf_counter() - begun_s < seconds:
         ask(found.ingest_ms)
+    ours.hold_runs(is_held=False)
     runs: list[int] = []
     before = time.perf_counter() - begun_s
     run = threading.Thread(target=lambda: runs.append(ours.store.compact()))
@@ -121,6 +123,7 @@ def while_ingesting(ours: Ours, size: Size, seconds: float, found: Found) -> Non
     run.start()
     while run.is_alive():
         ask(found.run_ms)
+    found.load_average = os.getloadavg()[0]
     found.run_s, found.run_rows = time.perf_counter() - start_s, 0
     run.join()
     stop.set()

@@ -130,6 +130,8 @@ class DuckStore(Questions):
     def compact(self) -> int:
         """Move what has arrived into the cold table as one run, if it is enough for one."""
         with self._moving, named_errors(), self._writer.cursor() as mover:
+            if self._log_bytes() >= self._limits.checkpoint_bytes:
+                _checkpoint(mover)
             if int(mover.execute(queries.WAITING).fetchall()[0][0]) < self._limits.run_rows:
                 return 0
             with transaction(mover):
@@ -139,15 +141,25 @@ class DuckStore(Questions):
                 mover.execute(queries.UNMARK)
                 for stream, no, entries in marks:
                     mover.execute(queries.LOAD_MARK, {"stream": stream, "no": no, "entries": entries})
-            with contextlib.suppress(
-                duckdb.TransactionException
-            ):  # a load is under way: the engine does it by itself later
-                mover.execute("CHECKPOINT")
+            _checkpoint(mover)
             return int(counted[0][0])
+
+    def _log_bytes(self) -> int:
+        """How much was committed and is not in the file yet."""
+        try:
+            return 0 if self._path is None else self._path.with_name(self._path.name + ".wal").stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _ask(self, sql: str, values: object = None) -> list[tuple[Any, ...]]:
         with named_errors(), self._writer.cursor() as cursor:
             return cursor.execute(sql, values).fetchall()
+
+
+def _checkpoint(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write what was committed into the file; if somebody else's transaction is in the way, another time."""
+    with contextlib.suppress(duckdb.TransactionException):
+        connection.execute("CHECKPOINT")
 
 
 def _folder(path: Path | None) -> Path:

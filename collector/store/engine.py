@@ -16,7 +16,7 @@ def open_engine(path: Path | None, limits: Limits) -> duckdb.DuckDBPyConnection:
     settings = {
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
-        "wal_autocheckpoint": "128MB",  # what is checkpointed at once holds up a load: measured in `scripts/bench_store.py`
+        "wal_autocheckpoint": "1GB",  # not by whoever loads: `compact` does it before, beside him
         "threads": str(limits.threads),
         "memory_limit": limits.memory,
     }

@@ -4,6 +4,7 @@ import resource
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -39,6 +40,7 @@ class Ours:
             )
         self.store = DuckStore(self._path, limits=limits)
         self.compact_s: list[float] = []
+        self._loaded, self._held = threading.Event(), threading.Event()
 
     def take(self, file: Path) -> None:
         """Take in a piece: the one before becomes a run, so that the last one stays hot."""
@@ -106,9 +108,30 @@ class Ours:
             start_s = time.perf_counter()
             self.store.load_staged(one)
             took.append(time.perf_counter() - start_s)
+            self._loaded.set()
             due_s += LOAD_S
             time.sleep(max(0.0, due_s - time.perf_counter()))
         return took
+
+    def hold_runs(self, *, is_held: bool) -> None:
+        """Beside the loads, write checkpoints as the owner does, but make no run."""
+        if not is_held:
+            self._held.clear()
+            self._loaded.set()
+            self._keeper.join()
+            return
+        self._held.set()
+        self._keeper = threading.Thread(target=self._keep)
+        self._keeper.start()
+
+    def _keep(self) -> None:
+        limits = self.store._limits  # noqa: SLF001 - the run is to be made later, at a known moment
+        self.store._limits = replace(limits, run_rows=10**12)  # noqa: SLF001
+        while self._held.is_set():
+            self._loaded.wait()
+            self._loaded.clear()
+            self.store.compact()
+        self.store._limits = limits  # noqa: SLF001
 
     def waiting(self) -> int:
         """Measurements in the hot table."""

@@ -20,6 +20,7 @@ class Found:
     run_load_ms: list[float] = field(default_factory=list)
     run_s: float = 0.0
     run_rows: int = 0
+    load_average: float = 0.0
     peak_bytes: int = 0
 
 
@@ -41,6 +42,8 @@ def table(found: Sequence[Found], records: int, lines: int) -> str:
         warm, cold = both(one.warm_ms), both(one.cold_ms)
         rows.append(f"| {one.name} | {one.bytes_each:.1f} | {one.fill_s:.0f} | {warm} | {cold} | {one.hours_ms:.0f} |")
     ours, *others = found
+    if ours.load_average:
+        rows += ["", f"load average of the machine at the end: {ours.load_average:.1f}"]
     rows += ["", "| asked for | found | |", "|-|-|-|"]
     rows.append(judged("bytes per record", ours.bytes_each, 75))
     rows.append(judged("timeline warm p95, ms", quantile(ours.warm_ms, 950), 30))
