@@ -1,5 +1,6 @@
 """The collector's configuration: parsed once, frozen, unknown keys refused because a misspelt limit is a missing limit."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from collector.errors import BadRequest
 from collector.logs import FORMATS, LEVELS
+from collector.store.limits import Limits
 from shared.errors import Malformed
 from shared.invitation import read_address
 from shared.slots import SlotPlan
@@ -14,6 +16,7 @@ from shared.slots import SlotPlan
 DEFAULT_PORT = 8440
 LOOPBACK = "127.0.0.1"
 MOST_WORKERS = 64
+LEAST_INDEX_MB = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,13 @@ class Config:
     log_level: str = "warning"
     segment_mb: int = 64  # of the ledger: a segment that long is sealed
     workers: int = 0  # processes that take in batches; 0: everything in one process
+    index_memory: str = "1GB"  # what the index's engine may take, beside the program itself: MB or GB
+    index_threads: int = 2
+
+    @property
+    def index(self) -> Limits:
+        """The bounds of the index's engine."""
+        return Limits(self.index_memory, self.index_threads)
 
 
 def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
@@ -65,6 +75,10 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
     for name, allowed in (("log_format", FORMATS), ("log_level", LEVELS)):
         if name in told and told[name] not in allowed:
             raise BadRequest(f"{name} is one of {', '.join(allowed)}, not {told[name]!r}")
+    if "index_threads" in told:
+        told["index_threads"] = _whole("index_threads", told["index_threads"], 1, 64)
+    if "index_memory" in told:
+        told["index_memory"] = _memory(told["index_memory"])
     for name in ("host", "peer_host"):
         if name in told and not isinstance(told[name], str):
             raise BadRequest(f"{name} is not text")
@@ -84,6 +98,14 @@ def _whole(name: str, value: object, least: int, most: int) -> int:
     if type(value) is not int or not least <= value <= most:
         raise BadRequest(f"{name} is a whole number from {least} to {most}, not {value!r}")
     return value
+
+
+def _memory(value: object) -> str:
+    """An amount of memory in which the engine can work: it sorts runs, and beyond this it goes to the disk."""
+    found = re.fullmatch(r"([1-9][0-9]{0,5})(MB|GB)", value) if isinstance(value, str) else None
+    if found is None or int(found[1]) * (1 if found[2] == "MB" else 1000) < LEAST_INDEX_MB:
+        raise BadRequest(f"index_memory is text such as 512MB or 2GB, at least {LEAST_INDEX_MB}MB, not {value!r}")
+    return str(value)
 
 
 def _address(value: object) -> str:

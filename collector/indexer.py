@@ -1,4 +1,7 @@
-"""The index follows the ledger: one thread loads what was committed, readers wait until it has caught up."""
+"""The index follows the ledger: one thread loads what was committed, readers wait until it has caught up.
+
+A second one puts in order what has arrived (`Store.compact`), which neither the first nor any reader has to wait for.
+"""
 
 import contextlib
 import logging
@@ -30,11 +33,14 @@ class Indexer:
         self._stopping = False
         self._loading = threading.RLock()
         self._thread: threading.Thread | None = None
+        self._ordering: threading.Thread | None = None
 
     def start(self) -> None:
         """Load in the background from now on."""
         self._thread = threading.Thread(target=self._run, name="index", daemon=True)
         self._thread.start()
+        self._ordering = threading.Thread(target=self._order, name="index order", daemon=True)
+        self._ordering.start()
 
     def wake(self) -> None:
         """Say that the ledger has grown."""
@@ -70,8 +76,9 @@ class Indexer:
         """Stop loading; what is left is loaded at the next start."""
         self._stopping = True
         self.wake()
-        if self._thread:
-            self._thread.join()
+        for thread in (self._thread, self._ordering):
+            if thread:
+                thread.join()
 
     def _load(self) -> None:
         entries = self._tail.read(self._ledger.last_no)
@@ -96,6 +103,21 @@ class Indexer:
                 with self._changed:
                     self._changed.wait_for(lambda: self._stopping, _RETRY_S)
                 self._start_over()
+
+    def _order(self) -> None:
+        """Compact whenever something was loaded; whether it is enough for a run the store knows."""
+        seen_no = -1
+        while not self._stopping:
+            with self._changed:
+                self._changed.wait_for(lambda seen=seen_no: self._stopping or self._loaded_no != seen, 60)  # type: ignore[misc]
+                seen_no = self._loaded_no
+            try:
+                if not self._stopping:
+                    self._store.compact()
+            except (SpeedproofError, OSError):
+                log.exception("the index could not be put in order; nothing is lost by that, it is tried again")
+                with self._changed:
+                    self._changed.wait_for(lambda: self._stopping, _RETRY_S)
 
     def _start_over(self) -> None:
         """Find the place in the ledger again; a store that cannot even be asked stays for the next try."""

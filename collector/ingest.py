@@ -2,7 +2,7 @@
 
 import asyncio
 
-from collector.entrance import Answer, Entrance
+from collector.entrance import Answer, Entrance, receipt_at
 from collector.errors import IndexUnusable
 from collector.ledger.chains import Older
 from collector.ledger.frame import Draft
@@ -47,7 +47,10 @@ class Ingest:
             raise IndexUnusable(f"batch {said.batch} of this device is in the ledger and not in the index; rebuild it")
         if earlier.pae_sha256 != verified.opened.pae_sha256:
             raise older.as_fork
-        return Answer(earlier.receipt, is_new=False)
+        receipt = await asyncio.to_thread(
+            receipt_at, services.ledger.folder, earlier.place.segment, earlier.place.offset
+        )
+        return Answer(receipt, is_new=False)
 
     async def _keep_aside(self, verified: Verified, refusal: ChainFork) -> None:
         """Keep a forking batch as evidence, one of a kind; a second batch of one number also freezes the key."""

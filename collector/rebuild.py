@@ -2,26 +2,32 @@
 
 The index also depends on whose counter-signature is believed (`peerkeys`). An old index that was made when others were
 trusted is graded anew before the two are compared, so a key added meanwhile makes no difference.
+
+The new index grows beside the old one, which stays until the new one is whole. A rebuild that was cut off goes on where it
+was: what it had loaded is in its file, together with the mark how far that is. Entries become rows in a process of their
+own, so that two processors have something to do.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import duckdb
 
 from collector.clock import SystemClock
 from collector.config import Config
 from collector.errors import IndexUnusable, LedgerDamaged
-from collector.ledger.segments import read_entries
+from collector.ledger.segments import read_at
 from collector.ledger.tail import Tail
 from collector.ledger.writer import Ledger
 from collector.peerkeys import trusted_peers
-from collector.registry import Registry
+from collector.projecting import projected
 from collector.services import INDEX, FolderLock
 from collector.store.duck import DuckStore
-from shared.grade import Peers
 
 Digest = dict[str, tuple[int, str]]
+NEW_INDEX = "index.new.duckdb"
+REBUILD_LOG_BYTES = 256_000_000  # nobody waits for a load meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,43 +43,62 @@ def rebuild(config: Config, progress: Callable[[int, int], None]) -> Rebuilt:
     """Drop the index and load every ledger entry into a new one. Raises AlreadyRunning, LedgerDamaged."""
     lock = FolderLock(config.data)
     try:
-        registry = Registry()
         ledger = Ledger(config.data / "ledger", SystemClock())
         last_no = ledger.last_no
         ledger.close()
-        for entry in read_entries(config.data / "ledger"):
-            registry.apply(entry)
-        peers = trusted_peers(config.data / "keys")
-        before = _digest_of_old(config, registry, last_no, peers)
-        fresh = config.data / "index.new.duckdb"
-        for leftover in (fresh, fresh.with_name(fresh.name + ".wal")):
-            leftover.unlink(missing_ok=True)
-        store = DuckStore(fresh, lambda dev: registry.devices[dev].subscriber, peers)
+        before = _digest_of_old(config, last_no)
+        store = _begun(config, last_no)
         try:
-            tail = Tail(config.data / "ledger", 0)
-            while entries := tail.read(last_no):
-                store.load(entries)
-                progress(entries[-1].no, last_no)
+            for staged in projected(config.data, store.known, store.loaded_no(), last_no):
+                store.load_staged(staged)
+                store.compact()
+                progress(staged.last_no, last_no)
             after = store.digest()
         finally:
             store.close()
         (config.data / (INDEX + ".wal")).unlink(missing_ok=True)
-        fresh.replace(config.data / INDEX)
+        (config.data / NEW_INDEX).replace(config.data / INDEX)
         return Rebuilt(before, after, last_no)
     finally:
         lock.close()
 
 
-def _digest_of_old(config: Config, registry: Registry, last_no: int, peers: Peers) -> Digest | None:
+def _opened(config: Config, name: str) -> DuckStore:
+    folder = config.data / "ledger"
+    return DuckStore(
+        config.data / name,
+        trusted_peers(config.data / "keys"),
+        lambda place: read_at(folder, place.segment, place.offset),
+        replace(config.index, checkpoint_bytes=REBUILD_LOG_BYTES),
+    )
+
+
+def _begun(config: Config, last_no: int) -> DuckStore:
+    """The index that an earlier rebuild has begun, if it can be used and is of this ledger; a new one otherwise."""
+    try:
+        store = _opened(config, NEW_INDEX)
+    except (IndexUnusable, LedgerDamaged, OSError):
+        pass
+    else:
+        if store.loaded_no() <= last_no:
+            return store
+        store.close()
+    for leftover in (NEW_INDEX, NEW_INDEX + ".wal"):
+        Path(config.data / leftover).unlink(missing_ok=True)
+    return _opened(config, NEW_INDEX)
+
+
+def _digest_of_old(config: Config, last_no: int) -> Digest | None:
     """The old index's digest after it has caught up; None if there is none or it cannot be used."""
     if not (config.data / INDEX).exists():
         return None
     try:
-        store = DuckStore(config.data / INDEX, lambda dev: registry.devices[dev].subscriber, peers)
+        store = _opened(config, INDEX)
         try:
             tail = Tail(config.data / "ledger", store.loaded_no())
             while entries := tail.read(last_no):
                 store.load(entries)
+                store.compact()
             return store.digest()
         finally:
             store.close()

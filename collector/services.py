@@ -16,6 +16,7 @@ from collector.errors import AlreadyRunning
 from collector.indexer import Indexer
 from collector.judge.criterion import Criterion
 from collector.keyfiles import load_or_create
+from collector.ledger.frame import Entry
 from collector.ledger.port import LedgerPort
 from collector.ledger.segments import read_at
 from collector.ledger.writer import Ledger
@@ -23,7 +24,7 @@ from collector.metrics import Metrics
 from collector.peerkeys import trusted_peers
 from collector.registry import Registry
 from collector.store.duck import DuckStore
-from collector.store.port import Store
+from collector.store.port import Place, Store
 from shared.grade import Peers
 from shared.keys import FileKey
 
@@ -113,7 +114,7 @@ class Services:
             opened.callback(ledger.close)
             for segment, offset in ledger.others():
                 registry.apply(read_at(ledger.folder, segment, offset))
-            store = DuckStore(config.data / INDEX, lambda dev: registry.devices[dev].subscriber, peers)
+            store = DuckStore(config.data / INDEX, peers, _entry_at(ledger.folder), config.index)
             opened.callback(store.close)
             indexer = Indexer(ledger, store)
             wake.append(indexer)
@@ -133,6 +134,10 @@ class Services:
             metrics=metrics,
         )
 
+    def entry_at(self, place: Place) -> Entry:
+        """The entry of the ledger that the index says is there; raises LedgerDamaged."""
+        return _entry_at(self.ledger.folder)(place)
+
     def close(self) -> None:
         """Stop writing, loading and reading, then let go of the folder."""
         self.ledger.close()
@@ -140,3 +145,8 @@ class Services:
         self.store.close()
         if self.lock:
             self.lock.close()
+
+
+def _entry_at(folder: Path) -> Callable[[Place], Entry]:
+    """How the index reads a ledger."""
+    return lambda place: read_at(folder, place.segment, place.offset)

@@ -24,14 +24,6 @@ from shared.strictjson import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """A batch accepted before: its identity and the receipt that was given for it."""
-
-    pae_sha256: str
-    receipt: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Verified:
     """A batch that passed every check but those of its chain, which its entry carries as a condition."""
 

@@ -1,17 +1,30 @@
-"""The grades of records as columns of their rows. Pure: the trusted peers and the sessions used before are arguments.
+"""The grades of records as columns of their rows. Pure: the trusted peers, and what earlier records bore, are arguments.
 
-Beside the grade a row gains the flaw `receiver_limited` where the peer saw it, as if the device had said so itself.
+A session counts for the first record that bears its statement: first by when it was received, then by stream, entry and
+number, so that it does not matter in which order ledgers are loaded. Within one load that is settled here; against what is
+in the index already by `corrections`, which may also take a session away from a record that was thought to be the first.
+
+A session is kept as a number: the milliseconds that its name (a ULID) begins with and 10 bits of a digest, so that the
+sessions of one time stand together and a look for new ones passes over old rows. Any other name is a negative digest.
 """
 
-from collections.abc import Callable, Collection, Iterable
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
-from shared.grade import RECEIVER_LIMITED, VERSION, Graded, Peers, grade, unless_used
-from shared.record import Record, reread_record
+from collector.store.rows import Bearing, FactRow, GradeRow, Order
+from collector.store.said import Said
+from shared.grade import DIRECTION, VERSION, Grade, Graded, Peers, Reason, grade
+from shared.record import End, reread_record
 
-Row: TypeAlias = dict[str, object]
-UsedOf: TypeAlias = Callable[[Collection[str]], set[str]]  # which of these sessions did earlier records bear?
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID = re.compile(f"[0-7][{_CROCKFORD}]{{25}}")
+_DIGEST_BITS = 10
+_UNGRADED = None, None, None, None
+_BARE = Grade.ONE_SIDED.value, Reason.NO_COUNTER_SIGNATURE.value, None, None
+_REUSED = Grade.ONE_SIDED.value, Reason.SESSION_REUSED.value
+Columns = tuple[str | None, str | None, int | None, bool | None]  # grade, grade_reason, session, limited
 
 
 def basis_of(peers: Peers) -> str:
@@ -19,51 +32,57 @@ def basis_of(peers: Peers) -> str:
     return " ".join([str(VERSION), *sorted(key.key_id for key in peers.values())])
 
 
+def session_no(session: str) -> int:
+    """A session's number; of two sessions of one device they are as good as never the same."""
+    name, digest = session.rpartition("/")[2], hashlib.sha256(session.encode()).digest()
+    if _ULID.fullmatch(name):
+        ms = sum(_CROCKFORD.index(symbol) << 5 * (9 - place) for place, symbol in enumerate(name[:10]))
+        return ms << _DIGEST_BITS | int.from_bytes(digest[:8], "big") >> (64 - _DIGEST_BITS)
+    return -1 - (int.from_bytes(digest[:8], "big") >> 1)
+
+
+def columns_of(said: Said, line: bytes, dev: str, peers: Peers) -> Columns:
+    """The grade of a record by itself, as columns; all none for what is no transfer that was started."""
+    if said.method not in DIRECTION or said.end == End.NOT_STARTED:
+        return _UNGRADED
+    if not bytes(said.co):
+        return _BARE
+    graded = grade(reread_record(line), dev, peers)
+    return _UNGRADED if graded is None else _columns(graded)
+
+
+def _columns(graded: Graded) -> Columns:
+    return (
+        graded.grade.value,
+        None if graded.reason is None else graded.reason.value,
+        None if graded.session is None else session_no(graded.session),
+        graded.receiver_limited or None,
+    )
+
+
 @dataclass(slots=True)
-class Grader:
-    """Grades the rows of signed records, in the ledger's order; what hangs on earlier records is settled at the end."""
+class Settling:
+    """Records that bear sessions, until it is clear which of them was the first."""
 
-    peers: Peers
-    _borne: list[tuple[Row, tuple[str, ...], Graded, str]] = field(default_factory=list)
+    _borne: list[tuple[Order, Bearing, FactRow]] = field(default_factory=list)
 
-    def add(self, row: Row, record: Record, dev: str) -> None:
-        """Grade a record by itself; the row of one that is no transfer gains nothing."""
-        graded = grade(record, dev, self.peers)
-        if graded is None:
-            return
-        flaws = record.texts("flaws")
-        row.update(_columns(flaws, graded))
-        if graded.session is not None:
-            self._borne.append((row, flaws, graded, graded.session))
+    def add(self, order: Order, bearing: Bearing, row: FactRow) -> None:
+        """Take in a record that bears a session."""
+        self._borne.append((order, bearing, row))
 
-    def settle(self, used_of: UsedOf) -> None:
-        """Let each session count for the first record that bears it, and for no other."""
-        if not self._borne:
-            return
-        used = used_of([session for _, _, _, session in self._borne])
-        for row, flaws, graded, session in self._borne:
-            row.update(_columns(flaws, unless_used(graded, used)))
-            used.add(session)
+    def settle(self) -> dict[Bearing, Order]:
+        """Let each session count for the first of these records; which one that was."""
+        first: dict[Bearing, Order] = {}
+        for order, bearing, row in sorted(self._borne, key=lambda one: one[0]):
+            if first.setdefault(bearing, order) != order:
+                (row.grade, row.grade_reason), row.limited = _REUSED, None
+        return first
 
 
-def regraded(transfers: Iterable[tuple[int, str, int, str]], peers: Peers, used: set[str]) -> list[Row]:
-    """New grades for records given as entry, device, number and line, in the ledger's order; `used` gains their sessions."""
-    grader, rows = Grader(peers), list[Row]()
-    for entry_no, dev, seq, line in transfers:
-        record = reread_record(line.encode())
-        rows.append({"entry_no": entry_no, "seq": seq} | _columns(record.texts("flaws"), None))
-        grader.add(rows[-1], record, dev)
-    grader.settle(lambda _: used)
-    return rows
-
-
-def _columns(flaws: tuple[str, ...], graded: Graded | None) -> Row:
-    if graded is None:
-        return {"grade": None, "grade_reason": None, "session": None, "flaws": [*flaws]}
-    seen = (RECEIVER_LIMITED,) if graded.receiver_limited and RECEIVER_LIMITED not in flaws else ()
-    return {
-        "grade": graded.grade.value,
-        "grade_reason": None if graded.reason is None else graded.reason.value,
-        "session": graded.session,
-        "flaws": [*flaws, *seen],
-    }
+def corrections(borne: Mapping[Bearing, Order], there: Iterable[tuple[Bearing, Order]]) -> list[GradeRow]:
+    """The records that bear a session too late: the new one, or the one that is in the index and was taken for the first."""
+    earliest: dict[Bearing, Order] = {}
+    for bearing, order in there:
+        earliest[bearing] = min(order, earliest.get(bearing, order))
+    late = {bearing: max(order, borne[bearing]) for bearing, order in earliest.items() if bearing in borne}
+    return [GradeRow(device, *order, *_REUSED, session) for (device, session), order in late.items()]

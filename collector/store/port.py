@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from collector.ledger.frame import Entry
-from collector.verify import Accepted
 from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow
 from shared.slots import SlotPlan
 
@@ -17,6 +16,15 @@ class Place:
     kind: str
     segment: str
     offset: int
+    stream: int = 0  # of which ledger
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedAt:
+    """The identity of an accepted batch, and where the ledger holds it with the receipt that was given."""
+
+    pae_sha256: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +37,99 @@ class CampaignRow:
     line: str
 
 
+@dataclass(frozen=True, slots=True)
+class DayFigures:
+    """A day's measurements of one provenance, method and direction; figures that no line can have are in no sum."""
+
+    day: int  # since 1970-01-01, UTC
+    provenance: str
+    method: str
+    direction: str  # empty: the method has none
+    n: int
+    ok: int
+    failed: int
+    not_started: int
+    aborted: int
+    flawed: int
+    rate_n: int  # measurements that have a rate
+    rate_sum_bps: int | None
+    rate_min_bps: int | None
+    rate_max_bps: int | None
+    rtt_n: int
+    rtt_sum_us: int | None
+    rtt_min_us: int | None
+    rtt_max_us: int | None
+    received_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CellHour:
+    """One cell in one hour: how the signed measurements of one direction ended, and their figures."""
+
+    operator: str | None
+    cell: int
+    hour_us: int
+    n: int
+    ok: int
+    failed: int
+    rate_n: int
+    rate_mean_bps: int | None
+    rate_min_bps: int | None
+    rtt_n: int
+    rtt_mean_us: int | None
+    rtt_max_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A device that was not heard lately; None: never."""
+
+    dev: str
+    subscriber: str
+    heard_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All devices since a moment."""
+
+    devices: int
+    heard: int
+    lost: int
+    silent: tuple[Silent, ...]  # those heard last first
+    refused: dict[str, int]  # batches kept aside, by reason
+    records: dict[tuple[str, str], int]  # signed, by method and end
+
+
 class Store(Protocol):
     """An index over the ledger. Safe to read from any thread while one thread loads."""
 
-    def loaded_no(self) -> int:
-        """The number of the newest ledger entry in the index, 0 if there is none."""
+    def loaded_no(self, stream: int = 0) -> int:
+        """The number of the newest entry of a stream (a collector's ledger) in the index, 0 if there is none."""
 
-    def load(self, entries: Sequence[Entry]) -> None:
-        """Take in entries in order, each exactly once however often it is given; all of them or none."""
+    def load(self, entries: Sequence[Entry], stream: int = 0) -> None:
+        """Take in entries of a stream in order, each exactly once however often it is given; all of them or none.
 
-    def accepted(self, dev: str, batch: int) -> Accepted | None:
-        """The identity and receipt of an accepted batch, None if it is not in the index."""
+        Raises IndexLags if they speak of a line or device that another stream has made and that is not loaded yet.
+        """
+
+    def compact(self) -> int:
+        """Sort what has arrived since the last time into one run, if it is enough for one; how many records were moved.
+
+        No answer changes by it. Loads and questions go on meanwhile.
+        """
+
+    def accepted(self, dev: str, batch: int) -> AcceptedAt | None:
+        """The identity of an accepted batch and its place in the ledger, None if it is not in the index."""
 
     def timeline(self, subscriber: str, since_us: int = 0) -> list[RecordRow]:
         """A subscriber's measurements in the order of time, device and sequence number."""
 
     def radio(self, subscriber: str, since_us: int = 0) -> dict[tuple[str, int], dict[str, Any]]:
-        """The records that hold radio facts, by (device, seq)."""
+        """The radio facts of the records that hold any, as member `radio`, by (device, seq).
+
+        Of the primary cell what FORMAT.md names, of further ones `radio`, `channel`, `rsrp_dbm`.
+        """
 
     def notes(self, subscriber: str) -> dict[str, dict[int, dict[str, Any]]]:
         """What a subscriber's probes recorded of their presence and of their ladders, by device and sequence number."""
@@ -73,6 +157,23 @@ class Store(Protocol):
 
     def places(self, subscriber: str) -> list[Place]:
         """Where the ledger holds everything about a subscriber's devices, in order."""
+
+    def line_days(self, subscriber: str, since_us: int = 0) -> list[DayFigures]:
+        """A line's daily figures, from the day (UTC) of a moment on, in order."""
+
+    def cell_days(self, operator: str | None, cell: int, since_us: int = 0) -> list[DayFigures]:
+        """A cell's daily figures, from the day (UTC) of a moment on, in order."""
+
+    def cell_hours(self, since_us: int, until_us: int, direction: str = "down", most: int = 100) -> list[CellHour]:
+        """The worst hours of cells between two moments, at most so many: least mean rate, or most mean round trip, first."""
+
+    def cell_hours_of(
+        self, operator: str | None, cell: int, since_us: int, until_us: int, direction: str = "down", most: int = 10_000
+    ) -> list[CellHour]:
+        """The hours of one cell between two moments, in the order of time, at most so many."""
+
+    def fleet(self, since_us: int, most: int = 100) -> Fleet:
+        """How all devices are since a moment; of the silent ones at most so many."""
 
     def digest(self) -> dict[str, tuple[int, str]]:
         """Rows and a digest over them, by table."""

@@ -1,11 +1,14 @@
 """The collector's configuration."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
 from collector.config import DEFAULT_PORT, Config, parse
 from collector.errors import BadRequest
+from collector.store.duck import DuckStore
+from collector.store.limits import Limits
 
 DATA = Path("data")
 
@@ -25,6 +28,15 @@ def test_a_peer_with_tls() -> None:
     assert (config.peer_tls_cert, config.peer_tls_key, config.peer_tls_port) == (Path("b.pem"), Path("k.pem"), 1)
 
 
+def test_the_index_is_bounded() -> None:
+    """What the index may take is what the settings say, in the engine's own words."""
+    assert parse("", DATA, {}).index == Limits(memory="1GB", threads=2)
+    limits = parse('index_memory = "256MB"\nindex_threads = 1', DATA, {}).index
+    with contextlib.closing(DuckStore(None, limits=limits)) as store:
+        wanted = "SELECT current_setting('threads'), current_setting('memory_limit')"
+        assert store._ask(wanted) == [(1, "244.1 MiB")]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -34,6 +46,10 @@ def test_a_peer_with_tls() -> None:
         ('peer_tls_certificate = "c.pem"', "unknown setting 'peer_tls_certificate'"),
         ("peer_host = 1", "peer_host"),
         ("slot_s = 1", "slot_s"),
+        ("index_threads = 0", "index_threads"),
+        ("index_memory = 512", "index_memory"),
+        ('index_memory = "512 MB"', "index_memory"),
+        ('index_memory = "255MB"', "at least 256MB"),
         ("= 1", "not TOML"),
     ],
 )

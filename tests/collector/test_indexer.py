@@ -51,7 +51,7 @@ def test_a_load_that_fails_is_tried_again(
 def test_a_lagging_index_is_said(tmp_path: Path) -> None:
     """A reader who waited in vain is told how far the index is."""
     ledger = Ledger(tmp_path / "ledger", FakeClock())
-    store = DuckStore(None, str)
+    store = DuckStore(None)
     indexer = Indexer(ledger, store)
     gate = threading.Event()
     real = store.load

@@ -15,9 +15,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from fakes.device import FAILED, Device, download
 from fakes.served import Answer, Served
+from strategies import PORTAL
 
-from collector.ledger.chains import Chains, Standing
-from collector.ledger.frame import Entry, EntryKind
+from collector.ledger.chains import Chains
+from collector.ledger.frame import Draft, Entry, EntryKind
 from collector.ledger.segments import read_entries
 from collector.ledger.writer import Ledger
 from collector.registry import Device as Enrolled
@@ -320,9 +321,11 @@ def test_figures_beyond_the_index_do_not_stop_it(served: Served, device: Device)
 def golden_device(served: Served, key: PublicKey) -> None:
     """Enrol a key whose private half nobody here has, at the start of its chain, for the line `golden`."""
     served.add("golden")
+    told = Statement(Kind.ENROL, "device", key.key_id, {"t_us": 0}).encode()
+    meta: JsonObject = {"guard_s": SlotPlan().guard_s, "slot_s": SlotPlan().slot_s, "subscriber": "golden"}
+    served.services.ledger.append(Draft(EntryKind.ENROLMENT, meta, dsse.seal(told, PORTAL) + b"\n")).result()
     enrolled = Enrolled(key, "golden", SlotPlan(), 0, "AAAA", b"")
     served.services.registry.devices[key.key_id] = enrolled
-    chains(served).standings[key.key_id] = Standing(("", 0))
 
 
 def chains(served: Served) -> Chains:

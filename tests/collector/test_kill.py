@@ -101,7 +101,7 @@ def test_killed_again_and_again(tmp_path: Path, workers: str) -> None:
         assert counts["ok"] == RECORDS * len(kept(data))
         assert collector.stop() == 0
     with duckdb.connect(str(data / "index.duckdb"), read_only=True) as index:
-        twice = index.execute("SELECT dev, seq FROM record GROUP BY ALL HAVING count(*) > 1").fetchall()
+        twice = index.execute("SELECT device, seq FROM record GROUP BY ALL HAVING count(*) > 1").fetchall()
     assert twice == []
     done = command(data, "rebuild", "--json")
     assert done.returncode == 0, done.stderr

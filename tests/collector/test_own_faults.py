@@ -65,6 +65,8 @@ def test_an_engine_error_has_one_name(tmp_path: Path, monkeypatch: pytest.Monkey
     """Whatever the engine raises, readers get the error that has a row in the table of answers."""
     config = Config(tmp_path / "data")
     with contextlib.closing(Services.over_folder(config, FakeClock())) as services:
+        History(services).line("anna")
+        services.indexer.catch_up()
         monkeypatch.setattr("collector.store.queries.TIMELINE", "SELECT nothing FROM nowhere")
         with pytest.raises(IndexUnusable, match="does not answer"):
             services.store.timeline("anna")
@@ -101,5 +103,5 @@ def test_a_digest_needs_no_memory_for_all_rows(tmp_path: Path) -> None:
         before = services.store.digest()
     assert rebuild(config, lambda _done, _all: None).after == before
     with duckdb.connect(str(config.data / INDEX)) as engine:
-        engine.execute("UPDATE record SET rate_bps = 1 WHERE seq = 0")
+        engine.execute("UPDATE hot SET rate_bps = 1 WHERE seq = 0")
     assert rebuild(config, lambda _done, _all: None).before != before

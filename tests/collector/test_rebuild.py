@@ -48,7 +48,7 @@ def test_index_that_lagged(config: Config, clock: FakeClock) -> None:
 def test_row_changed_behind_our_back(ended: Config) -> None:
     """A row somebody changed in the index is seen, and gone afterwards."""
     with duckdb.connect(str(ended.data / INDEX)) as connection:
-        connection.execute("UPDATE record SET received_bytes = 1 WHERE seq = 0")
+        connection.execute("UPDATE hot SET received_bytes = 1 WHERE seq = 0")
     first = rebuild(ended, quiet)
     assert first.before is not None
     assert {name for name, value in first.after.items() if first.before[name] != value} == {"record"}

@@ -21,10 +21,11 @@ from collector.ledger.frame import Entry, EntryKind
 from collector.ledger.segments import read_at, read_entries
 from collector.registry import Registry
 from collector.services import Services
+from collector.store import queries
 from collector.store.duck import DuckStore
 from collector.store.port import Store
 from collector.web.page import render_page
-from shared.strictjson import JsonObject
+from shared.strictjson import JsonObject, encode
 
 Open = Callable[[Registry], Store]
 
@@ -52,7 +53,7 @@ class Reopened:
 
 def in_file(path: Path | None, registry: Registry) -> DuckStore:
     """A store that knows whose devices are whose from the registry."""
-    return DuckStore(path, lambda dev: registry.devices[dev].subscriber)
+    return DuckStore(path)
 
 
 @pytest.fixture(params=["memory", "file", "reopened"])
@@ -134,7 +135,7 @@ def test_places_lead_to_the_ledger(open_store: Open, eventful: tuple[History, li
 
 
 def test_accepted_batches(open_store: Open, eventful: tuple[History, list[Entry]]) -> None:
-    """The receipt of a batch comes back as it was given, byte for byte; a refused batch has none."""
+    """A batch's identity leads to its receipt as it was given; a refused batch has none."""
     history, entries = eventful
     one = history.devices[0]
     store = open_store(history.services.registry)
@@ -142,7 +143,10 @@ def test_accepted_batches(open_store: Open, eventful: tuple[History, list[Entry]
     accepted = store.accepted(one.dev, 2)
     assert accepted is not None
     assert accepted.pae_sha256 == one.prev
-    assert accepted.receipt.startswith(b'{"payload":"')
+    place = accepted.place
+    entry = read_at(history.services.ledger.folder, place.segment, place.offset)
+    assert (entry.meta["dev"], entry.meta["batch"], entry.meta["head"]) == (one.dev, 2, one.prev)
+    assert encode(entry.meta["receipt"]).startswith(b'{"payload":"')
     assert store.accepted(one.dev, 3) is None
 
 
@@ -177,7 +181,7 @@ def test_digest_tells_indexes_apart(open_store: Open, eventful: tuple[History, l
     assert len(set(digests)) == 3
 
 
-@pytest.mark.parametrize("failing", ["LOAD_ENTRY", "LOAD_RECORD", "LOAD_BATCH", "LOAD_DEVICE", "LOAD_COMPLAINT"])
+@pytest.mark.parametrize("failing", [*queries.TABLES, "mark"])
 def test_all_or_nothing(
     tmp_path: Path, eventful: tuple[History, list[Entry]], monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
@@ -187,7 +191,10 @@ def test_all_or_nothing(
         store.load(entries[:2])
         before = store.digest()
         with monkeypatch.context() as patch:
-            patch.setattr(f"collector.store.queries.{failing}", "INSERT INTO no_such_table VALUES (?)")
+            if failing == "mark":
+                patch.setattr(queries, "LOAD_MARK", "INSERT INTO no_such_table VALUES (?)")
+            else:
+                patch.setitem(queries.LOAD, failing, "INSERT INTO no_such_table VALUES (?)")
             with pytest.raises(IndexUnusable):
                 store.load(entries)
         assert (store.digest(), store.loaded_no()) == (before, 2)

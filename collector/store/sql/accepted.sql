@@ -1,2 +1,2 @@
--- a row is the identity and the receipt of one accepted batch
-SELECT pae_sha256, receipt FROM batch WHERE dev = ? AND batch = ?
+-- a row is the identity of one accepted batch, and where the ledger holds it
+SELECT lower(hex(b.pae)), b.stream, b.segment, b."offset" FROM batch b WHERE b.device = $device AND b.batch = $batch

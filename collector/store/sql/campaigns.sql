@@ -1,3 +1,3 @@
 -- a row is one record by which a campaign was fixed or given up, in the order of its device's numbers
-SELECT dev, seq, received_us, line FROM record
-WHERE subscriber = ? AND provenance = 'signed' AND method = 'campaign' ORDER BY dev, seq
+SELECT d.dev, r.seq, r.received_us, r.note FROM record r JOIN device d ON d.id = r.device
+WHERE r.line = $line AND r.provenance = 'signed' AND r.method = 'campaign' ORDER BY d.dev, r.seq, r.stream, r.entry_no

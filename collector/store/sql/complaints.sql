@@ -1,2 +1,2 @@
--- a row is one complaint of a subscriber, oldest first
-SELECT text, said_us, received_us, dev FROM complaint WHERE subscriber = ? ORDER BY received_us, entry_no
+-- a row is one complaint of a line, oldest first
+SELECT "text", said_us, received_us, dev FROM complaint WHERE line = $line ORDER BY received_us, stream, entry_no

@@ -2,7 +2,7 @@
 SELECT provenance,
        count(*) FILTER ("end" = 'ok') AS ok, count(*) FILTER ("end" = 'failed') AS failed,
        count(*) FILTER ("end" = 'not_started') AS not_started, count(*) FILTER ("end" = 'aborted') AS aborted,
-       count(*) FILTER (len(flaws) > 0) AS flawed,
-       count(*) FILTER (provenance = 'signed' AND slot IS NULL AND json_extract_string(line, '$.campaign') IS NULL) AS by_hand
-FROM record WHERE subscriber = ? AND method NOT IN ('presence', 'mark', 'episode', 'campaign', 'reach')
+       count(*) FILTER (flaws IS NOT NULL OR coalesce(limited, false)) AS flawed,
+       count(*) FILTER (provenance = 'signed' AND slot IS NULL AND campaign IS NULL) AS by_hand
+FROM record WHERE line = $line AND method NOT IN ('presence', 'mark', 'episode', 'campaign', 'reach')
 GROUP BY provenance ORDER BY provenance

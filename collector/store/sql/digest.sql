@@ -1,7 +1,10 @@
 -- a row is one table's name, how many rows it has, and a digest of them that does not depend on their order
-SELECT 'entry' AS name, count(*) AS n, concat(coalesce(sum(md5_number_lower(t::VARCHAR)::HUGEINT), 0), '-', coalesce(sum(md5_number_upper(t::VARCHAR)::HUGEINT), 0)) AS digest FROM entry t
-UNION ALL SELECT 'record' AS name, count(*) AS n, concat(coalesce(sum(md5_number_lower(t::VARCHAR)::HUGEINT), 0), '-', coalesce(sum(md5_number_upper(t::VARCHAR)::HUGEINT), 0)) AS digest FROM record t
-UNION ALL SELECT 'batch' AS name, count(*) AS n, concat(coalesce(sum(md5_number_lower(t::VARCHAR)::HUGEINT), 0), '-', coalesce(sum(md5_number_upper(t::VARCHAR)::HUGEINT), 0)) AS digest FROM batch t
-UNION ALL SELECT 'refused' AS name, count(*) AS n, concat(coalesce(sum(md5_number_lower(t::VARCHAR)::HUGEINT), 0), '-', coalesce(sum(md5_number_upper(t::VARCHAR)::HUGEINT), 0)) AS digest FROM refused t
-UNION ALL SELECT 'device' AS name, count(*) AS n, concat(coalesce(sum(md5_number_lower(t::VARCHAR)::HUGEINT), 0), '-', coalesce(sum(md5_number_upper(t::VARCHAR)::HUGEINT), 0)) AS digest FROM device t
-UNION ALL SELECT 'complaint' AS name, count(*) AS n, concat(coalesce(sum(md5_number_lower(t::VARCHAR)::HUGEINT), 0), '-', coalesce(sum(md5_number_upper(t::VARCHAR)::HUGEINT), 0)) AS digest FROM complaint t
+SELECT 'entry' AS name, coalesce(sum(n), 0)::BIGINT AS n, coalesce(string_agg(concat(stream, '/', no), ' ' ORDER BY stream), '') AS digest
+FROM (SELECT stream, max(no) AS no, sum(entries) AS n FROM loaded GROUP BY stream)
+UNION ALL SELECT 'record', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM record t
+UNION ALL SELECT 'line', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM line t
+UNION ALL SELECT 'device', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM device t
+UNION ALL SELECT 'batch', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM batch t
+UNION ALL SELECT 'refused', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM refused t
+UNION ALL SELECT 'complaint', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM complaint t
+UNION ALL SELECT 'import', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM import t

@@ -1,2 +1,5 @@
 -- a row is one complaint
-INSERT INTO complaint BY NAME SELECT unnest(from_json(?, '[{"entry_no":"BIGINT","subscriber":"VARCHAR","dev":"VARCHAR","said_us":"BIGINT","received_us":"BIGINT","text":"VARCHAR"}]'), recursive := true)
+INSERT INTO complaint BY NAME SELECT * FROM read_ndjson($file, columns = {
+  "line": 'BIGINT', "dev": 'VARCHAR', "said_us": 'BIGINT', "received_us": 'BIGINT', "text": 'VARCHAR',
+  "stream": 'BIGINT', "entry_no": 'BIGINT', "segment": 'VARCHAR', "offset": 'BIGINT'
+})

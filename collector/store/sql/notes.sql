@@ -1,2 +1,3 @@
--- a row is the line of one signed record that tells of the probe's presence or climbs the ladder, with its place in its chain
-SELECT dev, seq, line FROM record WHERE subscriber = ? AND provenance = 'signed' AND method IN ('presence', 'reach') ORDER BY dev, seq
+-- a row is what one signed record tells of the probe's presence, or of a ladder, with its place in its chain
+SELECT d.dev, r.seq, r.note FROM record r JOIN device d ON d.id = r.device
+WHERE r.line = $line AND r.provenance = 'signed' AND r.method IN ('presence', 'reach') ORDER BY d.dev, r.seq, r.stream, r.entry_no

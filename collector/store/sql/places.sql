@@ -1,8 +1,8 @@
--- a row is where one ledger entry of some kinds about a subscriber's devices stands
-SELECT e.kind, e.segment, e."offset" FROM entry e
-WHERE e.no IN (SELECT entry_no FROM batch WHERE dev IN (SELECT dev FROM device WHERE subscriber = $subscriber)
-               UNION ALL SELECT entry_no FROM device WHERE subscriber = $subscriber
-               UNION ALL SELECT entry_no FROM complaint WHERE subscriber = $subscriber
-               UNION ALL SELECT entry_no FROM refused WHERE dev IN (SELECT dev FROM device WHERE subscriber = $subscriber)
-               UNION ALL SELECT entry_no FROM record WHERE subscriber = $subscriber AND provenance = 'imported')
-ORDER BY e.no
+-- a row is where the ledger holds one entry of some kinds about a line or its devices
+SELECT p.kind, p.segment, p."offset", p.stream FROM (
+  SELECT 'batch' AS kind, segment, "offset", stream, entry_no FROM batch WHERE device IN (SELECT id FROM device WHERE line = $line)
+  UNION ALL SELECT 'enrolment', segment, "offset", stream, entry_no FROM device WHERE line = $line
+  UNION ALL SELECT 'complaint', segment, "offset", stream, entry_no FROM complaint WHERE line = $line
+  UNION ALL SELECT 'refused', segment, "offset", stream, entry_no FROM refused WHERE device IN (SELECT id FROM device WHERE line = $line)
+  UNION ALL SELECT 'import', segment, "offset", stream, entry_no FROM import WHERE line = $line
+) p ORDER BY p.stream, p.entry_no

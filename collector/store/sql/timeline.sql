@@ -1,10 +1,6 @@
--- a row is one measurement of a subscriber, in the order of time
-SELECT provenance, dev, seq, slot, at_us, method, direction, "end", rate_bps, rtt_us, loss_pm, received_bytes, dur_us,
-       failure, stage, reason, flaws, network_type, received_us, grade, grade_reason,
-       CASE WHEN slot IS NULL AND provenance = 'signed' THEN json_extract_string(line, '$.campaign') END AS campaign,
-       CASE WHEN slot IS NULL AND provenance = 'signed' THEN TRY_CAST(json_extract_string(line, '$.k') AS BIGINT) END AS k,
-       CASE WHEN provenance = 'imported' THEN NULL
-            WHEN method IN ('presence', 'episode', 'campaign') THEN json_extract_string(line, '$.event')
-            WHEN method = 'reach' THEN json_extract_string(line, '$.reached')
-            WHEN method = 'mark' THEN json_extract_string(line, '$.words') END AS says
-FROM record WHERE subscriber = ? AND at_us >= ? ORDER BY at_us, dev, seq, method
+-- a row is one measurement of a line, in the order of time
+SELECT r.provenance, coalesce(r.source, d.dev) AS dev, r.seq, r.slot, r.at_us, r.method, r.direction, r."end", r.rate_bps, r.rtt_us,
+       r.loss_pm, r.received_bytes, r.dur_us, r.failure, r.stage, r.reason, r.flaws, r.network_type, r.received_us, r.grade,
+       r.grade_reason, r.campaign, r.k, r.says, r.limited
+FROM record r LEFT JOIN (SELECT id, dev FROM device WHERE line = $line) d ON d.id = r.device
+WHERE r.line = $line AND r.at_us >= $since_us ORDER BY r.at_us, dev, r.seq, r.method, r.stream, r.entry_no

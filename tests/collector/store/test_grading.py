@@ -21,6 +21,7 @@ from collector.ledger.frame import Entry
 from collector.ledger.segments import read_entries
 from collector.rebuild import rebuild
 from collector.services import INDEX, Services
+from collector.store import queries
 from collector.store.duck import DuckStore
 from collector.view import GradeCount
 from shared.grade import NOBODY, Peers, trusting
@@ -163,24 +164,27 @@ def test_an_index_is_compared_by_the_trust_of_today(tmp_path: Path) -> None:
     done = rebuild(Config(data=tmp_path), lambda *_: None)
     assert done.before == done.after
     with duckdb.connect(str(tmp_path / INDEX)) as connection:
-        connection.execute("UPDATE record SET grade = 'counter_signed', grade_reason = NULL")
+        connection.execute("UPDATE hot SET grade = 'counter_signed', grade_reason = NULL")
     done = rebuild(Config(data=tmp_path), lambda *_: None)
     assert done.before is not None
     assert {name for name, value in done.after.items() if done.before[name] != value} == {"record"}
 
 
-def test_an_index_from_before_there_were_grades(tmp_path: Path) -> None:
-    """An index of the first release gains its grades when it is opened, and is then the one that is made anew."""
+def test_an_index_made_before_is_filled_anew(tmp_path: Path) -> None:
+    """An index that knows only the first two migrations is filled from the ledger by itself, and is then the one made anew."""
     with contextlib.closing(over(tmp_path, PEER)) as services:
         eventful(History(services))
         found = grades(services)
+        last_no = services.ledger.last_no
+    (tmp_path / INDEX).unlink()
     with duckdb.connect(str(tmp_path / INDEX)) as connection:
-        connection.execute("ALTER TABLE record DROP COLUMN grade")
-        connection.execute("ALTER TABLE record DROP COLUMN grade_reason")
-        connection.execute("ALTER TABLE record DROP COLUMN session")
-        connection.execute("DROP TABLE graded_by")
-        connection.execute("DELETE FROM migration WHERE no = 2")
+        connection.execute("CREATE TABLE migration (no INTEGER NOT NULL)")
+        for no, sql in queries.migrations()[:2]:
+            connection.execute(sql)
+            connection.execute("INSERT INTO migration VALUES (?)", [no])
+        connection.execute("INSERT INTO entry VALUES (?, 'batch', 1, '000001.ndjson', 0)", [last_no])
     with contextlib.closing(over(tmp_path)) as services:
+        assert services.store.loaded_no() == 0
         assert grades(services) == found
     done = rebuild(Config(data=tmp_path), lambda *_: None)
     assert done.before == done.after
@@ -191,7 +195,7 @@ def test_many_records_are_regraded_in_pieces(tmp_path: Path, monkeypatch: pytest
     with contextlib.closing(over(tmp_path)) as services:
         eventful(History(services))
         services.indexer.catch_up()
-    monkeypatch.setattr("collector.store.duck._REGRADED_AT_ONCE", 2)
+    monkeypatch.setattr("collector.store.regrade._AT_ONCE", 2)
     trust(tmp_path, PEER, OTHER_PEER)
     done = rebuild(Config(data=tmp_path), lambda *_: None)
     assert done.before == done.after
@@ -210,7 +214,7 @@ def loaded(
     entries: Sequence[Entry], ends: Sequence[int], services: Services, peers: Peers
 ) -> dict[str, tuple[int, str]]:
     """The digest of an index loaded in these pieces."""
-    with contextlib.closing(DuckStore(None, lambda dev: services.registry.devices[dev].subscriber, peers)) as store:
+    with contextlib.closing(DuckStore(None, peers)) as store:
         for start, end in itertools.pairwise([0, *sorted(end % (len(entries) + 1) for end in ends), len(entries)]):
             store.load(entries[start:end])
         return store.digest()

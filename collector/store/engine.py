@@ -1,0 +1,64 @@
+"""One DuckDB instance: how it is opened and bounded, migrated, asked; its errors as ours."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from collector.errors import IndexUnusable
+from collector.store import queries
+from collector.store.limits import Limits
+
+
+def open_engine(path: Path | None, limits: Limits) -> duckdb.DuckDBPyConnection:
+    """Open or make the file and bring it to the newest migration; raises duckdb.Error."""
+    settings = {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "wal_autocheckpoint": "1GB",  # not by whoever loads: `compact` does it before, beside him
+        "threads": str(limits.threads),
+        "memory_limit": limits.memory,
+    }
+    if path is not None:
+        settings["temp_directory"] = str(path.with_name(path.name + ".tmp"))
+    engine = duckdb.connect(str(path) if path else ":memory:", config=settings)  # type: ignore[arg-type]
+    try:
+        migrate(engine)
+    except BaseException:
+        engine.close()
+        raise
+    return engine
+
+
+def migrate(engine: duckdb.DuckDBPyConnection) -> None:
+    """Apply the migrations that are not applied yet, each with its mark."""
+    engine.execute("CREATE TABLE IF NOT EXISTS migration (no INTEGER NOT NULL)")
+    applied = {row[0] for row in engine.execute("SELECT no FROM migration").fetchall()}
+    for no, sql in queries.migrations():
+        if no not in applied:
+            with transaction(engine):
+                engine.execute(sql)
+                engine.execute("INSERT INTO migration VALUES (?)", [no])
+
+
+@contextlib.contextmanager
+def named_errors() -> Iterator[None]:
+    """The engine's errors as ours."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise IndexUnusable(f"the index does not answer: {error}") from error
+
+
+@contextlib.contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """BEGIN, then COMMIT, or ROLLBACK if anything was raised."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(duckdb.Error):  # an instance that was given up cannot even do this
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

@@ -1,0 +1,20 @@
+"""What an index may take of its machine."""
+
+from dataclasses import dataclass
+
+RUN_ROWS = 2_000_000  # shorter runs make a timeline touch more of them, of longer ones more waits unsorted
+# A checkpoint holds up a load for about a tenth of a second per 24 MB of log, about 100,000 records: often is short.
+CHECKPOINT_BYTES = 24_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`memory` as the engine spells it; `run_rows`: so many new records are sorted into one run.
+
+    `checkpoint_bytes`: when the engine's log is as long as that it is written into the file, with the next compaction.
+    """
+
+    memory: str = "1GB"
+    threads: int = 2
+    run_rows: int = RUN_ROWS
+    checkpoint_bytes: int = CHECKPOINT_BYTES

@@ -1,0 +1,218 @@
+"""From ledger entries to index rows: pure, so that the index made anew equals the index that grew.
+
+What must be remembered of earlier entries is who is who: the numbers of lines and devices (`Known`). It is a fold over the
+entries, and the index holds it too.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from collector.errors import IndexLags
+from collector.importers.imported import SEQ_SPAN
+from collector.ledger.frame import Entry, EntryKind
+from collector.store.facts import fact_of
+from collector.store.figures import loss_per_mille, plausible, rate_bps
+from collector.store.grading import Settling, columns_of
+from collector.store.rows import (
+    STREAM_SPAN,
+    BatchRow,
+    ComplaintRow,
+    DeviceRow,
+    ImportRow,
+    LineRow,
+    RefusedRow,
+    Rows,
+)
+from collector.store.said import Said, said_of
+from shared import dsse, statement
+from shared.batch import read_batch_statement
+from shared.dsse import read_envelope
+from shared.grade import DIRECTION as TRANSFERS
+from shared.grade import Peers
+from shared.statement import Kind
+from shared.strictjson import JsonObject, decode
+
+DIRECTION = {"download": "down", "upload": "up", "latency": "round_trip"}
+IMPORTED_DIRECTION = {"passive": "down", "ping": "round_trip"}
+
+
+@dataclass(slots=True)
+class Known:
+    """The numbers of lines by subscriber, and of devices, each with its line's, by key id."""
+
+    lines: dict[str, int] = field(default_factory=dict)
+    devices: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def line(self, subscriber: str) -> int:
+        """A line's number; raises IndexLags if what made it is not loaded."""
+        found = self.lines.get(subscriber)
+        if found is None:
+            raise IndexLags(f"what made the line of {subscriber!r} is not in the index yet")
+        return found
+
+    def device(self, dev: str) -> tuple[int, int]:
+        """The numbers of a device and of its line; raises IndexLags if its enrolment is not loaded."""
+        found = self.devices.get(dev)
+        if found is None:
+            raise IndexLags(f"the enrolment of device {dev[:16]}… is not in the index yet")
+        return found
+
+
+class _Said(msgspec.Struct):
+    dev: str
+    batch: int
+    seq: tuple[int, int]
+    n: int
+    lost: int
+    sealed_wall_us: int
+
+
+class _Statement(msgspec.Struct):
+    predicate: _Said
+
+
+class _Envelope(msgspec.Struct):
+    payload: bytes
+
+
+_records = msgspec.json.Decoder(Said).decode_lines
+_envelope = msgspec.json.Decoder(_Envelope).decode
+_statement = msgspec.json.Decoder(_Statement).decode
+
+
+def rows_of(entries: Iterable[Entry], known: Known, peers: Peers, stream: int = 0) -> Rows:
+    """The rows of some entries of one stream, in order; `known` gains the lines and devices they make."""
+    rows, settling = Rows(), Settling()
+    for entry in entries:
+        match entry.kind:
+            case EntryKind.BATCH:
+                _batch(rows, entry, stream, known, peers, settling)
+            case EntryKind.ENROLMENT:
+                rows.device.append(_device(entry, stream, known))
+            case EntryKind.REFUSED:
+                rows.refused.append(_refused(entry, stream, known))
+            case EntryKind.COMPLAINT:
+                rows.complaint.append(_complaint(entry, stream, known))
+            case EntryKind.IMPORT:
+                _imported(rows, entry, stream, known)
+            case EntryKind.SUBSCRIBER:
+                _line(rows, entry, stream, known)
+            case EntryKind.CODE:
+                pass
+    rows.borne = settling.settle()
+    return rows
+
+
+def batch_of(entry: Entry) -> tuple[str, _Said, list[tuple[bytes, Said]]]:
+    """The identity of a batch's entry, what it says of itself, and its records."""
+    head, _, rest = entry.body.partition(b"\n")
+    try:
+        payload = _envelope(head).payload
+        said = _statement(payload).predicate
+    except (msgspec.MsgspecError, OverflowError):
+        payload = read_envelope(head).payload
+        told = read_batch_statement(statement.read_statement(payload, Kind.BATCH))
+        said = _Said(told.dev, told.batch, (told.first_seq, told.last_seq), told.n, told.lost, told.sealed_wall_us)
+    lines = rest[:-1].split(b"\n")
+    try:
+        found = _records(rest)
+    except (msgspec.MsgspecError, OverflowError):
+        found = [said_of(line) for line in lines]
+    return hashlib.sha256(dsse.pae(payload)).hexdigest(), said, [*zip(lines, found, strict=True)]
+
+
+def _batch(rows: Rows, entry: Entry, stream: int, known: Known, peers: Peers, settling: Settling) -> None:
+    pae, said, records = batch_of(entry)
+    device, owner = known.device(said.dev)
+    rows.batch.append(
+        BatchRow(
+            device,
+            said.batch,
+            pae,
+            *said.seq,
+            said.n,
+            said.lost,
+            said.sealed_wall_us,
+            entry.at_us,
+            stream,
+            entry.no,
+            entry.segment,
+            entry.offset,
+        )
+    )
+    for line, record in records:
+        row = fact_of(record, line, owner, "signed", stream, entry)
+        row.device = device
+        row.direction = DIRECTION.get(record.method)
+        if record.received_bytes is not None:
+            row.rate_bps = plausible(rate_bps(record))
+        if record.rtt_us:
+            row.loss_pm = loss_per_mille(record)
+        if record.method in TRANSFERS:
+            row.grade, row.grade_reason, row.session, row.limited = columns_of(record, line, said.dev, peers)
+            if row.session is not None:
+                settling.add((entry.at_us, stream, entry.no, record.seq), (device, row.session), row)
+        rows.record.append(row)
+
+
+def _imported(rows: Rows, entry: Entry, stream: int, known: Known) -> None:
+    line = known.line(statement.text(entry.meta, "subscriber"))
+    source, lines = statement.text(entry.meta, "format"), entry.body[:-1].split(b"\n")
+    rows.imported.append(ImportRow(line, source, len(lines), stream, entry.no, entry.segment, entry.offset))
+    for number, told in enumerate(lines):
+        record = said_of(told)
+        row = fact_of(record, told, line, "imported", stream, entry)
+        row.source, row.seq = source, entry.no * SEQ_SPAN + number
+        row.direction = IMPORTED_DIRECTION.get(record.method)
+        row.rate_bps = plausible(record.rate_bps)
+        row.loss_pm = record.loss_pm
+        rows.record.append(row)
+
+
+def _line(rows: Rows, entry: Entry, stream: int, known: Known) -> None:
+    subscriber = statement.text(decode(entry.body[:-1]), "id")
+    made = LineRow(stream * STREAM_SPAN + entry.no, subscriber, stream, entry.no)
+    if known.lines.setdefault(subscriber, made.id) == made.id:  # what is said of a line later makes no other line
+        rows.line.append(made)
+
+
+def _device(entry: Entry, stream: int, known: Known) -> DeviceRow:
+    told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)
+    line, device = known.line(statement.text(entry.meta, "subscriber")), stream * STREAM_SPAN + entry.no
+    known.devices[told.subject_sha256] = device, line
+    return DeviceRow(
+        device,
+        line,
+        told.subject_sha256,
+        statement.integer(told.predicate, "t_us"),
+        statement.integer(entry.meta, "slot_s", 1),
+        statement.integer(entry.meta, "guard_s"),
+        stream,
+        entry.no,
+        entry.segment,
+        entry.offset,
+    )
+
+
+def _refused(entry: Entry, stream: int, known: Known) -> RefusedRow:
+    device, _ = known.device(statement.text(entry.meta, "dev"))
+    batch, error = statement.integer(entry.meta, "batch"), statement.text(entry.meta, "error")
+    return RefusedRow(device, batch, error, entry.at_us, stream, entry.no, entry.segment, entry.offset)
+
+
+def _complaint(entry: Entry, stream: int, known: Known) -> ComplaintRow:
+    predicate: JsonObject = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.COMPLAINT).predicate
+    return ComplaintRow(
+        known.line(statement.text(entry.meta, "subscriber")),
+        statement.text(predicate, "dev"),
+        statement.integer(predicate, "wall_us", -(2**53)),
+        entry.at_us,
+        statement.text(predicate, "text"),
+        stream,
+        entry.no,
+        entry.segment,
+        entry.offset,
+    )

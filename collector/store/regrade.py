@@ -1,0 +1,75 @@
+"""New grades for records that are in the index: all of them when other peers are trusted, or a few that came too late.
+
+The record lines are not in the index. Those of transfers are read from the ledger, by the places of their batches, in the
+order in which they were received.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+
+from collector.errors import IndexUnusable
+from collector.ledger.frame import Entry
+from collector.store import queries
+from collector.store.engine import transaction
+from collector.store.grading import basis_of, columns_of
+from collector.store.port import Place
+from collector.store.project import batch_of
+from collector.store.rows import GradeRow
+from collector.store.staging import write_rows
+from shared.grade import Peers
+
+_AT_ONCE = 16_384  # records
+_PLACES_AT_ONCE = 1024
+
+
+def regrade(
+    writer: duckdb.DuckDBPyConnection, peers: Peers, read_at: Callable[[Place], Entry] | None, folder: Path
+) -> None:
+    """Grade every record anew if they were graded by other rules, or when other peers were trusted; raises duckdb.Error."""
+    basis = basis_of(peers)
+    if writer.execute(queries.GRADED_BY).fetchall() == [(basis,)]:
+        return
+    with transaction(writer):
+        writer.execute(queries.REGRADE_BEGIN)
+        new = _new_grades(writer, peers, read_at)
+        while some := [*islice(new, _AT_ONCE)]:
+            writer.execute(queries.REGRADE_TAKE, {"file": str(write_rows(some, folder / "grades.ndjson"))})
+        writer.execute(queries.REGRADE_SETTLE)
+        _apply(writer, in_runs=True)
+        writer.execute(queries.MARK_GRADED, [basis])
+
+
+def apply_grades(writer: duckdb.DuckDBPyConnection, rows: Sequence[GradeRow], folder: Path, *, in_runs: bool) -> None:
+    """Give these records these grades, within the transaction that is open; `in_runs`: some may be in the cold table."""
+    writer.execute(queries.REGRADE_BEGIN)
+    writer.execute(queries.REGRADE_TAKE, {"file": str(write_rows(rows, folder / "grades.ndjson"))})
+    _apply(writer, in_runs=in_runs)
+
+
+def _apply(writer: duckdb.DuckDBPyConnection, *, in_runs: bool) -> None:
+    if in_runs:
+        for statement in queries.REGRADE_COLD:
+            writer.execute(statement)
+    writer.execute(queries.REGRADE_HOT)
+
+
+def _new_grades(
+    writer: duckdb.DuckDBPyConnection, peers: Peers, read_at: Callable[[Place], Entry] | None
+) -> Iterator[GradeRow]:
+    """The grade of each transfer by itself, batch by batch."""
+    with writer.cursor() as reader:  # it sees what was there before
+        reader.execute(queries.TRANSFER_PLACES)
+        while places := reader.fetchmany(_PLACES_AT_ONCE):
+            for device, dev, received_us, stream, segment, offset in places:
+                if read_at is None:
+                    raise IndexUnusable(
+                        "the index was graded by other rules, and there is no ledger to grade it anew from"
+                    )
+                entry = read_at(Place("batch", segment, offset, stream))
+                for line, said in batch_of(entry)[2]:
+                    graded = columns_of(said, line, dev, peers)
+                    if graded[0] is not None:
+                        yield GradeRow(device, received_us, stream, entry.no, said.seq, *graded)

@@ -1,0 +1,2 @@
+-- a row is one line with its number
+SELECT subscriber, id FROM line

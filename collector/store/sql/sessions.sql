@@ -1,0 +1,3 @@
+-- a row is one record that bears one of these sessions, or of these and those in between
+SELECT device, session, received_us, stream, entry_no, seq FROM record
+WHERE session BETWEEN $first AND $last AND session IN (SELECT unnest($sessions::BIGINT[])) AND device IN (SELECT unnest($devices::BIGINT[]))

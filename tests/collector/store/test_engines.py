@@ -1,0 +1,190 @@
+"""Every engine behind the store port gives the same answers, whatever was loaded, compacted and reopened in which order."""
+
+import contextlib
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fakes.cosign import PEER, SID, download
+from fakes.device import Device
+from fakes.engines import ENGINES, open_engine
+from fakes.streams import Streams
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from odd_records import odd_members
+
+from collector.errors import IndexLags
+from collector.store.port import Store
+from shared.grade import trusting
+from shared.strictjson import JsonObject
+
+RUN_ROWS = 4
+LINES = ("line-0", "line-1")
+DAY_US = 86_400_000_000
+OTHER_SID = "01JD8Z7Q4T9XK2M5N6P7R8S9T1"
+moments = st.integers(1, 20)  # few, so that ties and a clock set back happen
+members = st.one_of(odd_members(), odd_members(), st.sampled_from(["first", "second", "third"]))
+
+
+def answers(store: Store, devs: Sequence[str]) -> dict[str, Any]:
+    """Everything that can be asked."""
+    found: dict[str, Any] = {"loaded": [store.loaded_no(stream) for stream in (0, 1)]}
+    for line in (*LINES, "nobody"):
+        for name in ("timeline", "radio", "notes", "campaigns", "counts", "grades", "devices", "complaints", "alarms"):
+            found[f"{name} {line}"] = getattr(store, name)(line)
+        found[f"places {line}"], found[f"days {line}"] = store.places(line), store.line_days(line)
+        found[f"later {line}"] = (
+            store.timeline(line, DAY_US),
+            store.radio(line, DAY_US),
+            store.line_days(line, DAY_US),
+        )
+    for dev in (*devs, "0" * 64):
+        found[f"slots {dev}"], found[f"accepted {dev}"] = store.filled_slots(dev), store.accepted(dev, 0)
+    for direction in ("down", "round_trip"):
+        found[f"hours {direction}"] = store.cell_hours(0, 4 * DAY_US, direction)
+        found[f"two {direction}"] = store.cell_hours(0, 2**53, direction, most=2)
+    for operator in ("23001", "23002", None):
+        found[f"cell {operator}"] = store.cell_days(operator, 1)
+        found[f"its hours {operator}"] = store.cell_hours_of(operator, 1, 0, 4 * DAY_US)
+    found["fleet"], found["later fleet"] = store.fleet(0), store.fleet(10, most=1)
+    return found
+
+
+class Engines(RuleBasedStateMachine):
+    """The engines beside each other, given the same."""
+
+    def __init__(self) -> None:
+        """Open one of each."""
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.peers = trusting([PEER.public])
+        self.stores = {name: self._open(name) for name in ENGINES}
+        self.streams = Streams()
+
+    def _open(self, name: str) -> Store:
+        folder = Path(self.folder.name) / name
+        folder.mkdir(exist_ok=True)
+        return open_engine(name, folder, self.peers, RUN_ROWS)
+
+    @initialize()
+    def lines(self) -> None:
+        """Two lines, the first with a device."""
+        for line in LINES:
+            self.streams.line(line)
+        self.streams.device(LINES[0])
+
+    @rule(line=st.sampled_from(LINES))
+    def enrol(self, line: str) -> None:
+        """One more device."""
+        self.streams.device(line)
+
+    def _device(self, number: int) -> Device:
+        return self.streams.devices[number % len(self.streams.devices)]
+
+    @rule(
+        number=st.integers(0, 3),
+        told=st.lists(members, min_size=1, max_size=4),
+        at_us=moments,
+        stream=st.integers(0, 1),
+        lost=st.integers(0, 1),
+    )
+    def batch(self, number: int, told: "list[JsonObject | str]", at_us: int, stream: int, lost: int) -> None:
+        """A batch into one of the streams; some records bear a peer's word, perhaps one that another has borne."""
+        device = self._device(number)
+        sids = {"first": SID, "second": OTHER_SID, "third": "no ulid"}
+        records = [
+            download(device.dev, sid=sids[one], rwnd_limited_pm=900 if one == "second" else 3)
+            | {"radio": {"signals": [{"cell": 1}]}}
+            if isinstance(one, str)
+            else one
+            for one in told
+        ]
+        self.streams.batch(device, records, at_us, stream, lost)
+
+    @rule(
+        number=st.integers(0, 3), at_us=moments, stream=st.integers(0, 1), error=st.sampled_from(["chain_fork", "bad"])
+    )
+    def refused(self, number: int, at_us: int, stream: int, error: str) -> None:
+        """A batch kept aside."""
+        self.streams.refused(self._device(number), error, at_us, stream)
+
+    @rule(number=st.integers(0, 3), at_us=moments, line=st.sampled_from(LINES))
+    def complaint(self, number: int, at_us: int, line: str) -> None:
+        """A complaint."""
+        self.streams.complaint(self._device(number), line, f"slow at {at_us}", at_us)
+
+    @rule(
+        line=st.sampled_from(LINES),
+        told=st.lists(odd_members(), min_size=1, max_size=3),
+        at_us=moments,
+        stream=st.integers(0, 1),
+    )
+    def imported(self, line: str, told: list[JsonObject], at_us: int, stream: int) -> None:
+        """An import."""
+        self.streams.imported(line, told, at_us, stream)
+
+    @rule(stream=st.integers(0, 1), most=st.integers(1, 6), again=st.integers(0, 2))
+    def load(self, stream: int, most: int, again: int) -> None:
+        """Some entries more, a few of them given once again; or none, if they speak of what no engine has heard of."""
+        loaded, outcomes = self.stores["DuckDB"].loaded_no(stream), set()
+        for store in self.stores.values():
+            try:
+                store.load(self.streams.entries[stream][max(0, loaded - again) : loaded + most], stream)
+                outcomes.add("loaded")
+            except IndexLags:
+                outcomes.add("lags")
+        assert len(outcomes) == 1
+
+    @rule()
+    def compact(self) -> None:
+        """A run, if there is enough for one."""
+        assert len({store.compact() for store in self.stores.values()}) == 1
+
+    @rule()
+    def reopen(self) -> None:
+        """Close what lasts and open it again."""
+        for name, engine in ENGINES.items():
+            if engine.lasts:
+                self.stores[name].close()
+                self.stores[name] = self._open(name)
+
+    @invariant()
+    def same_answers(self) -> None:
+        """Whatever is asked, all say the same."""
+        devs = [device.dev for device in self.streams.devices]
+        wanted, *others = (answers(store, devs) for store in self.stores.values())
+        for found in others:
+            assert found == wanted
+
+    def teardown(self) -> None:
+        """Close all."""
+        for store in self.stores.values():
+            store.close()
+        self.folder.cleanup()
+
+
+TestEngines = Engines.TestCase
+TestEngines.settings = settings(
+    max_examples=12,
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def test_what_lasts_is_there_again(tmp_path: Path) -> None:
+    """An engine over a folder knows there what the one before it knew."""
+    streams = Streams()
+    streams.line("line-0")
+    device = streams.device("line-0")
+    streams.batch(device, [download(device.dev)] * 12, 5)
+    for name, engine in ENGINES.items():
+        if engine.lasts:
+            (tmp_path / name).mkdir()
+            for moved in (12, 0):
+                with contextlib.closing(open_engine(name, tmp_path / name)) as store:
+                    store.load(streams.entries[0])
+                    assert store.compact() == moved
+                    assert len(store.timeline("line-0")) == 12

@@ -1,0 +1,315 @@
+"""An index in plain Python: the same rows from the same entries, every question answered by looking at all of them."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from collector.ledger.frame import Entry
+from collector.store.port import AcceptedAt, CampaignRow, CellHour, DayFigures, Fleet, Place, Silent
+from collector.store.project import Known, rows_of
+from collector.store.questions import flaws_of, radio_of
+from collector.store.rows import FactRow, Order, Rows
+from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow
+from shared.grade import NOBODY, Peers
+from shared.record import UNCOUNTED
+from shared.slots import SlotPlan
+
+DAY_US, HOUR_US = 86_400_000_000, 3_600_000_000
+ENDS = ("ok", "failed", "not_started", "aborted")
+MOST_BPS, MOST_RTT_US, MOST_BYTES = 10**11, 10**9, 10**11  # beyond these a figure is in no daily sum
+
+
+def whole(value: int, by: int) -> int:
+    """Divided as SQL does: towards zero."""
+    return abs(value) // by * (1 if value >= 0 else -1)
+
+
+@dataclass
+class MemoryStore:
+    """The store port over lists. Nothing of it outlives the process, so `reopen` changes nothing."""
+
+    peers: Peers = field(default_factory=lambda: NOBODY)
+    run_rows: int = 2_000_000
+    rows: Rows = field(default_factory=Rows)
+    _known: Known = field(default_factory=Known)
+    _loaded: dict[int, int] = field(default_factory=dict)
+    _entries: Counter[int] = field(default_factory=Counter)
+    _hot: int = 0
+
+    def loaded_no(self, stream: int = 0) -> int:
+        """The newest entry of a stream."""
+        return self._loaded.get(stream, 0)
+
+    def load(self, entries: Sequence[Entry], stream: int = 0) -> None:
+        """Make rows of what is new, then grade everything anew."""
+        fresh = [entry for entry in entries if entry.no > self.loaded_no(stream)]
+        if not fresh:
+            return
+        known = Known(dict(self._known.lines), dict(self._known.devices))
+        new = rows_of(fresh, known, self.peers, stream)
+        self._known = known
+        for table in ("line", "device", "batch", "refused", "complaint", "imported", "record"):
+            getattr(self.rows, table).extend(getattr(new, table))
+        self._loaded[stream] = fresh[-1].no
+        self._entries[stream] += len(fresh)
+        self._hot += len(new.record)
+        self._settle()
+
+    def _settle(self) -> None:
+        first: dict[tuple[int | None, int], Order] = {}
+        for row in sorted((row for row in self.rows.record if row.session is not None), key=order_of):
+            if row.session is not None and first.setdefault((row.device, row.session), order_of(row)) != order_of(row):
+                row.grade, row.grade_reason, row.limited = "one_sided", "session_reused", None
+
+    def compact(self) -> int:
+        """Nothing to move; it says what would have been moved."""
+        moved = self._hot if self._hot >= self.run_rows else 0
+        self._hot -= moved
+        return moved
+
+    def accepted(self, dev: str, batch: int) -> AcceptedAt | None:
+        """Look through all batches."""
+        device = self._known.devices.get(dev, (None, None))[0]
+        found = [row for row in self.rows.batch if (row.device, row.batch) == (device, batch)]
+        return next((AcceptedAt(row.pae, Place("batch", row.segment, row.offset, row.stream)) for row in found), None)
+
+    def _of(self, subscriber: str) -> list[FactRow]:
+        line = self._known.lines.get(subscriber)
+        return [row for row in self.rows.record if row.line == line]
+
+    def _dev(self, row: FactRow) -> str:
+        return row.source or next(one.dev for one in self.rows.device if one.id == row.device)
+
+    def timeline(self, subscriber: str, since_us: int = 0) -> list[RecordRow]:
+        """All rows of the line, sorted."""
+        found = [(self._dev(row), row) for row in self._of(subscriber) if row.at_us >= since_us]
+        found.sort(key=lambda one: (one[1].at_us, one[0], one[1].seq, one[1].method, one[1].stream, one[1].entry_no))
+        return [
+            RecordRow(
+                row.provenance,  # type: ignore[arg-type]
+                dev, row.seq, row.slot, row.at_us, row.method, row.direction, row.end, row.rate_bps, row.rtt_us,
+                row.loss_pm, row.received_bytes, row.dur_us, row.failure, row.stage, row.reason,
+                flaws_of(row.flaws, limited=row.limited), row.network_type, row.received_us, row.grade,
+                row.grade_reason, row.campaign, row.k, row.says,
+            )
+            for dev, row in found
+        ]  # fmt: skip
+
+    def radio(self, subscriber: str, since_us: int = 0) -> dict[tuple[str, int], dict[str, Any]]:
+        """The facts of all rows that have any."""
+        found: dict[tuple[str, int], dict[str, Any]] = {}
+        for row in sorted(self._of(subscriber), key=lambda row: (row.at_us, self._dev(row), row.seq)):
+            network = (row.technology, row.sim_mccmnc, row.net_mccmnc, row.located)
+            primary = (
+                row.radio, row.operator, row.area, row.cell, row.pci, row.channel, row.band,
+                row.rsrp_dbm, row.rsrq_ddb, row.sinr_ddb,
+            )  # fmt: skip
+            if row.at_us >= since_us and (*network, row.radio) != (None,) * 5:
+                found[self._dev(row), row.seq] = {"radio": radio_of(network, primary, row.signals)}
+        return found
+
+    def _noted(self, subscriber: str, *methods: str) -> list[tuple[str, FactRow]]:
+        found = [row for row in self._of(subscriber) if row.provenance == "signed" and row.method in methods]
+        return sorted(
+            ((self._dev(row), row) for row in found),
+            key=lambda one: (one[0], one[1].seq, one[1].stream, one[1].entry_no),
+        )
+
+    def notes(self, subscriber: str) -> dict[str, dict[int, dict[str, Any]]]:
+        """Presence and ladders."""
+        found: dict[str, dict[int, dict[str, Any]]] = {}
+        for dev, row in self._noted(subscriber, "presence", "reach"):
+            found.setdefault(dev, {})[row.seq] = json.loads(str(row.note))
+        return found
+
+    def campaigns(self, subscriber: str) -> list[CampaignRow]:
+        """Campaigns' own records."""
+        return [
+            CampaignRow(d, row.seq, row.received_us, str(row.note)) for d, row in self._noted(subscriber, "campaign")
+        ]
+
+    def counts(self, subscriber: str) -> dict[str, Counts]:
+        """Count how they ended."""
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        for row in self._of(subscriber):
+            if row.method in UNCOUNTED:
+                continue
+            by_hand = row.provenance == "signed" and row.slot is None and row.campaign is None
+            found[row.provenance].update({row.end: 1, "flawed": is_flawed(row), "by_hand": by_hand})
+        names = (*ENDS, "flawed", "by_hand")
+        return {name: Counts(*(found[name][one] for one in names)) for name in sorted(found)}
+
+    def grades(self, subscriber: str) -> list[GradeCount]:
+        """Count the grades."""
+        graded = [row for row in self._of(subscriber) if row.grade is not None]
+        found = Counter((str(row.direction), str(row.grade), row.grade_reason) for row in graded)
+        return [GradeCount(*key, found[key]) for key in sorted(found, key=lambda key: (*key[:2], key[2] or "~"))]
+
+    def filled_slots(self, dev: str) -> set[int]:
+        """The slots of a device's rows."""
+        device = self._known.devices.get(dev, (-1, -1))[0]
+        return {row.slot for row in self.rows.record if row.device == device and row.slot is not None}
+
+    def _devices(self, subscriber: str) -> list[tuple[int, str]]:
+        line = self._known.lines.get(subscriber)
+        return [(row.id, row.dev) for row in self.rows.device if row.line == line]
+
+    def devices(self, subscriber: str) -> list[tuple[DeviceRow, SlotPlan]]:
+        """The line's devices with their batches."""
+        ids, found = dict(self._devices(subscriber)), []
+        for row in self.rows.device:
+            if row.id in ids:
+                lost = [batch.lost for batch in self.rows.batch if batch.device == row.id]
+                one = DeviceRow(row.dev, row.enrolled_us, frozen=False, batches=len(lost), lost=sum(lost))
+                found.append((one, SlotPlan(row.slot_s, row.guard_s)))
+        return sorted(found, key=lambda one: (one[0].enrolled_us, one[0].dev))
+
+    def complaints(self, subscriber: str) -> list[ComplaintRow]:
+        """The line's complaints."""
+        found = [row for row in self.rows.complaint if row.line == self._known.lines.get(subscriber)]
+        found.sort(key=lambda row: (row.received_us, row.stream, row.entry_no))
+        return [ComplaintRow(row.text, row.said_us, row.received_us, row.dev) for row in found]
+
+    def alarms(self, subscriber: str) -> list[AlarmRow]:
+        """Refused batches of the line's devices."""
+        ids = dict(self._devices(subscriber))
+        found = sorted(
+            (row for row in self.rows.refused if row.device in ids), key=lambda row: (row.stream, row.entry_no)
+        )
+        return [AlarmRow(row.at_us, ids[row.device], row.batch, row.error) for row in found]
+
+    def places(self, subscriber: str) -> list[Place]:
+        """Everything of the line that has a place."""
+        line, ids = self._known.lines.get(subscriber), dict(self._devices(subscriber))
+        tables: list[tuple[str, Iterable[Any], Callable[[Any], bool]]] = [
+            ("batch", self.rows.batch, lambda row: row.device in ids),
+            ("enrolment", self.rows.device, lambda row: row.line == line),
+            ("complaint", self.rows.complaint, lambda row: row.line == line),
+            ("refused", self.rows.refused, lambda row: row.device in ids),
+            ("import", self.rows.imported, lambda row: row.line == line),
+        ]
+        found = [(kind, row) for kind, rows, wanted in tables for row in rows if wanted(row)]
+        found.sort(key=lambda one: (one[1].stream, one[1].entry_no))
+        return [Place(kind, row.segment, row.offset, row.stream) for kind, row in found]
+
+    def line_days(self, subscriber: str, since_us: int = 0) -> list[DayFigures]:
+        """Add the line's rows up by day."""
+        return days_of(self._of(subscriber), since_us)
+
+    def cell_days(self, operator: str | None, cell: int, since_us: int = 0) -> list[DayFigures]:
+        """Add the cell's rows up by day."""
+        return days_of([row for row in self.rows.record if (row.operator, row.cell) == (operator, cell)], since_us)
+
+    def _hours(self, since_us: int, until_us: int, direction: str) -> list[CellHour]:
+        found: dict[tuple[str | None, int, int], list[FactRow]] = defaultdict(list)
+        for row in self.rows.record:
+            is_wanted = since_us <= row.at_us < until_us and (row.provenance, row.direction) == ("signed", direction)
+            if is_wanted and row.cell is not None:
+                found[row.operator, row.cell, whole(row.at_us, HOUR_US)].append(row)
+        return [hour_of(*key, rows) for key, rows in found.items()]
+
+    def cell_hours(self, since_us: int, until_us: int, direction: str = "down", most: int = 100) -> list[CellHour]:
+        """The worst first."""
+        return sorted(self._hours(since_us, until_us, direction), key=worst_first)[:most]
+
+    def cell_hours_of(
+        self, operator: str | None, cell: int, since_us: int, until_us: int, direction: str = "down", most: int = 10_000
+    ) -> list[CellHour]:
+        """One cell, in the order of time."""
+        hours = self._hours(since_us, until_us, direction)
+        mine = [one for one in hours if (one.operator, one.cell) == (operator, cell)]
+        return sorted(mine, key=lambda one: one.hour_us)[:most]
+
+    def fleet(self, since_us: int, most: int = 100) -> Fleet:
+        """Look at everything."""
+        heard: dict[int, int] = {}
+        for batch in self.rows.batch:
+            heard[batch.device] = max(batch.received_us, heard.get(batch.device, batch.received_us))
+        names = {line.id: line.subscriber for line in self.rows.line}
+        silent = [
+            Silent(row.dev, names[row.line], heard.get(row.id))
+            for row in self.rows.device
+            if row.id not in heard or heard[row.id] < since_us
+        ]
+        silent.sort(key=lambda one: (one.heard_us is None, -(one.heard_us or 0), one.dev))
+        signed = [row for row in self.rows.record if row.provenance == "signed" and row.at_us >= since_us]
+        return Fleet(
+            len(self.rows.device),
+            sum(at_us >= since_us for at_us in heard.values()),
+            sum(batch.lost for batch in self.rows.batch if batch.received_us >= since_us),
+            tuple(silent[:most]),
+            dict(Counter(row.error for row in self.rows.refused if row.at_us >= since_us)),
+            dict(Counter((row.method, row.end) for row in signed)),
+        )
+
+    def digest(self) -> dict[str, tuple[int, str]]:
+        """By table, how many rows, and their sorted text."""
+        found = {"entry": (sum(self._entries.values()), str(sorted(self._loaded.items())))}
+        for name, table in (*((name, name) for name in TABLES), ("import", "imported")):
+            rows = getattr(self.rows, table)
+            found[name] = len(rows), str(sorted(map(repr, rows)))
+        return found
+
+    def reopen(self) -> None:
+        """Nothing can have failed."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+TABLES = ("record", "line", "device", "batch", "refused", "complaint")
+
+
+def order_of(row: FactRow) -> Order:
+    """Which of two records was earlier."""
+    return row.received_us, row.stream, row.entry_no, row.seq
+
+
+def is_flawed(row: FactRow) -> bool:
+    """Whether the device or the peer named a flaw."""
+    return bool(flaws_of(row.flaws, limited=row.limited))
+
+
+def days_of(rows: Iterable[FactRow], since_us: int) -> list[DayFigures]:
+    """Daily figures by a full look at the rows."""
+    found: dict[tuple[int, str, str, str], list[FactRow]] = defaultdict(list)
+    for row in rows:
+        if row.method not in UNCOUNTED and whole(row.at_us, DAY_US) >= since_us // DAY_US:
+            found[whole(row.at_us, DAY_US), row.provenance, row.method, row.direction or ""].append(row)
+    return [_day(key, found[key]) for key in sorted(found)]
+
+
+def _day(key: tuple[int, str, str, str], rows: Sequence[FactRow]) -> DayFigures:
+    ends = Counter(row.end for row in rows)
+    rates = [row.rate_bps for row in rows if row.rate_bps is not None and 0 <= row.rate_bps <= MOST_BPS]
+    rtts = [row.rtt_us for row in rows if row.rtt_us is not None and 0 <= row.rtt_us <= MOST_RTT_US]
+    moved = [
+        row.received_bytes for row in rows if row.received_bytes is not None and 0 <= row.received_bytes <= MOST_BYTES
+    ]
+    return DayFigures(
+        *key, len(rows), *(ends[name] for name in ENDS), sum(map(is_flawed, rows)),
+        len(rates), sum(rates) if rates else None, min(rates, default=None), max(rates, default=None),
+        len(rtts), sum(rtts) if rtts else None, min(rtts, default=None), max(rtts, default=None),
+        sum(moved) if moved else None,
+    )  # fmt: skip
+
+
+def hour_of(operator: str | None, cell: int, hour: int, rows: Sequence[FactRow]) -> CellHour:
+    """The figures of a cell's hour."""
+    ends = Counter(row.end for row in rows)
+    rates = [row.rate_bps for row in rows if row.rate_bps is not None]
+    rtts = [row.rtt_us for row in rows if row.rtt_us is not None]
+    return CellHour(
+        operator, cell, hour * HOUR_US, len(rows), ends["ok"], ends["failed"],
+        len(rates), sum(rates) // len(rates) if rates else None, min(rates, default=None),
+        len(rtts), whole(sum(rtts), len(rtts)) if rtts else None, max(rtts, default=None),
+    )  # fmt: skip
+
+
+def worst_first(one: CellHour) -> tuple[Any, ...]:
+    """Least mean rate, most mean round trip, most failures, then time and place."""
+    rate, rtt = one.rate_mean_bps, one.rtt_mean_us
+    by_figures = (rate is None, rate or 0, rtt is None, -(rtt or 0), -one.failed)
+    return (*by_figures, one.hour_us, one.operator is None, one.operator or "", one.cell)

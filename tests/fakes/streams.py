@@ -1,0 +1,66 @@
+"""Ledgers without a collector: entries of several streams, made one by one, nothing of it on disk. TEST ONLY keys."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fakes.device import Device
+from strategies import PORTAL, key_of_scalar
+
+from collector.ledger.frame import Entry, EntryKind
+from shared import dsse
+from shared.record import write_record
+from shared.statement import Kind, Statement
+from shared.strictjson import Json, JsonObject, encode
+
+START_US = 1_000_000
+
+
+@dataclass
+class Streams:
+    """What each stream's ledger holds, and who sends into it."""
+
+    entries: dict[int, list[Entry]] = field(default_factory=lambda: {0: [], 1: []})
+    lines: list[str] = field(default_factory=list)
+    devices: list[Device] = field(default_factory=list)
+
+    def _keep(self, kind: EntryKind, meta: JsonObject, body: bytes, at_us: int, stream: int = 0) -> Entry:
+        ledger = self.entries[stream]
+        offset = ledger[-1].offset + len(ledger[-1].body) if ledger else 0
+        ledger.append(Entry(len(ledger) + 1, kind, at_us, meta, body, "000001.ndjson", offset))
+        return ledger[-1]
+
+    def line(self, name: str) -> None:
+        """A line; said twice it is the same."""
+        self._keep(EntryKind.SUBSCRIBER, {}, encode({"id": name}) + b"\n", START_US)
+        self.lines.append(name)
+
+    def device(self, line: str, at_us: int = START_US) -> Device:
+        """A device of a line."""
+        made = Device(key_of_scalar(0xD000 + len(self.devices)))
+        told = Statement(Kind.ENROL, "device", made.dev, {"t_us": at_us}).encode()
+        meta: JsonObject = {"guard_s": 60, "slot_s": 900, "subscriber": line}
+        self._keep(EntryKind.ENROLMENT, meta, dsse.seal(told, PORTAL) + b"\n", at_us)
+        self.devices.append(made)
+        return made
+
+    def batch(self, device: Device, records: Sequence[JsonObject], at_us: int, stream: int = 0, lost: int = 0) -> Entry:
+        """A device's next batch, received by one of the collectors."""
+        number, body = device.batch, device.next(*records, lost=lost)
+        meta: JsonObject = {"batch": number, "dev": device.dev, "head": device.prev, "last_seq": device.seq - 1}
+        return self._keep(EntryKind.BATCH, meta | {"receipt": {"payload": str(number)}}, body, at_us, stream)
+
+    def refused(self, device: Device, error: str, at_us: int, stream: int = 0) -> None:
+        """A batch that was kept aside."""
+        self._keep(EntryKind.REFUSED, {"batch": 0, "dev": device.dev, "error": error}, b"x\n", at_us, stream)
+
+    def complaint(self, device: Device, line: str, text: str, at_us: int) -> None:
+        """A complaint."""
+        self._keep(
+            EntryKind.COMPLAINT, {"dev": device.dev, "subscriber": line}, device.complaint(text, at_us) + b"\n", at_us
+        )
+
+    def imported(self, line: str, records: Sequence[JsonObject], at_us: int, stream: int = 0) -> None:
+        """A part of a file."""
+        lines = [write_record({**members, "seq": number}) for number, members in enumerate(records)]
+        meta: dict[str, Json] = {"format": "ucc", "subscriber": line}
+        self._keep(EntryKind.IMPORT, meta, b"".join(lines), at_us, stream)
