@@ -3,13 +3,13 @@
 import contextlib
 
 from probe.outbox.bodies import read_body, read_line
-from probe.outbox.log import Log
+from probe.outbox.replay import Replay
 from probe.outbox.rows import Tally, Waiting
 from probe.packed import Packed
 from shared.errors import Malformed
 
 
-def tally(log: Log, limit_bytes: int) -> Tally:
+def tally(log: Replay, limit_bytes: int) -> Tally:
     """Count everything."""
     state = log.state
     chain, next_seq, again = state.chain, state.next_seq, state.again.values()
@@ -32,7 +32,7 @@ def tally(log: Log, limit_bytes: int) -> Tally:
     )
 
 
-def next_to_send(log: Log) -> Waiting | None:
+def next_to_send(log: Replay) -> Waiting | None:
     """The oldest batch that left or may leave and has no receipt, as it is stored; none while the collector has to be asked."""
     if log.state.chain.is_asking:
         return None
@@ -40,7 +40,7 @@ def next_to_send(log: Log) -> Waiting | None:
     return None if found is None else Waiting(found.batch, Packed(log.read(found.body)), found.pae_sha256)
 
 
-def recent(log: Log, most: int) -> list[bytes]:
+def recent(log: Replay, most: int) -> list[bytes]:
     """The last records, newest first: those not sealed, and those in the bodies that are still there."""
     state, found = log.state, list[bytes]()
     for seq in sorted(state.records, reverse=True)[:most]:

@@ -11,6 +11,8 @@ from fakes.keeper import Keeper, drive
 from strategies import COLLECTOR, DEVICE
 
 from probe.outbox import LIMIT_BYTES, Outbox
+from probe.outbox.files import name
+from probe.outbox.replay import Replay
 from probe.seal import question, seal
 from probe.upload import Blocked, Later, Uploader
 from shared import strictjson
@@ -18,7 +20,7 @@ from shared.chain import START, follow
 from shared.errors import Malformed
 from shared.record import End, write_record
 
-NAME = "outbox.sqlite"
+NAME = "outbox"
 BOOT = "b" * 22
 
 
@@ -130,7 +132,18 @@ def copied(folder: Path) -> Iterator[Path]:
     copy = fast_folder()
     try:
         for file in folder.iterdir():
-            shutil.copyfile(file, copy / file.name)
+            (shutil.copytree if file.is_dir() else shutil.copyfile)(file, copy / file.name)
         yield copy
     finally:
         shutil.rmtree(copy)
+
+
+def spoil(folder: Path, table: str, key: int, data: bytes) -> None:
+    """Write other bytes over a row's in the log of an outbox, as a card does that goes bad."""
+    log = Replay(folder)
+    log.load()
+    row = log.state.table(table)[key]
+    blob, file = row[-1], folder / name(row[-1].segment)
+    whole = bytearray(file.read_bytes())
+    whole[blob.offset : blob.offset + blob.length] = data.ljust(blob.length, b"\0")[: blob.length]
+    file.write_bytes(whole)

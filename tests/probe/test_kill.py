@@ -102,7 +102,7 @@ def test_killed_at_any_moment(collector: dict[str, object], tmp_path: Path) -> N
             if number % 3 == 0:
                 time.sleep(chance.uniform(0, 2))
             else:
-                wait_for(list(QUERIES.values())[number % 3 - 1], state / "outbox.sqlite", 5)
+                wait_for(list(QUERIES.values())[number % 3 - 1], state / "outbox", 5)
                 time.sleep(chance.uniform(0, 0.2) if number % 3 == 1 else chance.uniform(0, 0.02))
             process.kill()
     told("probe", "once", "--method", "latency", "--state", state)

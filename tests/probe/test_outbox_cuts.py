@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from fakes.keeper import Keeper
 from fakes.outboxed import NAME, Boxed, copied, fast_folder, goes_on, seed
+from probe.outbox.store import PAGE_BYTES
 
 from probe.outbox import opening
-from probe.outbox.store import PAGE_BYTES
 
 SEED, CUTS = 4, 40
 FILES = (NAME, f"{NAME}-wal", f"{NAME}-shm", f"{NAME}-place")

@@ -1,6 +1,7 @@
 """`forget`: what is erased, what is asked before, what stays."""
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,11 +44,12 @@ def test_all_of_it_goes(measured: FakeCollector, state: Path, say_json: SayJson,
     for name in (
         "settings.toml",
         "device.pem.3f9a1c07",
-        "outbox.sqlite.3f9a1c07",
+        "outbox.sqlite",
         "outbox.sqlite-wal",
         "enrolled.json.new",
     ):
         (state / name).touch()
+    shutil.copytree(state / "outbox", state / "outbox.3f9a1c07")
     code, told = say_json("forget", "--yes")
     assert code == 0
     assert (told["left"], told["unsent"], told["unsent_complaints"]) == ([], 1, 1)
