@@ -5,12 +5,15 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from fakes.clock import FakeClock
 from fakes.keeper import Keeper, drive
 from strategies import COLLECTOR, DEVICE
 
 from probe.outbox import LIMIT_BYTES, Outbox
+from probe.outbox import log as log_module
 from probe.outbox.files import name
 from probe.outbox.replay import Replay
 from probe.seal import question, seal
@@ -136,6 +139,26 @@ def copied(folder: Path) -> Iterator[Path]:
         yield copy
     finally:
         shutil.rmtree(copy)
+
+
+@contextmanager
+def small_segments(segment_bytes: int = 1500, spare_bytes: int = 3000) -> Iterator[None]:
+    """Let logs begin new segments and clean old ones all the time."""
+    with patch.multiple(log_module, SEGMENT_BYTES=segment_bytes, SPARE_BYTES=spare_bytes):
+        yield
+
+
+def die(box: Outbox) -> None:
+    """End as a process that is killed: the kernel lets go of its locks, and nothing is written any more."""
+    box._session._hold.close()
+    box._log.close()
+
+
+def row_of(folder: Path, table: str, key: int | str) -> Any:
+    """A row as the files have it; None if it is not there."""
+    log = Replay(folder)
+    log.load()
+    return log.state.table(table).get(key)
 
 
 def spoil(folder: Path, table: str, key: int, data: bytes) -> None:

@@ -121,7 +121,9 @@ def test_a_disk_that_takes_nothing_ends_nothing(days: Days, disk: Disk) -> None:
 
 def test_a_stop_on_a_full_disk_is_a_clean_one(days: Days, disk: Disk) -> None:
     """Nothing can be written any more, and nothing is raised; the next start says how it ended."""
-    assert events(days.run(HOUR, (30 * MINUTE, disk.fill))) == ["started"]
+    assert events(days.run(HOUR, (30 * MINUTE, disk.fill)))[0] == "started"
+    with contextlib.closing(days.outbox()) as outbox:
+        assert not any(b"stopped" in line for line in outbox.recent())
     disk.has_room()
     assert of(days.run(HOUR), "presence")[0].text("after") == "cut_off"
 

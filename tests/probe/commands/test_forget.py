@@ -122,6 +122,7 @@ def test_the_enrolment_goes_before_the_key_and_the_key_before_the_chain(
 ) -> None:
     """Stopped in the middle, a device is left that can sign nothing: never a key without its chain."""
     del measured
+    (state / "settings.toml").touch()
     gone: list[str] = []
     unlink = Path.unlink
 
@@ -135,4 +136,5 @@ def test_the_enrolment_goes_before_the_key_and_the_key_before_the_chain(
     code, _, err = say("forget", "--yes")
     assert code == 1
     assert "cannot be erased: Read-only file system" in err
-    assert gone[:2] == ["enrolled.json", "device.pem"]
+    assert gone == ["enrolled.json", "device.pem", "settings.toml"]
+    assert list((state / "outbox").glob("*.log"))
