@@ -49,7 +49,7 @@ class Crashes(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         self.disk = self.stack.enter_context(put(Disk()))
-        self.stack.enter_context(small_segments())
+        self.stack.enter_context(small_segments(600, 0))
         self.stack.enter_context(patch.multiple(outbox_box, KEEP_RECENT=3, KEEP_RECEIPTS=6))
         self.folder, self.keeper, self.told, self.limit_bytes = fast_folder(), Keeper(), Model(), outbox_box.LIMIT_BYTES
         self.boxed = Boxed(self.folder, self.keeper)
@@ -138,6 +138,8 @@ class Crashes(RuleBasedStateMachine):
         seq = min(self.told.open)
         self.disk.fill()
         self.disk.takes_bytes, self.disk.is_stuck = takes_bytes, is_stuck
+        with pytest.raises(StateUnusable):
+            self.boxed.start()
         with pytest.raises(StateUnusable):
             self.end(seq, 10)
         assert seq not in dict(self.boxed.box.open_intents())
@@ -311,4 +313,4 @@ class Crashes(RuleBasedStateMachine):
 
 
 TestCrashes = Crashes.TestCase
-TestCrashes.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestCrashes.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
