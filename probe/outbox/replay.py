@@ -8,7 +8,7 @@ from pathlib import Path
 
 from probe.errors import StateUnusable
 from probe.outbox import files
-from probe.outbox.frames import HEADER, Change, Frame, has_hole, read_check, read_frames
+from probe.outbox.frames import HEADER, Change, has_hole, read_check, read_frames
 from probe.outbox.place import End
 from probe.outbox.state import State
 from probe.outbox.tables import Blob
@@ -147,24 +147,20 @@ class Replay:
         frames = list(read_frames(data, segment, at))
         if frames and not following and not (frames[-1].is_whole or trusted == End(first, segment, *frames[-1].ends)):
             self._rest_is_long = frames.pop().end == len(data)  # being written, or never was
+        if frames and frames[0].change.is_anew:  # what was before it does not count any more
+            self.starts_anew, self.damage, self._before = segment, None, None
         if has_hole(frames, at, self._before):
             self.damage = f"segment {segment} has a hole"
         for frame in frames:
-            self._apply(frame, segment)
+            self.state.apply(frame.change)
             self._last, at, check = frame.start, frame.end, frame.check
+        self.appeared += len(frames)
         self._before = check if frames else self._before
         self._sizes[segment], self._rest = len(data), len(data) - at
         self._end = End(first, segment, at, check)
         if not following:
             return False
-        if self._rest or following[0] != segment + 1:
+        if self._rest or not at or following[0] != segment + 1:  # only the last one may have nothing in it
             self.damage = f"segment {segment} is cut"
         self._end = End(first, following[0], 0, check)
         return True
-
-    def _apply(self, frame: Frame, segment: int) -> None:
-        self.appeared += 1
-        self.state.apply(frame.change)
-        if frame.change.is_anew:
-            self.starts_anew = segment
-            self.damage = None  # what was before it does not count any more

@@ -73,11 +73,13 @@ class Session:
 
     def close(self) -> None:
         """Let go; the last one leaves the mark, if that can be done."""
-        with contextlib.suppress(StateUnusable, OSError):
-            if self._is_judged and self._hold.is_last():
-                self._end()
-        self.log.close()
-        self._hold.close()
+        try:
+            with contextlib.suppress(StateUnusable, OSError):
+                if self._is_judged and self._hold.is_last():
+                    self._end()
+        finally:
+            self.log.close()
+            self._hold.close()
 
     def _end(self) -> None:
         self.log.catch_up()
