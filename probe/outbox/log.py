@@ -55,6 +55,7 @@ class Log(Replay):
                 held.enter_context(writing(self.folder / LOCK))
                 self._let_go()
                 self._read_on(surely=True)
+                self._notice_cleaned()
                 if self._rest_is_long:  # no process that was killed leaves it so
                     self.damage = "its last frame is not as it was written"
                 self._refuse_damage()

@@ -137,12 +137,19 @@ class Replay:
         if trusted is not None and numbers[0] > trusted.first:
             self.damage = "its beginning is missing"
 
+    def _notice_cleaned(self) -> list[int]:
+        """The segments there are; those that others cleaned away count no more."""
+        numbers, end = files.segments(self.folder), self._end
+        if numbers and end.first < numbers[0] <= end.segment:
+            self._end = End(numbers[0], end.segment, end.length, end.check)
+            self._sizes = {number: size for number, size in self._sizes.items() if number >= numbers[0]}
+        return numbers
+
     def _read_segment(self, trusted: End | None) -> bool:
         """Apply what is new in the last segment that is known; whether there is another one behind it."""
+        numbers = self._notice_cleaned()
         first, segment, at, check = self._end.first, self._end.segment, self._end.length, self._end.check
-        following = [
-            number for number in files.segments(self.folder) if number > segment
-        ]  # before reading: then it grows no more
+        following = [number for number in numbers if number > segment]  # before reading: then it grows no more
         data, self._rest_is_long = files.read(self.folder, segment), False
         frames = list(read_frames(data, segment, at))
         if frames and not following and not (frames[-1].is_whole or trusted == End(first, segment, *frames[-1].ends)):

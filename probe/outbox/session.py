@@ -82,9 +82,9 @@ class Session:
             self._hold.close()
 
     def _end(self) -> None:
-        self.log.catch_up()
-        stands = self._stands()
+        with self.log.transaction():  # and with it whatever a killed process left half written is cut off
+            stands = self._stands()
         ended = Place(stands.head, stands.next_seq, stands.seed, self.log.end)
-        if not self.log.is_torn and self._places.read() != ended:
+        if self._places.read() != ended:
             self.log.sync()
             self._places.write(ended)

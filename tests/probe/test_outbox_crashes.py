@@ -195,13 +195,13 @@ class Crashes(RuleBasedStateMachine):
     @rule()
     def beside(self) -> None:
         """Another process looks and writes while the agent is at work; each sees at once what the other did."""
-        version = self.boxed.box.version
+        version, value = self.boxed.box.version, self.told.kept.get("beside", b"") + b"x"
         with closing(Outbox(self.folder / NAME, seed)) as other:
             assert other.tally().next_seq == self.told.next_seq
-            other.keep("beside", b"%d" % version)
+            other.keep("beside", value)
             assert other.doubt is None
-        self.told.kept["beside"] = b"%d" % version
-        assert self.boxed.box.kept("beside") == b"%d" % version
+        self.told.kept["beside"] = value
+        assert self.boxed.box.kept("beside") == value
         assert self.boxed.box.version != version
 
     @rule()
