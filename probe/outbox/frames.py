@@ -16,7 +16,7 @@ two of them shows. A flipped byte in a large row costs that row alone.
 import json
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
@@ -149,33 +149,36 @@ def _read(data: bytes, segment: int, at: int) -> Frame | None:
     if zlib.crc32(packed, zlib.crc32(_CHECKED.pack(length, packed_bytes, before))) != check:
         return None
     try:
-        change, is_whole = _change(packed, data, segment, large)
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError, zlib.error):  # no version of ours wrote it
+        change, is_whole = _change(packed, data[large:end], segment, large)
+    except (ValueError, TypeError, KeyError, RecursionError, zlib.error):  # no version of ours wrote it
         return None
     return Frame(at, end, before, check, change, is_whole)
 
 
-def _change(packed: bytes, data: bytes, segment: int, large: int) -> tuple[Change, bool]:
-    unpacking = zlib.decompressobj()
-    line, _, small = unpacking.decompress(packed, MOST_BYTES).partition(b"\n")
-    told: Mapping[str, Any] = json.loads(line)
-    change, taken, is_whole = Change(is_anew=told.get("anew") == 1), 0, True
+def _change(packed: bytes, rest: bytes, segment: int, begins: int) -> tuple[Change, bool]:
+    line, _, small = zlib.decompressobj().decompress(packed, MOST_BYTES).partition(b"\n")
+    told: dict[str, Any] = dict(json.loads(line))
+    change, taken, at, is_whole = Change(is_anew=told.get("anew") == 1), 0, 0, True
     for table, *columns in told["put"]:
-        types, blob = TYPES[table], Blob(b"")
-        fields, (length, *rest) = columns[: len(types)], columns[len(types) :]
-        if any(type(value) is not kind for value, kind in zip(fields, types, strict=True)) or length < 0:
+        types = TYPES[table]
+        fields, (length, *where) = columns[: len(types)], columns[len(types) :]
+        kinds = [type(value) for value in (*fields, length, *where)]
+        if kinds != [*types, int, *(int for _ in where)] or min(length, *where, 0) < 0:
             raise ValueError(table)
         if table in SMALL:
-            blob = Blob(small[taken : taken + length], segment, large)
+            blob = Blob(small[taken : taken + length], segment, begins)
             taken += length
-        elif len(rest) == 1:
-            blob = Blob(None, segment, large, length)
-            is_whole = is_whole and zlib.crc32(data[large : large + length]) == rest[0]
-            large += length
+        elif len(where) == 1:
+            blob = Blob(None, segment, begins + at, length)
+            is_whole = is_whole and zlib.crc32(rest[at : at + length]) == where[0]
+            at += length
         else:
-            blob = Blob(None, int(rest[0]), int(rest[1]), length)
+            lies_in, offset = where
+            blob = Blob(None, lies_in, offset, length)
         change.put(TABLES[table](*fields, blob))  # type: ignore[call-arg]
-    for table, keys in told.get("drop", {}).items():
+    for table, keys in dict(told.get("drop", {})).items():
         for key in keys:
-            change.drop(table, key, was_there=table in TABLES)
+            if type(key) is not TYPES[table][0]:
+                raise TypeError(table)
+            change.drop(table, key, was_there=True)
     return change, is_whole
