@@ -99,7 +99,7 @@ class Log(Replay):
         """Cut off what a process that ended left half written; raises OSError."""
         if self._rest:
             files.cut(self.folder, self._end.segment, self._end.length)
-            self._sizes[self._end.segment], self._rest = self._end.length, 0
+            self._sizes[self._end.segment], self._rest, self._rest_is_long = self._end.length, 0, False
 
     def sync(self) -> None:
         """Wait until the end is on disk, whoever wrote it; raises OSError."""

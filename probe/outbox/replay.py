@@ -67,7 +67,7 @@ class Replay:
         The last frame counts if all its bytes are as they were written, or if it is the `trusted` end.
         """
         try:
-            self._start_over(trusted)
+            self._start_over()
             while self._read_segment(trusted):
                 pass
         except OSError as error:
@@ -119,7 +119,7 @@ class Replay:
     def _start_again(self) -> None:
         """Replay from the beginning: segments were cleaned away, or a frame that was seen was not taken by the disk."""
         chains, next_seq = dict(self.state.chains), self.state.next_seq if self.state.chains else 0
-        self._start_over(None)
+        self._start_over()
         while self._read_segment(None):
             pass
         self.appeared += 1
@@ -128,14 +128,12 @@ class Replay:
         ):
             self.damage = "it went back in time while it was open"
 
-    def _start_over(self, trusted: End | None) -> None:
+    def _start_over(self) -> None:
         numbers = files.segments(self.folder)
         if not numbers:
             raise FileNotFoundError(2, "it is not there")
         self.state, self._before, self._sizes = State(), None, {}
         self._end = End(numbers[0], numbers[0], 0, 0)
-        if trusted is not None and numbers[0] > trusted.first:
-            self.damage = "its beginning is missing"
 
     def _notice_cleaned(self) -> list[int]:
         """The segments there are; those that others cleaned away count no more."""

@@ -133,6 +133,26 @@ def test_every_byte_of_the_last_frame(images: dict[str, Image]) -> None:
                 assert boxed.box.tally().next_seq == 15  # the start in that frame never was
 
 
+def test_a_last_frame_whose_pages_are_there_in_part(images: dict[str, Image]) -> None:
+    """A power cut may leave the length and the first page, and nothing of the others: none of that frame counts either."""
+    image = images["in order"]
+    with copied(image.folder) as folder:
+        boxed = Boxed(folder, image.keeper.copy())
+        before = boxed.box.tally()
+        boxed.box.keep("pause", b"1")
+        with boxed.box.together():
+            boxed.measure(3000)
+            boxed.measure(3000)
+        with copied(folder) as cut:
+            boxed.close()
+            file = logs(cut)[-1]
+            file.write_bytes(file.read_bytes()[:-20] + bytes(20))
+            with closing(Boxed(cut, image.keeper.copy())) as after:
+                assert after.box.kept("pause") == b"1"
+                assert after.box.tally().next_seq == before.next_seq
+                assert after.box.doubt == "whoever used it last was cut off"
+
+
 def test_a_disk_that_takes_everything_back(images: dict[str, Image]) -> None:
     """A device whose whole folder went back to a moment before a batch was sent asks, and does not fork its chain."""
     for later in MOMENTS[1:]:
