@@ -21,7 +21,7 @@ from probe.outbox.bodies import read_body
 from probe.outbox.doubt import ask
 from probe.outbox.log import Log, NotWritten
 from probe.outbox.looks import next_to_send, recent, tally
-from probe.outbox.replay import Moved
+from probe.outbox.replay import TURNS, Moved
 from probe.outbox.rows import Finished, Stored, Tally, Waiting
 from probe.outbox.sealing import sealable, thin
 from probe.outbox.session import Session
@@ -34,7 +34,6 @@ KEEP_RECENT = 50  # batches whose bodies stay after their receipt
 KEEP_RECEIPTS = 1000  # ten days of a batch each quarter of an hour
 LIMIT_BYTES = 50_000_000
 DEAD_SHARE = 8  # of the limit, one part in so many is left to what is not cleaned away yet
-_LOOKS = 5  # at what others clean away meanwhile
 T = TypeVar("T")
 
 
@@ -247,7 +246,7 @@ class Outbox:
 
     def _look(self, look: Callable[[], T]) -> T:
         """Look once more where somebody cleaned meanwhile."""
-        for _ in range(_LOOKS):
+        for _ in range(TURNS):
             self._log.catch_up()
             with contextlib.suppress(Moved):
                 return look()

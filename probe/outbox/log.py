@@ -152,7 +152,9 @@ class Log(Replay):
         """Clean the oldest segment, if it is time to."""
         dead_bytes, first = self.whole_bytes - self.state.alive_bytes, self._end.first
         is_tight = self.limit_bytes and self.whole_bytes > self.limit_bytes - SPARE_BYTES and dead_bytes > SPARE_BYTES
-        if first == self._end.segment or not (is_tight or dead_bytes > self.state.alive_bytes + SPARE_BYTES):
+        if self.on_first is not nothing or first == self._end.segment:  # who writes nothing leaves it to who does
+            return
+        if not (is_tight or dead_bytes > self.state.alive_bytes + SPARE_BYTES):
             return
         segment, offset = self._room()
         data, check, rows, last = b"", self._end.check, [], self._last

@@ -5,6 +5,7 @@ meanwhile, or a frame was seen that the disk did not take, it is replayed from t
 """
 
 from pathlib import Path
+from typing import Final
 
 from probe.errors import StateUnusable
 from probe.outbox import files
@@ -12,6 +13,8 @@ from probe.outbox.frames import HEADER, Change, has_hole, read_check, read_frame
 from probe.outbox.place import End
 from probe.outbox.state import State
 from probe.outbox.tables import Blob
+
+TURNS: Final = 5  # at what others clean away while it is read
 
 
 class Moved(StateUnusable):
@@ -67,9 +70,7 @@ class Replay:
         The last frame counts if all its bytes are as they were written, or if it is the `trusted` end.
         """
         try:
-            self._start_over()
-            while self._read_segment(trusted):
-                pass
+            self._replay(trusted)
         except OSError as error:
             raise StateUnusable(f"the outbox cannot be read: {error.strerror}") from error
 
@@ -106,11 +107,15 @@ class Replay:
     def _read_on(self, *, surely: bool = False) -> None:
         """Apply what is new; `surely` also if a frame was replaced by one of the same length."""
         size, end = files.size(self.folder, self._end.segment), self._end
-        if size is None or size < end.length or (surely and end.length and not self._stands()):
+        is_new = size != end.length or files.size(self.folder, end.segment + 1) is not None
+        if size is None or size < end.length or ((surely or is_new) and end.length and not self._stands()):
             self._start_again()
-        elif size != end.length or files.size(self.folder, end.segment + 1) is not None:
-            while self._read_segment(None):
-                pass
+        elif is_new:
+            try:
+                while self._read_segment(None):
+                    pass
+            except FileNotFoundError:
+                self._start_again()
 
     def _stands(self) -> bool:
         """Whether the last frame known of this segment is still there."""
@@ -119,21 +124,28 @@ class Replay:
     def _start_again(self) -> None:
         """Replay from the beginning: segments were cleaned away, or a frame that was seen was not taken by the disk."""
         chains, next_seq = dict(self.state.chains), self.state.next_seq if self.state.chains else 0
-        self._start_over()
-        while self._read_segment(None):
-            pass
+        self._replay(None)
         self.appeared += 1
         if chains and (
             not self.state.chains or (self.state.chain.batch, self.state.next_seq) < (chains[0].batch, next_seq)
         ):
             self.damage = "it went back in time while it was open"
 
-    def _start_over(self) -> None:
-        numbers = files.segments(self.folder)
-        if not numbers:
-            raise FileNotFoundError(2, "it is not there")
-        self.state, self._before, self._sizes = State(), None, {}
-        self._end = End(numbers[0], numbers[0], 0, 0)
+    def _replay(self, trusted: End | None) -> None:
+        for turn in range(TURNS):
+            numbers = files.segments(self.folder)
+            if not numbers:
+                raise FileNotFoundError(2, "it is not there")
+            self.state, self._before, self._sizes = State(), None, {}
+            self._end = End(numbers[0], numbers[0], 0, 0)
+            try:
+                while self._read_segment(trusted):
+                    pass
+            except FileNotFoundError:  # cleaned away while we read
+                if turn == TURNS - 1:
+                    raise
+            else:
+                return
 
     def _notice_cleaned(self) -> list[int]:
         """The segments there are; those that others cleaned away count no more."""
@@ -146,6 +158,8 @@ class Replay:
     def _read_segment(self, trusted: End | None) -> bool:
         """Apply what is new in the last segment that is known; whether there is another one behind it."""
         numbers = self._notice_cleaned()
+        if self._end.segment not in numbers:
+            raise FileNotFoundError(2, "it was cleaned away")
         first, segment, at, check = self._end.first, self._end.segment, self._end.length, self._end.check
         following = [number for number in numbers if number > segment]  # before reading: then it grows no more
         data, self._rest_is_long = files.read(self.folder, segment), False
