@@ -13,7 +13,7 @@ from probe.errors import StateUnusable
 from probe.outbox import files, legacy
 from probe.outbox.log import Log
 from probe.outbox.mending import begin_anew, set_aside
-from probe.outbox.place import Place, PlaceFile
+from probe.outbox.place import PLACE, Place, PlaceFile
 from probe.outbox.salvage import believed, settled
 from probe.outbox.state import State
 
@@ -75,7 +75,8 @@ def _open(folder: Path, place: Place | None, seed: Callable[[], bytes], limit_by
         _anew(log, 1, state, place, seed)
         if old:
             return Opened(log, "it is of an earlier version", set_aside(folder, legacy.files(folder), 0))
-        return Opened(log, "it was gone" if place else None, is_new=True)
+        was_there = place is not None or (folder / PLACE).exists()
+        return Opened(log, "it was gone" if was_there else None, is_new=True)
     log.load(place.end if place else None)
     doubt = _doubt(log, place)
     if log.damage is not None or not log.state.chains or (old and not log.starts_anew):

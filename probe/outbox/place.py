@@ -19,6 +19,7 @@ One line of strict JSON with its LF. Written whole or not at all: a new file, sy
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from probe.durable import write_whole
 from probe.errors import StateUnusable
@@ -27,6 +28,8 @@ from shared.chain import Head
 from shared.dsse import b64, b64_exact
 from shared.errors import Malformed
 from shared.statement import integer, sha256_hex
+
+PLACE: Final = "place"  # its name in the outbox's folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from probe.outbox.doubt import ask
 from probe.outbox.hold import Hold
 from probe.outbox.log import Log, NotWritten
 from probe.outbox.opening import make_folder, open_alone, open_beside, place_of
-from probe.outbox.place import Place, PlaceFile
+from probe.outbox.place import PLACE, Place, PlaceFile
 
 
 class Session:
@@ -25,7 +25,7 @@ class Session:
         """Raises StateUnusable."""
         self.doubt: str | None = None
         self.set_aside: Path | None = None
-        self._places = PlaceFile(folder / "place")
+        self._places = PlaceFile(folder / PLACE)
         self._is_judged = False
         try:
             make_folder(folder)

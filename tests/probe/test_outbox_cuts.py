@@ -250,6 +250,11 @@ def test_files_that_are_gone_or_empty(images: dict[str, Image], moment: str) -> 
                 (folder / NAME / name).unlink()
             if len(lost) <= len(segments):
                 assert goes_on(folder, image.keeper.copy()).box.doubt is not None, lost
+    with copied(image.folder) as folder:
+        for name in segments:
+            (folder / NAME / name).unlink()
+        (folder / NAME / "place").write_bytes(b"{")  # nothing is known but that there was one
+        assert goes_on(folder, image.keeper.copy()).box.doubt == "it was gone"
 
 
 def test_what_can_be_read_of_a_damaged_log_arrives(images: dict[str, Image]) -> None:
