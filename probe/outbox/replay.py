@@ -158,8 +158,6 @@ class Replay:
     def _read_segment(self, trusted: End | None) -> bool:
         """Apply what is new in the last segment that is known; whether there is another one behind it."""
         numbers = self._notice_cleaned()
-        if self._end.segment not in numbers:
-            raise FileNotFoundError(2, "it was cleaned away")
         first, segment, at, check = self._end.first, self._end.segment, self._end.length, self._end.check
         following = [number for number in numbers if number > segment]  # before reading: then it grows no more
         data, self._rest_is_long = files.read(self.folder, segment), False
