@@ -46,6 +46,7 @@ class Daemon:
     heavy_every: int = 16
     tell: Callable[[str], None] = nobody  # the service manager
     sign: Callable[[], Mapping[str, bytes]] = dict  # of life, kept with every errand
+    sweep: Callable[[], object] = int  # after every errand: what its connections left in memory
     done: deque[int] = field(default_factory=lambda: deque(maxlen=KEEP_SLOTS))
     unset_done: set[int] = field(default_factory=set)
     purse: Purse = field(init=False)
@@ -124,6 +125,7 @@ class Daemon:
             self.agent.seal_all()
         if self.agent.history is not None:
             self.agent.history.flush()
+        self.sweep()
 
     async def _tests(self, tests: Sequence[Test], errand: Errand) -> list[JsonObject]:
         """Run tests one after the other; the intents of all are on disk before the first begins."""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from probe.errors import EnrolRefused, StateUnusable
 from probe.home import Home, read_enrolled
 from probe.net.collector import Collector
-from probe.outbox import Outbox
+from probe.outbox import Outbox, is_there
 from shared import strictjson
 from shared.dsse import b64_exact
 from shared.enrolment import NONCE_BYTES, make_request, read_code, read_enrolment
@@ -56,12 +56,14 @@ async def enrol(
     if was_enrolled and not fresh and home.enrolled().collector.key_id != enrolled.collector.key_id:
         raise EnrolRefused("this device's key has a chain at another collector; enrol with --new-key")
     if fresh:
-        if home.outbox_file.exists():
-            with contextlib.suppress(StateUnusable):  # whole or damaged, it is set aside; closing folds its log into it
-                Outbox(home.outbox_file, lambda: chance(32)).close()
+        if is_there(home.outbox_folder):
+            with contextlib.suppress(
+                StateUnusable
+            ):  # whole or damaged, it is set aside; one of an earlier version is carried over first
+                Outbox(home.outbox_folder, lambda: chance(32)).close()
         home.start_anew()
     if fresh or not was_enrolled:
-        Outbox(home.outbox_file, lambda: chance(32)).close()
+        Outbox(home.outbox_folder, lambda: chance(32)).close()
     home.remember(line)
     return remembered
 

@@ -26,7 +26,7 @@ except ImportError:  # Windows
 _MOST_PORT = 65535
 _LOOK_S = 0.1
 
-_KEY, _NEXT_KEY, _ENROLLED, _OUTBOX = "device.pem", "device.next.pem", "enrolled.json", "outbox.sqlite"
+_KEY, _NEXT_KEY, _ENROLLED, _OUTBOX = "device.pem", "device.next.pem", "enrolled.json", "outbox"
 _SETTINGS = "settings.toml"
 
 
@@ -56,8 +56,8 @@ class Home:
             raise StateUnusable(f"the state folder {folder} cannot be made: {error.strerror}") from error
 
     @property
-    def outbox_file(self) -> Path:
-        """The outbox's database."""
+    def outbox_folder(self) -> Path:
+        """The outbox's folder."""
         return self.folder / _OUTBOX
 
     def settings(self) -> Settings:
@@ -91,7 +91,7 @@ class Home:
         try:
             return FileKey.from_pem((self.folder / name).read_bytes())
         except FileNotFoundError as error:
-            if self.is_enrolled or self.outbox_file.exists():
+            if self.is_enrolled or self.outbox_folder.exists():
                 raise StateUnusable(
                     f"this device's key is gone from {self.folder}, and its chain can only be gone on with by that key; ask "
                     "support for a code and begin a new one with: speedproof-probe enrol URL CODE --new-key"
@@ -120,7 +120,12 @@ class Home:
         """Set key, enrolment and outbox aside, under names that tell whose they were, and put the new key in place."""
         whose = self._whose()
         try:
-            for name in (_ENROLLED, f"{_OUTBOX}-wal", _OUTBOX, f"{_OUTBOX}-place", _KEY):
+            earlier = [
+                file.name
+                for pattern in (f"{_OUTBOX}.sqlite", f"{_OUTBOX}.sqlite-*")
+                for file in self.folder.glob(pattern)
+            ]
+            for name in (_ENROLLED, *earlier, _OUTBOX, _KEY):
                 if (self.folder / name).exists():
                     (self.folder / name).replace(self.folder / f"{name}.{whose}")
         except OSError as error:

@@ -1,7 +1,6 @@
 """A batch body as it is stored and sent: gzip (RFC 1952), made once, without a time, so equal bodies are equal bytes.
 
-A single record's line, which never leaves the device like this, is packed too: a row that fits its page costs a card a
-third of one that does not.
+A single record's line, which never leaves the device like this, is packed too: what is written takes pages of a card.
 """
 
 import zlib

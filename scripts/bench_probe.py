@@ -13,7 +13,6 @@ import argparse
 import contextlib
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from bench.lab import NotHere
 from probe.budget import Books, Budget, Month
 from probe.catalogue import METHODS
 from probe.outbox.looks import recent
+from probe.outbox.replay import Replay
 from probe.settings import Settings
 from shared.record import Record, read_record
 
@@ -138,16 +138,12 @@ def _bench(options: argparse.Namespace, here: Rooms, folder: Path) -> int:
         command = [*probe, "-m", "probe", "run", "--heavy-every", str(heavy_every)]
         with (MEMORY / f"{here.home}.log").open("wb") as log, subprocess.Popen(command, stderr=log) as daemon:
             try:
-                watched = _watch(daemon, here, state / "outbox.sqlite", options, heavy_slot)
+                watched = _watch(daemon, here, state / "outbox", options, heavy_slot)
             finally:
                 daemon.terminate()
                 daemon.wait(10)
                 Path(log.name).unlink()
-        heavy = {
-            one.method: one.text("end")
-            for one in _records(state / "outbox.sqlite")
-            if one.integer("slot") == heavy_slot
-        }
+        heavy = {one.method: one.text("end") for one in _records(state / "outbox") if one.integer("slot") == heavy_slot}
     print(f"before the watch: {heavy}")
     return _say(watched, options.slot_s, light_only=options.light_only)
 
@@ -241,25 +237,19 @@ def _read(pid: int) -> Reading:
     return Reading(time.time_ns() // 1000, cpu_s, rss_kib, int(io["write_bytes"]))
 
 
-@contextlib.contextmanager
-def _looking(outbox: Path) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(sqlite3.connect(f"file:{outbox}?mode=ro", uri=True)) as db:
-        yield db
-
-
 def _next_seq(outbox: Path) -> int:
-    with _looking(outbox) as db:
-        return max(one.seq for one in _of(db)) + 1
+    return max(one.seq for one in _all(outbox)) + 1
 
 
 def _records(outbox: Path) -> Sequence[Record]:
     """Every record that is still in the outbox, of tests only."""
-    with _looking(outbox) as db:
-        return [one for one in _of(db) if one.method in METHODS]
+    return [one for one in _all(outbox) if one.method in METHODS]
 
 
-def _of(db: sqlite3.Connection) -> list[Record]:
-    return [read_record(line.rstrip(b"\n")) for line in recent(db, 10_000)]
+def _all(outbox: Path) -> list[Record]:
+    log = Replay(outbox)
+    log.load()
+    return [read_record(line.rstrip(b"\n")) for line in recent(log, 10_000)]
 
 
 def _sleep_until(wall_s: float) -> None:

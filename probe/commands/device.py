@@ -25,13 +25,13 @@ MEGA = 1_000_000
 def opened(home: Home) -> Iterator[Agent]:
     """This device, its outbox open; raises NotEnrolled or StateUnusable."""
     enrolled, key = home.enrolled(), home.key()
-    if not is_there(home.outbox_file):
+    if not is_there(home.outbox_folder):
         raise StateUnusable(
             "the outbox is gone, and with it this device's place in its chain; "
             "ask support for a code and use: speedproof-probe enrol URL CODE --new-key"
         )
     settings = home.settings()
-    outbox = Outbox(home.outbox_file, lambda: secrets.token_bytes(32), settings.outbox_mb * MEGA)
+    outbox = Outbox(home.outbox_folder, lambda: secrets.token_bytes(32), settings.outbox_mb * MEGA)
     history = History(home.folder / FOLDER)
     try:
         yield Agent(enrolled, key, outbox, SystemClock(), secrets.token_bytes, settings, looking(settings), history)

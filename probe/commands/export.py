@@ -104,20 +104,20 @@ def members(home: Home, agent: Agent) -> Iterator[tuple[str, Iterable[bytes]]]:
     yield "README.txt", [readme.encode()]
     # As things move on beside us: what is sealed meanwhile is in two places, and nothing is in none.
     yield "records/unsealed.ndjson", (one.line for one in outbox.sealable())
-    for number, packed in sealed.drafts(home.outbox_file):
+    for number, packed in sealed.drafts(home.outbox_folder):
         yield _unpacked(f"drafts/{number:06}", packed)
-    for number, packed in sealed.bodies(home.outbox_file):
+    for number, packed in sealed.bodies(home.outbox_folder):
         yield _unpacked(f"batches/{number:06}", packed)
     yield "records/recent.ndjson", outbox.recent()
     for number, receipt in outbox.receipts():
         yield f"receipts/{number:06}.json", [receipt]
-    yield "complaints.ndjson", (line + b"\n" for line in sealed.complaints(home.outbox_file))
+    yield "complaints.ndjson", (line + b"\n" for line in sealed.complaints(home.outbox_folder))
     for file in History(home.folder / FOLDER).files():
         yield f"history/{file.name}", _pieces(file)
     for name, path in (("enrolment.json", "enrolled.json"), ("settings.toml", "settings.toml")):
         if (home.folder / path).exists():
             yield name, _pieces(home.folder / path)
-    for name, value in sealed.kept(home.outbox_file):
+    for name, value in sealed.kept(home.outbox_folder):
         yield f"kept/{name}", [value]
     yield "device.pub.pem", [agent.signer.public.to_pem()]
 

@@ -31,11 +31,12 @@ OURS: Final = (
     "enrolled.json*",
     "device*.pem*",
     "chain.json*",
-    "outbox.sqlite*",
+    "outbox.sqlite*",  # of an earlier version
     "settings.toml*",
     "ca.pem*",
     "provisioning.json*",
 )
+OUTBOXES: Final = ("outbox", "outbox.????????", "outbox.without-key-*")  # folders: the one in use, and those set aside
 COLLECTOR_KEEPS: Final = "What was sent stays at the collector and is not erased by this; ask there if it is to be."
 
 
@@ -48,7 +49,7 @@ def add(commands: "Commands", common: argparse.ArgumentParser) -> None:
 def run(home: Home, options: argparse.Namespace) -> int:
     """Ask, then erase; raises AlreadyRunning while an agent measures."""
     with home.lock():
-        found = [file for pattern in OURS for file in _matching(home.folder, pattern)]
+        found = [file for pattern in OURS for file in _matching(home.folder, pattern)] + _outboxes(home.folder)
         if not found and not (home.folder / FOLDER).exists():
             show(options, {"erased": 0}, ["there is nothing here to forget"])
             return WORKED
@@ -77,10 +78,9 @@ def erase(folder: Path) -> int:
         for file in _matching(folder, pattern):
             file.unlink()
             count += 1
-    for name in (FOLDER, WHEELS):
-        ours = folder / name
+    for ours in (*_outboxes(folder), folder / FOLDER, folder / WHEELS):
         if ours.is_dir() and not ours.is_symlink():
-            count += len(list(ours.iterdir()))
+            count += sum(not file.is_dir() for file in ours.rglob("*"))
             shutil.rmtree(ours)
     return count
 
@@ -95,6 +95,10 @@ def _gone(folder: Path) -> list[str]:
 
 def _matching(folder: Path, pattern: str) -> list[Path]:
     return sorted(file for file in folder.iterdir() if fnmatch.fnmatch(file.name, pattern) and not file.is_dir())
+
+
+def _outboxes(folder: Path) -> list[Path]:
+    return [found for pattern in OUTBOXES for found in sorted(folder.glob(pattern)) if found.is_dir()]
 
 
 def _unsent(home: Home) -> JsonObject:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -42,7 +43,8 @@ def run(home: Home, options: argparse.Namespace) -> int:
     """Measure and send until SIGINT or SIGTERM."""
     with home.lock(), opened(home) as agent:
         kept = logging.getLogger("probe").info
-        daemon = Daemon(agent, options.plan, options.heavy_every, service_manager(os.environ))
+        daemon = Daemon(agent, options.plan, options.heavy_every, service_manager(os.environ), sweep=gc.collect)
+        gc.freeze()  # what is loaded stays, and need not be looked through after each errand: a closed connection is a ring
         uploader = uploader_of(
             agent,
             lambda receipt: kept("batch %d: receipt %s", receipt.batch, receipt.pae_sha256[:16]),

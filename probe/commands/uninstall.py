@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from probe.commands.say import FAILED, WORKED, message, show
 from probe.home import Home
+from probe.outbox import is_there
 from probe.service import apply
 from probe.service.choice import every, look
 from probe.service.plan import Here
@@ -53,7 +54,7 @@ def _states(folders: set[Path], here: Here) -> list[str]:
     return [
         f"{folder} (key, enrolment, settings, what was measured); it goes with:  {here.said} forget --state {folder}"
         for folder in sorted(folders)
-        if (folder / "enrolled.json").exists() or (folder / "outbox.sqlite").exists()
+        if (folder / "enrolled.json").exists() or is_there(folder / "outbox")
     ]
 
 

@@ -1,37 +1,16 @@
-"""Whether a database stands where the device stood, and what is done if that is in doubt: the collector is asked.
+"""Going on in doubt: from the furthest place that is known, and asking."""
 
-Certain is only a database whose last user ended in order and which does not stand before the place that was on disk
-when something last left the device. Asking costs one small request and is never wrong; not asking can cost the key.
-"""
-
-import sqlite3
-from pathlib import Path
-
-from probe.outbox.opening import Opened
+from probe.outbox.log import Log
 from probe.outbox.place import Place
-from probe.outbox.store import NEXT_SEQ
-from shared.chain import Head
+from probe.outbox.tables import NONE
 
 
-def doubt_about(opened: Opened, head: Head, place: Place | None, place_file: Path) -> str | None:
-    """Why the collector has to be asked; None if there is no reason."""
-    if opened.doubt is not None or (opened.is_new and not place_file.exists()):
-        return opened.doubt
-    if place is None:
-        return "its place in the chain is not known"
-    return "it went back in time" if _is_beyond(place, head) else None
-
-
-def ask(db: sqlite3.Connection, place: Place | None) -> None:
-    """Go on asking, from the furthest place that is known; inside the caller's transaction."""
-    batch, seq, pae_sha256 = db.execute("SELECT batch, seq, head FROM chain").fetchone()
-    if place is not None and _is_beyond(place, Head(batch, seq, pae_sha256)):
-        db.execute(
-            f"UPDATE chain SET next_seq = max({NEXT_SEQ}, ?), batch = ?, seq = ?, head = ?",  # noqa: S608 - ours
-            (place.next_seq, place.head.batch, place.head.seq, place.head.pae_sha256),
-        )
-    db.execute(f"UPDATE chain SET asking_from = coalesce(asking_from, {NEXT_SEQ})")  # noqa: S608 - ours
-
-
-def _is_beyond(place: Place, head: Head) -> bool:
-    return place.head.batch > head.batch or (place.head.batch == head.batch and place.head != head)
+def ask(log: Log, place: Place | None) -> None:
+    """Go on asking; inside the caller's transaction."""
+    chain = log.state.chain
+    if place is not None and place.is_beyond(chain.stands):
+        head, next_seq = place.head, max(log.state.next_seq, place.next_seq)
+        chain = chain._replace(next_seq=next_seq, batch=head.batch, seq=head.seq, head=head.pae_sha256)
+        log.put(chain)
+    if chain.asking_from == NONE:
+        log.put(chain._replace(asking_from=log.state.next_seq))

@@ -1,135 +1,116 @@
-"""Opening an outbox: made if it is not there, mended if it is damaged. Only one who is alone does either.
+"""Opening an outbox: made if it is not there, judged, mended if it is damaged. Only one who is alone does any of that.
 
-Mending takes four steps, and whoever opens next goes on with the first that is not done:
-
-    1  FILE-wal, then FILE    become FILE-mending-wal, FILE-mending
-    2  FILE-new               is made of what can be read of FILE-mending
-    3  FILE-new               becomes FILE
-    4  FILE-mending           becomes FILE.set-aside-N, and nothing ever deletes it
+Certain is only a log whose last user ended in order (`place` says how that is told). Of any other the collector is asked where
+the chain stands: that costs one small request and is never wrong; not asking can cost the key.
 """
 
-import itertools
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from probe.durable import settle
 from probe.errors import StateUnusable
-from probe.outbox import store
-from probe.outbox.place import Place
-from probe.outbox.salvage import carry_over
-
-LOG, INDEX = "-wal", "-shm"
+from probe.outbox import files, legacy
+from probe.outbox.log import Log
+from probe.outbox.mending import begin_anew, set_aside
+from probe.outbox.place import PLACE, Place, PlaceFile
+from probe.outbox.salvage import believed, settled
+from probe.outbox.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open database, and whether it can be believed to stand where the device stood.
+    """An open log, and whether it can be believed to stand where the device stood.
 
-    `doubt` says in words why not; `set_aside` is the damaged file it was made of, if it was; `is_new`: made just now.
+    `doubt` says in words why not; `set_aside` is where the files are that it was made of, if it was; `is_new`: made just now.
     """
 
-    db: sqlite3.Connection
+    log: Log
     doubt: str | None = None
     set_aside: Path | None = None
     is_new: bool = False
 
 
-def beside(file: Path, suffix: str) -> Path:
-    """A file beside the database, named after it."""
-    return file.with_name(file.name + suffix)
-
-
-def is_there(file: Path) -> bool:
-    """Whether there is an outbox to open, be it one whose mending was cut off."""
-    return any(beside(file, suffix).exists() for suffix in ("", "-mending"))
-
-
-def open_database(file: Path, place: Place | None, seed: Callable[[], bytes], *, alone: bool) -> Opened:
-    """Open the database; raises StateUnusable if that cannot be done now."""
+def is_there(folder: Path) -> bool:
+    """Whether there is an outbox to open, be it one of an earlier version."""
     try:
-        return _open_alone(file, place, seed) if alone else Opened(store.connect(file, thoroughly=False))
-    except (sqlite3.Error, OSError) as error:
-        raise StateUnusable(f"the outbox {file} cannot be used: {error}") from error
+        return bool(files.segments(folder) or legacy.files(folder))
+    except OSError:
+        return True  # and opening it says what is in the way
 
 
-def _open_alone(file: Path, place: Place | None, seed: Callable[[], bytes]) -> Opened:
-    if (mended := _go_on_mending(file, place, seed)) is not None:
-        return Opened(store.connect(file, thoroughly=True), "it was damaged", mended)
-    if not file.exists():
-        if not beside(file, LOG).exists():
-            return _begin(file, place, seed)
-        file.touch(mode=0o600)  # a log that lost its database must not become another's
-    unclean = beside(file, LOG).exists()  # who ends in order leaves none
+def place_of(folder: Path, file: PlaceFile) -> Place | None:
+    """The place that is known; where there is no log yet that of an earlier version."""
+    found = file.read()
+    return found if found is not None or files.segments(folder) else legacy.place(folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder if need be, for its owner only; raises OSError."""
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700)
+        settle(folder.parent)
+
+
+def open_beside(folder: Path, limit_bytes: int) -> Log:
+    """Open a log that somebody else has open; raises StateUnusable."""
+    log = Log(folder, limit_bytes)
+    log.load()
+    log.catch_up()
+    return log
+
+
+def open_alone(folder: Path, place: Place | None, seed: Callable[[], bytes], limit_bytes: int) -> Opened:
+    """Open, make or mend; raises StateUnusable if that cannot be done now."""
     try:
-        if file.is_dir():
-            raise IsADirectoryError(f"{file} is a folder")
-        if file.stat().st_size < store.LEAST_BYTES:
-            raise store.Damaged("it is cut")  # SQLite would take it for a new one, and throw the log away
-        with file.open("rb") as raw:
-            if not set(raw.read(20)[18:]) <= {1, 2}:
-                raise store.Damaged("it is of another version")  # SQLite would only read it, and for ever
-        db = store.connect(file, thoroughly=True)
-    except sqlite3.Error as error:
-        if not store.is_damage(error):
-            raise
-        _move_away(file)
-        mended = _go_on_mending(file, place, seed)
-        return Opened(store.connect(file, thoroughly=True), "it was damaged", mended)
-    return Opened(db, "whoever used it last was cut off" if unclean else None)
+        return _open(folder, place, seed, limit_bytes)
+    except OSError as error:
+        raise StateUnusable(f"the outbox {folder} cannot be used: {error.strerror}") from error
 
 
-def _begin(file: Path, place: Place | None, seed: Callable[[], bytes]) -> Opened:
-    """A new database; in doubt if this device had a place in its chain before."""
-    _make(file, None, place, seed)
-    return Opened(store.connect(file, thoroughly=True), "it was gone" if place else None, is_new=True)
+def _open(folder: Path, place: Place | None, seed: Callable[[], bytes], limit_bytes: int) -> Opened:
+    old, before, log = legacy.files(folder), files.segments(folder), Log(folder, limit_bytes)
+    if not before:
+        state = legacy.read(old) if old else State()
+        _anew(log, 1, state, place, seed)
+        if old:
+            return Opened(log, "it is of an earlier version", set_aside(folder, legacy.files(folder), 0))
+        was_there = place is not None or (folder / PLACE).exists()
+        return Opened(log, "it was gone" if was_there else None, is_new=True)
+    log.load(place.end if place else None)
+    doubt = _doubt(log, place)
+    if log.damage is not None or not log.state.chains or (old and not log.starts_anew):
+        doubt = "it was damaged"
+        if old and not log.starts_anew:  # its carrying over was cut off
+            carried = legacy.read(old)
+            for row in log.state.rows():
+                carried.put(row)
+            log.state = carried
+        _anew(log, before[-1] + 1, log.state, place, seed)
+    aside = None
+    left = [folder / files.name(number) for number in before if number < log.starts_anew] + legacy.files(folder)
+    if left:
+        doubt, aside = "it was damaged", set_aside(folder, left, log.starts_anew)
+        log.load()
+    log.cut()
+    return Opened(log, doubt, aside)
 
 
-def _move_away(file: Path) -> None:
-    """Step 1. The log goes first: a database without its log could pass for an older one."""
-    if beside(file, LOG).exists():
-        beside(file, LOG).replace(beside(file, "-mending" + LOG))
-    beside(file, INDEX).unlink(missing_ok=True)  # holds nothing that is not in the others
-    file.replace(beside(file, "-mending"))
-    settle(file.parent)
+def _anew(log: Log, segment: int, state: State, place: Place | None, seed: Callable[[], bytes]) -> None:
+    found = believed(state, log.read)
+    found.put(settled(found, place, seed))
+    begin_anew(log.folder, segment, found, log.read)
+    log.load()
 
 
-def _go_on_mending(file: Path, place: Place | None, seed: Callable[[], bytes]) -> Path | None:
-    """Whatever is not done of the four steps; where the damaged file is now, None if nothing was to be done."""
-    mending = beside(file, "-mending")
-    if not mending.exists():
-        if not beside(mending, LOG).exists():
-            return None
-        _move_away(file)
-    if not file.exists():
-        _make(file, mending, place, seed)
-    return _set_aside(file, mending)
-
-
-def _make(file: Path, source: Path | None, place: Place | None, seed: Callable[[], bytes]) -> None:
-    """Steps 2 and 3."""
-    new = beside(file, "-new")
-    for name in (new, beside(new, "-journal")):
-        name.unlink(missing_ok=True)
-    if source is not None and source.stat().st_size < store.LEAST_BYTES:
-        source = None  # nothing can be read of it, and SQLite would write into it
-    db = store.make(new)
-    try:
-        carry_over(source, db, place, seed)
-    finally:
-        db.close()
-    new.replace(file)
-    settle(file.parent)
-
-
-def _set_aside(file: Path, mending: Path) -> Path:
-    """Step 4."""
-    free = (beside(file, f".set-aside-{number}") for number in itertools.count(1))
-    aside = next(name for name in free if not name.exists())
-    if beside(mending, LOG).exists():
-        beside(mending, LOG).replace(beside(aside, LOG))
-    beside(mending, INDEX).unlink(missing_ok=True)
-    mending.replace(aside)
-    settle(file.parent)
-    return aside
+def _doubt(log: Log, place: Place | None) -> str | None:
+    """Why the collector has to be asked; None if there is no reason."""
+    if place is None:
+        return "its place in the chain is not known"
+    if place.end is None:
+        return "whoever used it last was cut off"
+    chain = log.state.chains.get(0)
+    stands = None if chain is None else (chain.stands, log.state.next_seq, chain.seed.held)
+    if place.end != log.end or log.is_torn or stands != (place.head, place.next_seq, place.seed):
+        return "it went back in time"
+    return None

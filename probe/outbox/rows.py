@@ -43,8 +43,9 @@ class Waiting:
 class Tally:
     """What the outbox holds. `batches` and `lost` count from the beginning of the chain, the others what is there now.
 
-    `lost`: numbers used up whose record is gone, sealed as such or about to be. `used_bytes` of `limit_bytes`: on disk,
-    without the log. `is_asking`: the collector is asked where the chain stands before anything is sent.
+    `lost`: numbers used up whose record is gone, sealed as such or about to be. `used_bytes` of `limit_bytes`: what is alive on
+    disk; what is dead and not cleaned away yet takes room beside it. `is_asking`: the collector is asked where the chain
+    stands before anything is sent.
     """
 
     next_seq: int

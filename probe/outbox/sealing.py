@@ -1,11 +1,13 @@
 """What can be sealed now, oldest first: bodies that have to be sealed again, then records, up to the first open start."""
 
-import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from probe.outbox.bodies import read_body, read_line
+from probe.outbox.log import Log
 from probe.outbox.resume import renumbered
 from probe.outbox.rows import Stored
-from probe.outbox.store import NEXT_SEQ, one, rows, writing
+from probe.outbox.tables import Blob, Ended
 from probe.packed import Packed
 from shared.errors import Malformed
 from shared.record import read_record
@@ -14,37 +16,39 @@ SEAL_RECORDS = 500
 SEAL_BYTES = 2 * 1024 * 1024
 
 
-def sealable(db: sqlite3.Connection) -> list[Stored]:
+def sealable(log: Log, write: Callable[[], AbstractContextManager[object]]) -> list[Stored]:
     """The records of the next batch; none if there are none, or an open start stands before them.
 
-    Whatever cannot be read any more is let go here, and its number counts as lost.
+    Whatever cannot be read any more is let go here, and its number counts as lost; `write` gives the transaction for that.
     """
-    before = one(db, f"SELECT coalesce((SELECT min(seq) FROM start WHERE intent IS NOT NULL), {NEXT_SEQ}) FROM chain")  # noqa: S608 - ours
-    seq, asking_from = rows(db, "SELECT seq, asking_from FROM chain")[0]
-    oldest = "SELECT id, last_seq + moved, moved, CAST(body AS BLOB) FROM again ORDER BY first_seq + moved LIMIT 1"
-    while found := rows(db, oldest):
-        number, last, moved, body = found[0]
-        if last >= before:
+    state = log.state
+    before = min(state.intents, default=state.next_seq)
+    seq, asking_from = state.chain.seq, state.chain.asking_from
+    while state.again:
+        row = min(state.again.values(), key=lambda one: one.first_seq + one.moved)
+        if row.last_seq + row.moved >= before:
             return []
-        records = _unpacked(body, moved, seq)
+        records = _unpacked(log.read(row.body), row.moved, seq)
         if records:
             return records
-        with writing(db):
-            db.execute("DELETE FROM again WHERE id = ?", (number,))
-    if asking_from is not None and seq < asking_from < before:  # numbers given in doubt are sealed by themselves
-        return _unsealed(db, seq, asking_from) or _unsealed(db, asking_from, before)
-    return _unsealed(db, seq, before)
+        with write():
+            log.drop("again", row.number)
+        state = log.state
+    if state.chain.is_asking and seq < asking_from < before:  # numbers given in doubt are sealed by themselves
+        return _unsealed(log, write, seq, asking_from) or _unsealed(log, write, asking_from, before)
+    return _unsealed(log, write, seq, before)
 
 
-def thin(db: sqlite3.Connection, old: int, recent: int) -> None:
+def thin(log: Log, old: int, recent: int) -> None:
     """Let go of the bodies of batches that have their receipt, but for the last ones, and of everything up to an old batch."""
-    receipted = "AND batch IN (SELECT batch FROM receipt)"
-    db.execute(
-        f"UPDATE sealed SET body = NULL WHERE body IS NOT NULL AND batch < (SELECT batch FROM chain) - ? {receipted}",  # noqa: S608 - ours
-        (recent,),
-    )
-    db.execute(f"DELETE FROM sealed WHERE batch <= ? {receipted}", (old,))  # noqa: S608 - ours
-    db.execute("DELETE FROM receipt WHERE batch <= ?", (old,))
+    state = log.state
+    for batch in sorted(state.receipts):
+        row = state.sealed.get(batch)
+        if batch <= old:
+            log.drop("sealed", batch)
+            log.drop("receipt", batch)
+        elif row is not None and row.body.length and batch < state.chain.batch - recent:
+            log.put(row._replace(body=Blob(b"")))
 
 
 def _unpacked(body: bytes, moved: int, seq: int) -> list[Stored]:
@@ -62,19 +66,18 @@ def _unpacked(body: bytes, moved: int, seq: int) -> list[Stored]:
     return found
 
 
-def _unsealed(db: sqlite3.Connection, first: int, before: int) -> list[Stored]:
+def _unsealed(log: Log, write: Callable[[], AbstractContextManager[object]], first: int, before: int) -> list[Stored]:
     found: list[Stored] = []
     size = 0
-    query = """
-        SELECT seq, CAST(line AS BLOB), boot FROM start
-        WHERE line IS NOT NULL AND seq >= ? AND seq < ? ORDER BY seq LIMIT ?
-    """
-    for seq, packed, boot in rows(db, query, first, before, SEAL_RECORDS):
+    records = log.state.records
+    seqs = sorted(seq for seq, row in records.items() if row.line.length and first <= seq < before)
+    for seq in seqs[:SEAL_RECORDS]:
+        row = records[seq]
         try:
-            stored = _stored(seq, packed, boot)
+            stored = _stored(row, log.read(row.line))
         except Malformed:
-            with writing(db):
-                db.execute("UPDATE start SET line = NULL WHERE seq = ?", (seq,))
+            with write():
+                log.put(row._replace(line=Blob(b"")))
             continue
         size += len(stored.line)
         if found and size > SEAL_BYTES:
@@ -83,7 +86,7 @@ def _unsealed(db: sqlite3.Connection, first: int, before: int) -> list[Stored]:
     return found
 
 
-def _stored(seq: int, packed: bytes, boot: object) -> Stored:
-    if not isinstance(boot, str) or not boot.isascii():
-        raise Malformed(f"the boot of record {seq} cannot be read")
-    return Stored(seq, read_line(seq, packed), boot)
+def _stored(row: Ended, packed: bytes) -> Stored:
+    if not row.boot.isascii():
+        raise Malformed(f"the boot of record {row.seq} cannot be read")
+    return Stored(row.seq, read_line(row.seq, packed), row.boot)

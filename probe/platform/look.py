@@ -13,19 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
 
 from probe.clock import Clock, SystemClock
-from probe.platform import (
-    firmware,
-    hilink,
-    macos,
-    mmcli,
-    modemmanager,
-    networkmanager,
-    nmcli,
-    power,
-    termux,
-    timekeeping,
-    windows,
-)
+from probe.platform import firmware, mmcli, nmcli, power, timekeeping
 from probe.platform import interface as kernel
 from probe.platform.aside import aside
 from probe.platform.glimpse import Glimpse, picture, trouble
@@ -60,12 +48,16 @@ async def look_around(
 
 
 def readers(system: str, interface: str | None, settings: Settings, bus: Bus | None, clock: Clock) -> Readers:
-    """Name the readers of a system, the most trusted first."""
+    """Name the readers of a system, the most trusted first; those of other systems are not even loaded."""
     chosen: dict[str, Callable[[], Awaitable[Glimpse]]] = {}
     if settings.hilink is not None:
+        from probe.platform import hilink  # noqa: PLC0415
+
         stick = settings.hilink
         chosen["hilink"] = lambda: hilink.read(stick, interface)
     if system == "android":
+        from probe.platform import termux  # noqa: PLC0415
+
         chosen["termux-api"] = lambda: termux.read(location=settings.location)
         chosen["interfaces"] = termux.read_sharing
     elif system == "linux":
@@ -81,14 +73,20 @@ def readers(system: str, interface: str | None, settings: Settings, bus: Bus | N
         else:
             chosen["clock"] = lambda: timekeeping.read(bus, timekeeping.MARK)
         if bus is not None:
+            from probe.platform import modemmanager, networkmanager  # noqa: PLC0415
+
             chosen["modemmanager"] = lambda: modemmanager.read(bus, interface, clock)
             chosen["networkmanager"] = lambda: networkmanager.read(bus, interface)
             chosen["power-profiles-daemon"] = lambda: power.read_profile(bus)
     elif system == "darwin":
+        from probe.platform import macos  # noqa: PLC0415
+
         chosen["networksetup"] = lambda: macos.read_link(interface)
         chosen["pmset"] = macos.read_saver
         chosen["battery"] = lambda: aside(power.read_battery)
     elif system == "win32":
+        from probe.platform import windows  # noqa: PLC0415
+
         chosen["powershell"] = lambda: windows.read(interface)
         chosen["battery"] = lambda: aside(power.read_battery)
     return chosen

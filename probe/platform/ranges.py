@@ -51,7 +51,7 @@ class Seats:
 
     def __init__(self, handle: int, by: Locking, pause: Callable[[float], None] = time.sleep) -> None:
         """Go in, alone if nobody else is there, and wait while somebody else is alone; raises OSError."""
-        self._handle, self._by = handle, by
+        self._handle, self._by, self._seat = handle, by, FIRST_SEAT
         self._through_the_gate(pause)
         try:
             take(handle, by, FIRST_SEAT, SEATS)
@@ -66,6 +66,20 @@ class Seats:
             leave(self._handle, self._by, FIRST_SEAT, SEATS)
             self._sit()
             self.is_alone = False
+
+    def is_last(self) -> bool:
+        """Leave the seat, and be alone if nobody else sits or comes in; whoever is not has no place any more."""
+        if self.is_alone:
+            return True
+        with contextlib.suppress(OSError):
+            take(self._handle, self._by)
+            leave(self._handle, self._by, self._seat)
+            try:
+                take(self._handle, self._by, FIRST_SEAT, SEATS)
+                self.is_alone = True
+            except OSError:
+                leave(self._handle, self._by)
+        return self.is_alone
 
     def _through_the_gate(self, pause: Callable[[float], None]) -> None:
         while True:
@@ -82,6 +96,7 @@ class Seats:
             for seat in range(FIRST_SEAT, FIRST_SEAT + SEATS):
                 with contextlib.suppress(OSError):
                     take(self._handle, self._by, seat)
+                    self._seat = seat
                     return
             raise OSError("too many have this file open")
         finally:

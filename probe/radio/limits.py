@@ -8,10 +8,12 @@ Conversions are decimal, so that -8.45 dB times ten is what a person would say. 
 import math
 import re
 from dataclasses import dataclass, fields
-from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from probe.surroundings import Cell, Technology
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,12}(?:\.[0-9]{1,12})?")
 _HEXADECIMAL = re.compile(r"(?:0[xX])?[0-9A-Fa-f]{1,10}")
@@ -36,6 +38,8 @@ class Limits:
         exact = _decimal(told)
         if exact is None:
             return None
+        from decimal import ROUND_HALF_EVEN  # noqa: PLC0415 - who has no modem needs none
+
         whole = int((exact * self.scale).to_integral_value(ROUND_HALF_EVEN))
         return whole if self.least <= whole <= self.greatest and whole not in self.never else None
 
@@ -151,7 +155,9 @@ def interface(told: object) -> str | None:
     return told if isinstance(told, str) and _INTERFACE.fullmatch(told) and told != "--" else None
 
 
-def _decimal(told: object) -> Decimal | None:
+def _decimal(told: object) -> "Decimal | None":
+    from decimal import Decimal  # noqa: PLC0415
+
     if isinstance(told, str):
         return Decimal(told.strip()) if _NUMBER.fullmatch(told.strip()) else None
     if isinstance(told, bool) or not isinstance(told, int | float):

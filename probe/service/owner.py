@@ -1,6 +1,6 @@
 """Whose state it is: a service of the whole machine has a user of its own, and whoever looks in as root becomes that user.
 
-Otherwise root's commands would leave files in the state folder that the service cannot open any more; SQLite makes some
+Otherwise root's commands would leave files in the state folder that the service cannot open any more; the locks are some
 even for reading.
 """
 

@@ -30,7 +30,7 @@ async def measure(url: str, plan: str, folder: Path) -> dict[str, object]:
     key = FileKey.generate()
     peer = PeerAddress(url, parts.hostname or "", parts.port or 80, "bench")
     enrolled = Enrolled("http://127.0.0.1:9", key.public, "bench", SlotPlan(), peer, None)
-    outbox = Outbox(folder / "outbox.sqlite", lambda: secrets.token_bytes(32))
+    outbox = Outbox(folder / "outbox", lambda: secrets.token_bytes(32))
     try:
         agent = Agent(enrolled, key, outbox, SystemClock(), secrets.token_bytes)
         ends = [(await agent.measure(method, plan, None)).get("end") for method in ("download", "upload")]

@@ -95,7 +95,7 @@ class Days:
 
     def outbox(self) -> Outbox:
         """Open this device's outbox."""
-        return Outbox(self.folder / "outbox.sqlite", lambda: bytes(32))
+        return Outbox(self.folder / "outbox", lambda: bytes(32))
 
     def run(self, span_us: int, *then: tuple[int, Callable[[], object]], heavy_every: int = 10**6) -> list[Record]:
         """Let the agent run so long, doing something else at moments of it; every record made meanwhile, oldest first."""

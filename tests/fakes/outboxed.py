@@ -5,12 +5,17 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from fakes.clock import FakeClock
 from fakes.keeper import Keeper, drive
 from strategies import COLLECTOR, DEVICE
 
 from probe.outbox import LIMIT_BYTES, Outbox
+from probe.outbox import log as log_module
+from probe.outbox.files import name
+from probe.outbox.replay import Replay
 from probe.seal import question, seal
 from probe.upload import Blocked, Later, Uploader
 from shared import strictjson
@@ -18,7 +23,7 @@ from shared.chain import START, follow
 from shared.errors import Malformed
 from shared.record import End, write_record
 
-NAME = "outbox.sqlite"
+NAME = "outbox"
 BOOT = "b" * 22
 
 
@@ -130,7 +135,38 @@ def copied(folder: Path) -> Iterator[Path]:
     copy = fast_folder()
     try:
         for file in folder.iterdir():
-            shutil.copyfile(file, copy / file.name)
+            (shutil.copytree if file.is_dir() else shutil.copyfile)(file, copy / file.name)
         yield copy
     finally:
         shutil.rmtree(copy)
+
+
+@contextmanager
+def small_segments(segment_bytes: int = 1500, spare_bytes: int = 3000) -> Iterator[None]:
+    """Let logs begin new segments and clean old ones all the time."""
+    with patch.multiple(log_module, SEGMENT_BYTES=segment_bytes, SPARE_BYTES=spare_bytes):
+        yield
+
+
+def die(box: Outbox) -> None:
+    """End as a process that is killed: the kernel lets go of its locks, and nothing is written any more."""
+    box._session._hold.close()
+    box._log.close()
+
+
+def row_of(folder: Path, table: str, key: int | str) -> Any:
+    """A row as the files have it; None if it is not there."""
+    log = Replay(folder)
+    log.load()
+    return log.state.table(table).get(key)
+
+
+def spoil(folder: Path, table: str, key: int, data: bytes) -> None:
+    """Write other bytes over a row's in the log of an outbox, as a card does that goes bad."""
+    log = Replay(folder)
+    log.load()
+    row = log.state.table(table)[key]
+    blob, file = row[-1], folder / name(row[-1].segment)
+    whole = bytearray(file.read_bytes())
+    whole[blob.offset : blob.offset + blob.length] = data.ljust(blob.length, b"\0")[: blob.length]
+    file.write_bytes(whole)

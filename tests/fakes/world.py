@@ -191,7 +191,7 @@ class Box:
     @property
     def file(self) -> Path:
         """The outbox."""
-        return self.folder / "outbox.sqlite"
+        return self.folder / "outbox"
 
     def outbox(self) -> Outbox:
         """Open the outbox, as a command beside the agent does."""
@@ -235,16 +235,11 @@ class Box:
 
     def _cut(self) -> None:
         """Remember the disk as it is now: whatever the agent does after this never was."""
-        self.folder.joinpath("cut").mkdir()
-        for one in self.folder.glob("outbox.sqlite*"):
-            shutil.copy(one, self.folder / "cut" / one.name)
+        shutil.copytree(self.file, self.folder / "cut")
 
     def _come_back(self) -> None:
-        for one in self.folder.glob("outbox.sqlite*"):
-            one.unlink()
-        for one in self.folder.joinpath("cut").iterdir():
-            one.replace(self.folder / one.name)
-        self.folder.joinpath("cut").rmdir()
+        shutil.rmtree(self.file)
+        self.folder.joinpath("cut").rename(self.file)
 
     def is_off_for(self, span_us: int, *, reboots: bool = True, keeps_time: bool = True) -> None:
         """Let time pass without an agent, and perhaps without power."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fakes.clock import FakeClock
 from fakes.collector import CODE, FakeCollector, serving_aside
+from fakes.disk import Disk, put
 from fakes.methods import FakeRun, methods
 from strategies import COLLECTOR, DEVICE
 
@@ -33,19 +34,26 @@ def enrolled_at(url: str, slots: SlotPlan | None = None) -> Enrolled:
 
 
 @pytest.fixture
-def outbox_file(tmp_path: Path) -> Path:
+def outbox_folder(tmp_path: Path) -> Path:
     """Where the outbox of the agent is."""
-    return tmp_path / "outbox.sqlite"
+    return tmp_path / "outbox"
 
 
 @pytest.fixture
-def make_agent(outbox_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeAgent]:
+def disk() -> Iterator[Disk]:
+    """Give the disk that is under every outbox of this process."""
+    with put(Disk()) as disk:
+        yield disk
+
+
+@pytest.fixture
+def make_agent(outbox_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeAgent]:
     """Make agents over one outbox file, which do not look at the link for long; their outboxes are closed in the end."""
     monkeypatch.setattr("probe.lookout.LOOK_S", 0)
     with ExitStack() as stack:
 
         def make(url: str = "http://127.0.0.1:9", clock: Clock | None = None, slots: SlotPlan | None = None) -> Agent:
-            outbox = stack.enter_context(closing(Outbox(outbox_file, lambda: bytes(32))))
+            outbox = stack.enter_context(closing(Outbox(outbox_folder, lambda: bytes(32))))
             return Agent(enrolled_at(url, slots), DEVICE, outbox, clock or FakeClock(), secrets.token_bytes)
 
         yield make

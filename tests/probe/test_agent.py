@@ -1,7 +1,6 @@
 """Measuring for the record: the intent first, then whatever came of it, and never a start without an end."""
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fakes.clock import FakeClock
+from fakes.disk import Disk
 from fakes.host import FakeHost
 from fakes.methods import FakeRun, methods
 from fakes.seen import LTE
@@ -21,6 +21,7 @@ from probe.agent import Agent
 from probe.errors import StateUnusable
 from probe.facts import HostFacts
 from probe.measure.outcome import CouldNotRun, Value
+from probe.outbox import Outbox
 from probe.selftest import KEPT, Passed
 from probe.settings import Settings
 from probe.surroundings import Link, Surroundings
@@ -61,15 +62,15 @@ def stored(agent: Agent) -> list[JsonObject]:
 
 
 async def test_the_intent_is_on_disk_before_the_method_runs(
-    make_agent: MakeAgent, fake: Fake, outbox_file: Path
+    make_agent: MakeAgent, fake: Fake, outbox_folder: Path
 ) -> None:
     """While a method runs, another process sees what was started, and no record of it."""
     seen: list[tuple[int, bytes]] = []
 
     def look() -> None:
-        with closing(sqlite3.connect(outbox_file)) as db:
-            seen.extend(db.execute("SELECT seq, line FROM intent"))
-            assert db.execute("SELECT count(*) FROM record").fetchone() == (0,)
+        with closing(Outbox(outbox_folder, lambda: bytes(32))) as other:
+            seen.extend(other.open_intents())
+            assert other.recent() == []
 
     fake(during=look)
     agent = make_agent(clock=FakeClock(wall_us=7_000, mono_us=5))
@@ -203,11 +204,11 @@ async def test_any_members_make_a_record(make_agent: MakeAgent, fake: Fake, memb
     assert told.items() >= members.items()
 
 
-async def test_a_disk_that_takes_no_intent_measures_nothing(make_agent: MakeAgent, fake: Fake) -> None:
+async def test_a_disk_that_takes_no_intent_measures_nothing(make_agent: MakeAgent, fake: Fake, disk: Disk) -> None:
     """Without an intent on disk no method runs."""
     run = fake()
     agent = make_agent()
-    agent.outbox._db.execute("PRAGMA query_only=1")
+    disk.fill()
     with pytest.raises(StateUnusable):
         await agent.measure("latency", "quick", 1)
     assert run.plans == []

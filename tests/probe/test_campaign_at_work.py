@@ -33,20 +33,20 @@ RULE = read_rule(TEXT, "cz-fixed-cert.toml")
 
 
 @pytest.fixture
-def daemon(make_agent: MakeAgent, outbox_file: Path, monkeypatch: pytest.MonkeyPatch) -> Daemon:
+def daemon(make_agent: MakeAgent, outbox_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Daemon:
     """An agent that measures nothing, at noon of a day, with a campaign wished for from another process."""
     monkeypatch.setattr(
         agent_module, "METHODS", methods(FakeRun(members={"received_bytes": 5_000_000, "sent_bytes": 5_000_000}))
     )
     FakeHost(HostFacts(None, "other")).put(monkeypatch)
     agent = make_agent(clock=FakeClock(NOON_US))
-    wish(outbox_file, begun(campaign(), TEXT, None, None))
+    wish(outbox_folder, begun(campaign(), TEXT, None, None))
     return Daemon(agent)
 
 
-def wish(outbox_file: Path, wanted: bytes) -> None:
+def wish(outbox_folder: Path, wanted: bytes) -> None:
     """Leave a wish as a command in another process does."""
-    with closing(Outbox(outbox_file, lambda: bytes(32))) as outbox:
+    with closing(Outbox(outbox_folder, lambda: bytes(32))) as outbox:
         outbox.keep(ASKED, wanted)
 
 
@@ -125,10 +125,10 @@ async def test_a_restart_in_the_middle_changes_nothing(daemon: Daemon) -> None:
     assert errand.why["k"] == 1
 
 
-async def test_giving_up_ends_it(daemon: Daemon, outbox_file: Path) -> None:
+async def test_giving_up_ends_it(daemon: Daemon, outbox_folder: Path) -> None:
     """The next wish of a person stops it, and that is a record too."""
     daemon.wishes.asked()
-    wish(outbox_file, given_up(course_of(daemon), NOON_US))
+    wish(outbox_folder, given_up(course_of(daemon), NOON_US))
     assert daemon.wishes.asked()
     assert records(daemon)[-1].text("event") == "stop"
     assert daemon.next_errand().slot is not None

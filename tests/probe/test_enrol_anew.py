@@ -1,5 +1,6 @@
 """Enrolling anew: a chain that cannot go on is left whole, and a new one begins under a new key."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,8 +37,8 @@ async def test_a_new_key_begins_a_new_chain_and_the_old_one_is_set_aside(home: H
         await enrol(home, there.url, CODE, None, None, chance, fresh=True)
     assert home.key().public.key_id != old
     names = {file.name for file in home.folder.iterdir()}
-    assert {f"device.pem.{old[:8]}", f"enrolled.json.{old[:8]}", f"outbox.sqlite.{old[:8]}"} <= names
-    assert {"device.pem", "enrolled.json", "outbox.sqlite"} <= names
+    assert {f"device.pem.{old[:8]}", f"enrolled.json.{old[:8]}", f"outbox.{old[:8]}"} <= names
+    assert {"device.pem", "enrolled.json", "outbox"} <= names
     assert "device.next.pem" not in names
 
 
@@ -50,7 +51,7 @@ async def test_a_refused_code_leaves_the_old_chain_in_force(home: Home) -> None:
             await enrol(home, there.url, "0000000000", None, None, chance, fresh=True)
     assert home.key().public.key_id == old
     assert home.is_enrolled
-    assert home.outbox_file.exists()
+    assert home.outbox_folder.exists()
 
 
 async def test_the_key_of_one_collector_is_not_taken_to_another(home: Home) -> None:
@@ -69,11 +70,11 @@ async def test_a_lost_outbox_is_said_and_not_begun_again(home: Home, say: Say) -
     """A chain that would begin again at 0 under the same key would pass for a copied key: the command refuses."""
     async with serving(FakeCollector()) as there:
         await enrol(home, there.url, CODE, None, None, chance)
-    home.outbox_file.unlink()
+    shutil.rmtree(home.outbox_folder)
     code, _, words = say("status")
     assert code == 1
     assert "--new-key" in words
-    assert not home.outbox_file.exists()
+    assert not home.outbox_folder.exists()
 
 
 @pytest.mark.parametrize("left", ["gone", "broken"])
@@ -93,4 +94,4 @@ def test_a_key_that_is_lost(home: Home, say: Say, left: str) -> None:
         there.device, there.head = home.key(), START
         assert say("once", "--method", "dns")[0] == 0
     names = {file.name for file in home.folder.iterdir()}
-    assert {"enrolled.json.without-key-1", "outbox.sqlite.without-key-1"} <= names
+    assert {"enrolled.json.without-key-1", "outbox.without-key-1"} <= names

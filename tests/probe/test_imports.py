@@ -19,6 +19,8 @@ FORBIDDEN = (
     "collector",
     "numpy",
     "pydantic",
+    "sqlite3",
+    "_sqlite3",
 )
 LOOK = """
 import sys, time
@@ -67,8 +69,9 @@ try:
     sys.exit("memory to write and execute was given")
 except PermissionError:
     pass
-import sqlite3, ssl
-import probe.run
+import ssl, tempfile
+from pathlib import Path
+import probe.outbox, probe.run
 from probe.platform.host import facts_on_the_way_to
 from shared import libcrypto, pyca
 for library in (pyca.Pyca(), libcrypto.load()):
@@ -76,14 +79,15 @@ for library in (pyca.Pyca(), libcrypto.load()):
     library.public(key.spki).verify(key.sign(b"x"), b"x")
     library.key_stream(bytes(32), bytes(16))(64)
 ssl.create_default_context()
-sqlite3.connect(":memory:").execute("select 1").close()
+with tempfile.TemporaryDirectory() as folder:
+    probe.outbox.Outbox(Path(folder) / "outbox", lambda: bytes(32)).close()
 facts_on_the_way_to("127.0.0.1", 9)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a rule of Linux kernels")
 def test_the_hardened_unit_lets_it_work() -> None:
-    """Under MemoryDenyWriteExecute=, as the unit has it, both signers, TLS, SQLite and the readings of the host work."""
+    """Under MemoryDenyWriteExecute=, as the unit has it, both signers, TLS, the outbox and the readings of the host work."""
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", SHUT], check=False, capture_output=True, text=True)
     if done.returncode == 77:
         pytest.skip("this kernel cannot refuse such memory (before 6.3)")

@@ -2,27 +2,27 @@
 
 import json
 import random
-import sqlite3
 import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from probe.home import Home
+from probe.outbox.replay import Replay
+from probe.outbox.state import State
 from shared.batch import open_batch
 from shared.chain import START, follow
 from shared.record import UNCOUNTED
 
 KILLS = 20
 SEED = 2
-QUERIES = {
-    "while it measures": "SELECT count(*) FROM intent",
-    "while it sends": "SELECT count(*) FROM batch WHERE receipt IS NULL",
+MOMENTS: dict[str, Callable[[State], object]] = {
+    "while it measures": lambda state: state.intents,
+    "while it sends": lambda state: state.unsent(),
 }
 
 
@@ -67,12 +67,12 @@ def collector(tmp_path: Path) -> Iterator[dict[str, object]]:
             process.wait(20)
 
 
-def wait_for(query: str, file: Path, patience_s: float) -> None:
-    """Wait until a query of the outbox finds something, or for as long as that is worth."""
-    deadline = time.monotonic() + patience_s
-    with closing(sqlite3.connect(file, timeout=10)) as db:
-        while db.execute(query).fetchone() == (0,) and time.monotonic() < deadline:
-            time.sleep(0.002)
+def wait_for(moment: Callable[[State], object], folder: Path, patience_s: float) -> None:
+    """Wait until the outbox has come to a moment, or for as long as that is worth."""
+    deadline, log = time.monotonic() + patience_s, Replay(folder)
+    log.load()
+    while not moment(log.catch_up()) and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 @pytest.mark.slow
@@ -102,7 +102,7 @@ def test_killed_at_any_moment(collector: dict[str, object], tmp_path: Path) -> N
             if number % 3 == 0:
                 time.sleep(chance.uniform(0, 2))
             else:
-                wait_for(list(QUERIES.values())[number % 3 - 1], state / "outbox.sqlite", 5)
+                wait_for(list(MOMENTS.values())[number % 3 - 1], state / "outbox", 5)
                 time.sleep(chance.uniform(0, 0.2) if number % 3 == 1 else chance.uniform(0, 0.02))
             process.kill()
     told("probe", "once", "--method", "latency", "--state", state)

@@ -163,7 +163,7 @@ def test_once_while_the_collector_is_away(state: Path, quick: FakeRun, say: Say,
 
 def test_once_closes_what_a_crash_left(there: FakeCollector, state: Path, say: Say) -> None:
     """A measurement that a crash cut off is sent as aborted, before the new one."""
-    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as box:
+    with closing(Outbox(state / "outbox", lambda: bytes(32))) as box:
         box.start(lambda seq: b'{"boot":"earlier","seq":%d}' % seq)
     assert say("once", "--method", "fetch")[0] == 0
     assert there.seqs == [0, 1]
@@ -236,7 +236,7 @@ def process(state: Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
 
 def has_receipt(state: Path) -> bool:
     """Whether a batch was sent and its receipt is kept."""
-    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as box:
+    with closing(Outbox(state / "outbox", lambda: bytes(32))) as box:
         return box.tally().last_receipt_us is not None
 
 
@@ -255,7 +255,7 @@ def test_run_stops_when_told(number: int, there: FakeCollector, state: Path) -> 
     assert (child.returncode, out) == (0, "")
     assert "Traceback" not in err
     assert "batch 0: receipt" in err
-    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as box:
+    with closing(Outbox(state / "outbox", lambda: bytes(32))) as box:
         tally = box.tally()
     assert (tally.open_intents, tally.unsealed) == (0, 0)
 

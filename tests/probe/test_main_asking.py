@@ -78,5 +78,5 @@ def test_the_doctor_gives_a_new_outbox_a_seed(there: FakeCollector, state: Path,
     """Whichever command makes the outbox, its slots are drawn by chance."""
     del there
     say("doctor")
-    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as box:
+    with closing(Outbox(state / "outbox", lambda: bytes(32))) as box:
         assert box.seed != bytes(32)

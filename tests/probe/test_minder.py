@@ -5,20 +5,18 @@ import itertools
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fakes.collector import FakeCollector
 from fakes.days import HOUR, MINUTE, Days, S, of
+from fakes.disk import Disk
 
 from probe import marks
 from probe.marks import Mark, with_mark
-from probe.outbox import store
 from probe.presence import NAME, STOPPED, Alive
 from probe.settings import Settings
 from probe.surroundings import Link
@@ -102,24 +100,7 @@ def test_what_is_told_of_an_upload_that_is_stuck(days: Days) -> None:
     assert [notice.kind for notice in days.notices] == ["stuck"]
 
 
-@pytest.fixture
-def full(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Give a disk that takes nothing while this says so."""
-    is_full = [False]
-    real = store.writing
-
-    @contextlib.contextmanager
-    def writing(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-        if is_full[0]:
-            raise store.NotWritten("the outbox cannot be written: disk full")
-        with real(db) as within:
-            yield within
-
-    monkeypatch.setattr(store, "writing", writing)
-    return is_full
-
-
-def test_a_disk_that_takes_nothing_ends_nothing(days: Days, full: list[bool]) -> None:
+def test_a_disk_that_takes_nothing_ends_nothing(days: Days, disk: Disk) -> None:
     """While the outbox cannot be written the agent stays; what a person marked and what the link did is told afterwards."""
 
     def fills() -> None:
@@ -127,28 +108,23 @@ def test_a_disk_that_takes_nothing_ends_nothing(days: Days, full: list[bool]) ->
         said = Mark(days.clock.wall_us(), days.clock.mono_us(), "boot", "")
         other.keep(marks.WAITING, with_mark(None, None, said))
         other.close()
-        full[0] = True
+        disk.fill()
 
     def link_goes() -> None:
         days.link = GONE
 
-    def has_room() -> None:
-        full[0] = False
-
-    records = days.run(5 * HOUR, (HOUR, fills), (HOUR + 10 * MINUTE, link_goes), (2 * HOUR, has_room))
+    records = days.run(5 * HOUR, (HOUR, fills), (HOUR + 10 * MINUTE, link_goes), (2 * HOUR, disk.has_room))
     assert len(of(records, "latency")) >= 14
     assert len(of(records, "mark")) == 1
     assert "link_lost" in events(records)
 
 
-def test_a_stop_on_a_full_disk_is_a_clean_one(days: Days, full: list[bool]) -> None:
+def test_a_stop_on_a_full_disk_is_a_clean_one(days: Days, disk: Disk) -> None:
     """Nothing can be written any more, and nothing is raised; the next start says how it ended."""
-
-    def fills() -> None:
-        full[0] = True
-
-    assert events(days.run(HOUR, (30 * MINUTE, fills))) == ["started"]
-    full[0] = False
+    assert events(days.run(HOUR, (30 * MINUTE, disk.fill)))[0] == "started"
+    with contextlib.closing(days.outbox()) as outbox:
+        assert not any(b"stopped" in line for line in outbox.recent())
+    disk.has_room()
     assert of(days.run(HOUR), "presence")[0].text("after") == "cut_off"
 
 

@@ -1,6 +1,7 @@
 """The outbox step by step; what a crash leaves of it is `test_outbox_crashes`."""
 
 import contextlib
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -10,12 +11,13 @@ from strategies import DEVICE
 
 from probe import outbox as tested
 from probe.errors import StateUnusable
-from probe.outbox import KEEP_RECENT, SEAL_RECORDS, Outbox
+from probe.outbox import KEEP_RECENT, SEAL_RECORDS, Outbox, files
 from probe.seal import seal
 from shared.chain import START
 from shared.record import write_record
 
-FILES = ("outbox.sqlite", "outbox.sqlite-wal", "outbox.sqlite-shm")
+NAME = "outbox"
+FILES = ("00000001.log", "open.lock", "place", "write.lock")
 
 
 def seed() -> bytes:
@@ -31,7 +33,7 @@ def record(seq: int, size: int = 0) -> bytes:
 @pytest.fixture
 def box(tmp_path: Path) -> Outbox:
     """Give a new outbox."""
-    box = Outbox(tmp_path / FILES[0], seed)
+    box = Outbox(tmp_path / NAME, seed)
     yield box  # type: ignore[misc]
     box.close()
 
@@ -52,21 +54,33 @@ def test_an_empty_outbox_says_so(box: Outbox) -> None:
 
 
 def test_only_its_owner_reads_it(box: Outbox, tmp_path: Path) -> None:
-    """All of SQLite's files are for their owner only."""
+    """The folder and all its files are for their owner only, whatever this process thinks of others."""
     fill(box, 1)
-    modes = {name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in FILES}
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / NAME).iterdir()}
     assert modes == dict.fromkeys(FILES, 0o600)
+    assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o700
 
 
-def test_what_was_acknowledged_is_synced(box: Outbox) -> None:
-    """Every commit waits for the disk: WAL with synchronous=FULL."""
-    assert box._one("PRAGMA journal_mode") == "wal"
-    assert box._one("PRAGMA synchronous") == 2
+def test_what_was_acknowledged_is_synced(box: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every transaction waits once for the disk, when all of it is in the file; one that changes nothing does not."""
+    synced: list[int] = []
+    monkeypatch.setattr(files, "sync", lambda handle: synced.append(os.fstat(handle).st_size))
+    box.start(lambda _: b"{}")
+    box.finish(0, record(0), "boot", {"last": b"0"})
+    with box.together():
+        box.keep("mark", b"1")
+        box.add_complaint(b"slow")
+    assert synced[-1] == (tmp_path / NAME / FILES[0]).stat().st_size
+    assert len(set(synced)) == len(synced) == 3
+    box.keep("mark", b"1")
+    box.add_complaint(b"slow")
+    box.drop("pause")
+    assert len(synced) == 3
 
 
 def test_the_seed_is_drawn_once(box: Outbox, tmp_path: Path) -> None:
     """The seed of the slots outlives every reopening."""
-    again = Outbox(tmp_path / FILES[0], lambda: bytes(32))
+    again = Outbox(tmp_path / NAME, lambda: bytes(32))
     assert again.seed == box.seed == seed()
     again.close()
 
@@ -101,7 +115,7 @@ def test_recent_is_the_last_fifty_newest_first(box: Outbox) -> None:
 
 def test_two_processes_share_it(box: Outbox, tmp_path: Path) -> None:
     """A complaint added beside a running agent is seen by it, and numbers are never given twice."""
-    other = Outbox(tmp_path / FILES[0], seed)
+    other = Outbox(tmp_path / NAME, seed)
     other.add_complaint(b"slow")
     assert [box.start(lambda _: b""), other.start(lambda _: b""), box.start(lambda _: b"")] == [0, 1, 2]
     assert [line for _, line in box.unsent_complaints()] == [b"slow"]
@@ -116,7 +130,7 @@ def test_named_values(box: Outbox, tmp_path: Path) -> None:
     assert box.kept("pause") == b""
     seq = box.start(lambda _: b"")
     box.finish(seq, record(seq), "boot", {"pause": b"over", "spent": b"12"})
-    other = Outbox(tmp_path / FILES[0], seed)
+    other = Outbox(tmp_path / NAME, seed)
     assert [other.kept(name) for name in ("pause", "spent")] == [b"over", b"12"]
     other.drop("pause")
     assert box.kept("pause") is None
@@ -129,7 +143,7 @@ def test_an_end_that_waits_for_the_next_write(box: Outbox, tmp_path: Path) -> No
     box.finish(seq, record(seq), "boot", {"last": b"0"}, with_next=True)
     assert box.open_intents() == []
     assert box.kept("last") is None
-    other = Outbox(tmp_path / FILES[0], seed)
+    other = Outbox(tmp_path / NAME, seed)
     assert [number for number, _ in other.open_intents()] == [seq]
     assert box.start(lambda _: b"") == 1
     assert [number for number, _ in other.open_intents()] == [1]
@@ -152,7 +166,7 @@ def test_recent_goes_on_after_sealing(box: Outbox) -> None:
 
 
 def test_every_method_of_a_closed_outbox_fails_by_name(box: Outbox) -> None:
-    """No error of SQLite's own comes out of the outbox."""
+    """Whoever asks a closed outbox hears that it is closed."""
     box.close()
     for ask in (box.tally, box.recent, box.receipts, box.sealable, box.open_intents, box.oldest_unsent):
         with pytest.raises(StateUnusable):
@@ -192,30 +206,23 @@ def test_what_was_raised_within_undoes_all_of_it_and_nothing_else(box: Outbox, t
     assert box.kept("last") == b"held"
     assert [one.line for one in box.sealable()] == [record(seq) for seq in range(3)]
     assert box.tally().lost == 0
-    with contextlib.closing(Outbox(tmp_path / FILES[0], seed)) as other:
+    with contextlib.closing(Outbox(tmp_path / NAME, seed)) as other:
         assert other.open_intents() == []
         assert other.recent() == box.recent()
 
 
 def test_several_intents_are_all_there_or_none(box: Outbox, tmp_path: Path) -> None:
     """Wherever the power is cut while several starts are written, all of them are open afterwards or none is."""
-    cuts: list[Path] = []
-
-    def cut(_statement: str) -> None:
-        folder = tmp_path / f"cut-{len(cuts)}"
-        folder.mkdir()
-        for file in (*FILES, f"{FILES[0]}-place"):
-            shutil.copy(tmp_path / file, folder)
-        cuts.append(folder)
-
     fill(box, 1)
-    box._db.set_trace_callback(cut)
+    before = (tmp_path / NAME / FILES[0]).stat().st_size
     box.start(*[lambda number: b"%d" % number + bytes(3000)] * 3)
-    cut("afterwards")
-    box._db.set_trace_callback(None)
+    after = (tmp_path / NAME / FILES[0]).stat().st_size
     found = []
-    for folder in cuts:
-        with contextlib.closing(Outbox(folder / FILES[0], seed)) as after:
-            found.append((len(after.open_intents()), after.tally().next_seq))
-    assert len(cuts) > 5
-    assert found == [(0, 1)] * (len(cuts) - 1) + [(3, 4)]
+    for length in range(before, after + 1):
+        folder = tmp_path / f"cut-{length}"
+        shutil.copytree(tmp_path / NAME, folder)
+        os.truncate(folder / FILES[0], length)
+        with contextlib.closing(Outbox(folder, seed)) as cut:
+            found.append((len(cut.open_intents()), cut.tally().next_seq))
+    assert len(found) > 50
+    assert found == [(0, 1)] * (len(found) - 1) + [(3, 4)]

@@ -1,24 +1,28 @@
 """The outbox as a state machine with a crash between any two steps, beside a model in memory and a collector that remembers."""
 
 import shutil
-import sqlite3
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from fakes.disk import Disk, put, unseen
 from fakes.keeper import Keeper
-from fakes.outboxed import BOOT, NAME, Boxed, copied, fast_folder, record, seed
+from fakes.outboxed import BOOT, NAME, Boxed, copied, die, fast_folder, record, seed, small_segments
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from probe.errors import StateUnusable
+from probe.outbox import Outbox
 from probe.outbox import box as outbox_box
+from probe.outbox.place import PlaceFile
+from probe.outbox.replay import Replay
 from shared.chain import START, Head, follow
 from shared.strictjson import encode
 
-CUTS = ["UPDATE chain SET next_seq = next_seq + 1", "DELETE FROM start", "DELETE FROM sealed"]
-FULL_BYTES = outbox_box.BESIDE_BYTES  # nothing fits into what it leaves
+FULL_BYTES = 0  # nothing fits into it
 
 
 @dataclass
@@ -43,6 +47,10 @@ class Crashes(RuleBasedStateMachine):
     def __init__(self) -> None:
         """Begin with a new outbox and a collector that has nothing."""
         super().__init__()
+        self.stack = ExitStack()
+        self.disk = self.stack.enter_context(put(Disk()))
+        self.stack.enter_context(small_segments(600, 0))
+        self.stack.enter_context(patch.multiple(outbox_box, KEEP_RECENT=3, KEEP_RECEIPTS=6))
         self.folder, self.keeper, self.told, self.limit_bytes = fast_folder(), Keeper(), Model(), outbox_box.LIMIT_BYTES
         self.boxed = Boxed(self.folder, self.keeper)
 
@@ -57,6 +65,7 @@ class Crashes(RuleBasedStateMachine):
         assert self.keeper.lost == len(self.told.dropped) - unsaid
         assert self.boxed.box.tally().lost == len(self.told.dropped)
         self.boxed.close()
+        self.stack.close()
         shutil.rmtree(self.folder)
 
     def end_open(self) -> None:
@@ -123,17 +132,20 @@ class Crashes(RuleBasedStateMachine):
         self.boxed.box._limit_bytes = self.limit_bytes
 
     @precondition(lambda self: self.told.open)
-    @rule()
-    def a_full_disk(self) -> None:
-        """An end that the disk did not take is nobody's to close, and is written with whatever comes next."""
-        seq, db = min(self.told.open), self.boxed.box._db
-        db.execute("PRAGMA query_only=1")
+    @rule(takes_bytes=st.sampled_from([0, 7, 60, 10_000]), is_stuck=st.booleans())
+    def a_full_disk(self, takes_bytes: int, is_stuck: bool) -> None:
+        """An end that the disk did not take is nobody's to close, and is written with whatever comes next, whatever was left of it."""
+        seq = min(self.told.open)
+        self.disk.fill()
+        self.disk.takes_bytes, self.disk.is_stuck = takes_bytes, is_stuck
+        with pytest.raises(StateUnusable):
+            self.boxed.start()
         with pytest.raises(StateUnusable):
             self.end(seq, 10)
         assert seq not in dict(self.boxed.box.open_intents())
         with pytest.raises(StateUnusable):
             self.boxed.start()
-        db.execute("PRAGMA query_only=0")
+        self.disk.has_room()
         del self.told.open[seq]
         self.told.kept["last"] = b"%d" % seq
         if self.limit_bytes == FULL_BYTES:
@@ -180,19 +192,57 @@ class Crashes(RuleBasedStateMachine):
         self.open_again()
         assert self.boxed.box.doubt is None
 
-    @rule(with_shm=st.booleans())
-    def crash(self, with_shm: bool) -> None:
-        """The process dies, and with the power also the shared memory; the next one is in doubt."""
-        had_log = (self.folder / f"{NAME}-wal").exists()
+    @rule()
+    def beside(self) -> None:
+        """Another process looks and writes while the agent is at work; each sees at once what the other did."""
+        version, value = self.boxed.box.version, self.told.kept.get("beside", b"") + b"x"
+        with closing(Outbox(self.folder / NAME, seed)) as other:
+            assert other.tally().next_seq == self.told.next_seq
+            other.keep("beside", value)
+            assert other.doubt is None
+        self.told.kept["beside"] = value
+        assert self.boxed.box.kept("beside") == value
+        assert self.boxed.box.version != version
+
+    @rule()
+    def crash(self) -> None:
+        """The process dies; the next one is in doubt, unless it had not written yet."""
         with copied(self.folder) as copy:
-            self.boxed.box._hold.close()  # as the kernel would
-            self.boxed.box._db.close()
+            self.come_back(copy)
+
+    @rule(data=st.data(), size=st.integers(0, 3000))
+    def crash_within(self, data: st.DataObject, size: int) -> None:
+        """The power is cut at any step on the disk, of writing or of cleaning: what was being written is there or is not."""
+        cuts: list[Path] = []
+
+        def seen(folder: Path) -> None:
+            cuts.append(fast_folder())
+            shutil.copytree(folder, cuts[-1] / NAME)
+
+        before, after = self.told.kept.get("cut"), data.draw(st.binary(min_size=1, max_size=1)) * (size + 1)
+        self.disk.seen = seen
+        self.boxed.box.keep("cut", after)
+        self.disk.seen = unseen
+        try:
+            self.come_back(data.draw(st.sampled_from(cuts or [self.folder])))
+        finally:
+            for cut in cuts:
+                shutil.rmtree(cut)
+        found = self.boxed.box.kept("cut")
+        assert found in {before, after}
+        if found is not None:
+            self.told.kept["cut"] = found
+
+    def come_back(self, image: Path) -> None:
+        """Open what a power cut left."""
+        place = PlaceFile(image / NAME / "place").read()
+        assert place is not None
+        with copied(image) as copy:
+            die(self.boxed.box)
             shutil.rmtree(self.folder)
-            if not with_shm:
-                (copy / f"{NAME}-shm").unlink(missing_ok=True)
             shutil.copytree(copy, self.folder)
         self.open_again()
-        assert (self.boxed.box.doubt is not None) == had_log
+        assert (self.boxed.box.doubt is not None) == (place.end is None)
 
     def open_again(self) -> None:
         """Open as an agent does: what was open is aborted."""
@@ -204,12 +254,14 @@ class Crashes(RuleBasedStateMachine):
         self.told.open.clear()
         self.boxed = Boxed(self.folder, self.keeper, self.limit_bytes)
 
-    @rule(data=st.data())
-    def crash_inside(self, data: st.DataObject) -> None:
+    @rule()
+    def crash_inside(self) -> None:
         """A step cut off before its commit never was."""
-        step = data.draw(st.sampled_from(CUTS))
-        with suppress(KeyboardInterrupt), self.boxed.box._write() as db:
-            db.execute(step)
+        with suppress(KeyboardInterrupt), self.boxed.box._write() as log:
+            log.put(log.state.chain._replace(next_seq=99, batch=99))
+            for table in ("intent", "record", "sealed"):
+                for key in list(log.state.table(table)):
+                    log.drop(table, key)
             raise KeyboardInterrupt
 
     @invariant()
@@ -239,11 +291,26 @@ class Crashes(RuleBasedStateMachine):
     @invariant()
     def bodies_stay_until_their_receipt(self) -> None:
         """A batch without a receipt has its body."""
-        db = sqlite3.connect(self.folder / NAME)
-        rows = db.execute("SELECT batch FROM batch WHERE body IS NULL AND receipt IS NULL").fetchall()
-        db.close()
-        assert rows == []
+        assert all(row.body.length for row in self.boxed.box._log.state.unsent())
+
+    @invariant()
+    def memory_is_what_the_files_say(self) -> None:
+        """Replaying the files from the beginning gives the tables that are in memory, row by row and byte by byte."""
+        log, mine = Replay(self.folder / NAME), self.boxed.box._log
+        log.load()
+        assert log.damage is None
+        told = [{(type(row), *row[:-1], one.read(row[-1])) for row in one.state.rows()} for one in (log, mine)]
+        assert told[0] == told[1]
+        assert log.state.alive_bytes == mine.state.alive_bytes
+        assert log.end == mine.end
+
+    @invariant()
+    def it_does_not_grow(self) -> None:
+        """What is dead is cleaned away while it goes on."""
+        log = self.boxed.box._log
+        assert log.whole_bytes == sum(file.stat().st_size for file in (self.folder / NAME).glob("*.log"))
+        assert log.whole_bytes <= 2 * log.state.alive_bytes + 40_000
 
 
 TestCrashes = Crashes.TestCase
-TestCrashes.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestCrashes.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from probe.errors import StateUnusable
 from probe.outbox import is_there
-from probe.outbox.place import Place, PlaceFile, read_place
+from probe.outbox.place import End, Place, PlaceFile, read_place
 from shared.chain import Head
 from shared.errors import Malformed
 from shared.strictjson import MAX_INTEGER
 
 numbers = st.integers(0, MAX_INTEGER)
-places = st.builds(Place, st.builds(Head, numbers, numbers, st.just("5e" * 32)), numbers, st.binary(max_size=32))
+ends = st.none() | st.builds(End, numbers, numbers, numbers, numbers)
+places = st.builds(Place, st.builds(Head, numbers, numbers, st.just("5e" * 32)), numbers, st.binary(max_size=32), ends)
 
 
 @given(places)
@@ -30,6 +31,15 @@ def test_a_place_that_is_cut_is_none(place: Place, data: st.DataObject) -> None:
     line = place.encode()
     with pytest.raises(Malformed):
         read_place(line[: data.draw(st.integers(0, len(line) - 1))])
+
+
+@given(place=places, data=st.data())
+def test_a_place_of_which_a_byte_flipped_is_none(place: Place, data: st.DataObject) -> None:
+    """Whichever byte is another one, a digit of a number too, it is no place."""
+    line = bytearray(place.encode())
+    line[data.draw(st.integers(0, len(line) - 1))] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(Malformed):
+        read_place(bytes(line))
 
 
 @given(junk=st.binary(max_size=200))
@@ -59,7 +69,13 @@ def test_a_place_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 
 def test_an_outbox_is_there_while_it_is_mended(tmp_path: Path) -> None:
     """A damaged file that was moved away and not yet made anew does not pass for an outbox that is gone."""
-    file = tmp_path / "outbox.sqlite"
-    assert not is_there(file)
-    file.with_name("outbox.sqlite-mending").touch()
-    assert is_there(file)
+    folder = tmp_path / "outbox"
+    assert not is_there(folder)
+    folder.mkdir()
+    (folder / "place").touch()
+    assert not is_there(folder)
+    folder.with_name("outbox.sqlite-mending").touch()
+    assert is_there(folder)
+    folder.with_name("outbox.sqlite-mending").unlink()
+    (folder / "00000002.log").touch()
+    assert is_there(folder)

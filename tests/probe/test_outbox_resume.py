@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from fakes.keeper import Keeper
-from fakes.outboxed import NAME, Boxed, fast_folder
+from fakes.outboxed import NAME, Boxed, fast_folder, spoil
 
 from probe.errors import ForeignChain, StateUnusable
+from probe.outbox.frames import read_frames
+from probe.outbox.tables import Blob, Intent
 from probe.upload import Blocked, Later
 from shared.chain import START, Head
 from shared.strictjson import MAX_INTEGER
@@ -25,13 +27,16 @@ def folder() -> Iterator[Path]:
 
 
 def forget_place(folder: Path) -> None:
-    """Take away what tells that a database went back in time."""
-    (folder / f"{NAME}-place").write_bytes(b"")
+    """Take away what tells that a log went back in time."""
+    (folder / NAME / "place").write_bytes(b"")
 
 
 def go_back(folder: Path, keep: Path) -> None:
-    """Put an earlier database in place of the one there."""
-    (folder / NAME).write_bytes(keep.read_bytes())
+    """Put earlier segments in place of those there."""
+    for file in (folder / NAME).glob("*.log"):
+        file.unlink()
+    for file in keep.glob("*.log"):
+        shutil.copy(file, folder / NAME)
 
 
 def test_only_a_cut_off_or_a_doubtful_one_asks(folder: Path) -> None:
@@ -58,14 +63,14 @@ def test_only_a_cut_off_or_a_doubtful_one_asks(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("knows_its_place", [True, False])
-def test_a_database_that_went_back_in_time(folder: Path, tmp_path: Path, knows_its_place: bool) -> None:
+def test_a_log_that_went_back_in_time(folder: Path, tmp_path: Path, knows_its_place: bool) -> None:
     """What was delivered is not delivered again, new records get new numbers, and what was lost is said to be lost."""
     keeper = Keeper()
     with closing(Boxed(folder, keeper)) as boxed:
         boxed.slot(3)
         assert boxed.send() is None
         boxed.measure()  # delivered later, and not sealed in the copy
-    shutil.copyfile(folder / NAME, tmp_path / "old")
+    shutil.copytree(folder / NAME, tmp_path / "old")
     with closing(Boxed(folder, keeper)) as boxed:
         boxed.slot(4)
         boxed.slot(2)
@@ -92,7 +97,7 @@ def test_numbers_are_not_moved_under_a_measurement(folder: Path, tmp_path: Path)
     """While a measurement runs whose number would have to change, the chain does not go on; after it, it does."""
     keeper = Keeper()
     Boxed(folder, keeper).close()
-    shutil.copyfile(folder / NAME, tmp_path / "old")
+    shutil.copytree(folder / NAME, tmp_path / "old")
     with closing(Boxed(folder, keeper)) as boxed:
         boxed.slot(3)
         assert boxed.send() is None
@@ -148,7 +153,7 @@ def test_a_body_that_cannot_be_read_costs_only_itself(folder: Path) -> None:
     with closing(Boxed(folder, keeper)) as boxed:
         for _ in range(4):
             boxed.slot()
-        boxed.box._db.execute("UPDATE sealed SET body = ? WHERE batch = 1", (random.Random(1).randbytes(400),))
+        spoil(folder / NAME, "sealed", 1, random.Random(1).randbytes(400))
         keeper.is_away = False
         assert boxed.send() is None
         tally = boxed.box.tally()
@@ -164,15 +169,18 @@ def test_what_is_to_be_sealed_again_waits_its_turn(folder: Path) -> None:
         for _ in range(5):
             boxed.slot()
         boxed.box.resume(Head(0, 0, START.pae_sha256))
-        boxed.box._db.execute("DELETE FROM sealed WHERE batch = 1")
+        with boxed.box._write() as log:
+            log.drop("sealed", 1)
         boxed.box.resume(START)
         assert boxed.box.tally().unsent == 4
-        assert boxed.box._one("SELECT count(*) FROM again") == 3
-        boxed.box._db.execute("UPDATE again SET body = x'1f8b00' WHERE first_seq = 4")
-    (folder / f"{NAME}-place").unlink()
-    with (folder / NAME).open("r+b") as file:
-        file.seek(60)
-        file.write(bytes([0, 0, 0, 1]))  # its version: all of it is carried over
+        again = {row.first_seq: number for number, row in boxed.box._log.state.again.items()}
+        assert len(again) == 3
+        spoil(folder / NAME, "again", again[4], b"\x1f\x8b\x00")
+    (folder / NAME / "place").unlink()
+    file = folder / NAME / "00000001.log"
+    data = bytearray(file.read_bytes())
+    data[next(read_frames(bytes(data), 1)).start] ^= 1  # its beginning: all of the rest is carried over
+    file.write_bytes(data)
     keeper.is_away = False
     with closing(Boxed(folder, keeper)) as boxed:
         assert boxed.box.doubt == "it was damaged"
@@ -189,11 +197,14 @@ def test_again_never_overtakes_an_open_start(folder: Path) -> None:
     with closing(Boxed(folder, keeper)) as boxed:
         for _ in range(3):
             boxed.slot()
-        boxed.box._db.execute("DELETE FROM sealed WHERE batch = 0")
+        with boxed.box._write() as log:
+            log.drop("sealed", 0)
         boxed.box.resume(START)
-        boxed.box._db.execute("INSERT INTO start VALUES (1, x'00', NULL, NULL)")
+        with boxed.box._write() as log:
+            log.put(Intent(1, Blob(b"0")))
         assert boxed.box.sealable() == []
-        boxed.box._db.execute("DELETE FROM start WHERE seq = 1")
+        with boxed.box._write() as log:
+            log.drop("intent", 1)
         assert [one.seq for one in boxed.box.sealable()] == [2, 3]
         with pytest.raises(ForeignChain, match="the first batch"):
             boxed.box.resume(Head(0, 1, START.pae_sha256))
@@ -206,8 +217,9 @@ def test_a_record_that_cannot_be_read_costs_only_itself(folder: Path) -> None:
         for _ in range(3):
             boxed.measure()
         boxed.measure()
-        boxed.box._db.execute("UPDATE start SET line = x'00' WHERE seq = 1")
-        boxed.box._db.execute("UPDATE start SET boot = CAST(x'ff' AS TEXT) WHERE seq = 2")
+        spoil(folder / NAME, "record", 1, b"")
+        with boxed.box._write() as log:
+            log.put(log.state.records[2]._replace(boot="\xff"))
         boxed.seal_all()
         assert boxed.send() is None
         assert boxed.box.tally().lost == keeper.lost == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fakes.collector import FakeCollector, serving
+from fakes.disk import Disk
 from fakes.host import FakeHost
 from fakes.methods import FakeRun, methods
 from fakes.peer import free_port
@@ -132,16 +133,16 @@ async def test_a_collector_that_was_away(make_agent: MakeAgent, monkeypatch: pyt
     assert there.seqs == list(range(len(there.seqs)))
 
 
-async def test_a_complaint_from_another_process(make_agent: MakeAgent, outbox_file: Path) -> None:
+async def test_a_complaint_from_another_process(make_agent: MakeAgent, outbox_folder: Path) -> None:
     """What `complain` put beside a running agent is sent by it."""
     async with serving(FakeCollector()) as there, running(make_agent(there.url, SystemClock(), PLAN)):
         await until(lambda: len(there.seqs) >= 1)
-        with closing(Outbox(outbox_file, lambda: bytes(32))) as other:
+        with closing(Outbox(outbox_folder, lambda: bytes(32))) as other:
             other.add_complaint(make_complaint("slow since Monday", 5, DEVICE))
         await until(lambda: there.complaints == ["slow since Monday"])
 
 
-async def test_stops_in_the_middle_of_a_measurement(make_agent: MakeAgent, quick: FakeRun, outbox_file: Path) -> None:
+async def test_stops_in_the_middle_of_a_measurement(make_agent: MakeAgent, quick: FakeRun, outbox_folder: Path) -> None:
     """Told to stop while it measures, the agent records the measurement as aborted, the rest as not started, and stops."""
     quick.wait_s = 60
     async with serving(FakeCollector()) as there:
@@ -154,19 +155,21 @@ async def test_stops_in_the_middle_of_a_measurement(make_agent: MakeAgent, quick
     ends = [read_record(line[:-1]).text("end") for line in agent.outbox.recent()]
     assert ends == ["ok", *["not_started"] * (len(ORDER) - 1), "aborted", "ok"]
     assert agent.outbox.sealable() == []  # sealed before it ended, though not sent
-    with closing(Outbox(outbox_file, lambda: bytes(32))) as box:
+    with closing(Outbox(outbox_folder, lambda: bytes(32))) as box:
         assert box.tally().open_intents == 0
 
 
-async def test_stops_in_the_middle_of_a_measurement_on_a_full_disk(make_agent: MakeAgent, quick: FakeRun) -> None:
+async def test_stops_in_the_middle_of_a_measurement_on_a_full_disk(
+    make_agent: MakeAgent, quick: FakeRun, disk: Disk
+) -> None:
     """What was cut off cannot be written, and that keeps nobody from stopping; the next start says it was cut off."""
     agent = make_agent(clock=SystemClock(), slots=PLAN)
-    quick.wait_s, quick.during = 60, lambda: agent.outbox._db.execute("PRAGMA query_only=1")
+    quick.wait_s, quick.during = 60, disk.fill
     async with running(agent):
         await until(lambda: len(quick.plans) == 1)
         before = time.monotonic()
     assert time.monotonic() - before < 2
-    agent.outbox._db.execute("PRAGMA query_only=0")
+    disk.has_room()
 
 
 async def test_stops_in_the_middle_of_sending(make_agent: MakeAgent) -> None:
@@ -190,7 +193,7 @@ async def test_what_a_crash_left_is_sent_first(make_agent: MakeAgent, caplog: py
 
 
 async def test_a_disk_that_was_full_for_a_while(
-    make_agent: MakeAgent, quick: FakeRun, monkeypatch: pytest.MonkeyPatch
+    make_agent: MakeAgent, quick: FakeRun, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A record the disk did not take is held, is written once it does, and holds up nothing after it."""
     monkeypatch.setattr(tested, "_DISK_PAUSE_S", 0.01)
@@ -199,8 +202,8 @@ async def test_a_disk_that_was_full_for_a_while(
 
         def fill() -> None:
             if len(quick.plans) == 1:
-                agent.outbox._db.execute("PRAGMA query_only=1")
-                asyncio.get_running_loop().call_later(0.5, agent.outbox._db.execute, "PRAGMA query_only=0")
+                disk.fill()
+                asyncio.get_running_loop().call_later(0.5, disk.has_room)
 
         quick.during = fill
         async with running(agent):

@@ -121,7 +121,7 @@ def test_in_the_middle_of_a_test(soon: Path) -> None:
             connection, _ = peer.accept()  # and never a word
             assert stop(process) < STOPS_WITHIN_S
             connection.close()
-    with closing(Outbox(soon / "outbox.sqlite", lambda: bytes(32))) as box:
+    with closing(Outbox(soon / "outbox", lambda: bytes(32))) as box:
         assert box.open_intents() == []
         ends = [read_record(line[:-1]) for line in box.recent()]
     assert [one.text("event") for one in ends if one.method == "presence"] == ["stopped", "started"]

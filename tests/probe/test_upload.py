@@ -149,7 +149,7 @@ def test_any_answer_reads_as_an_object(body: bytes) -> None:
 @pytest.fixture
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
     """Give an outbox with three sealed batches."""
-    with closing(Outbox(tmp_path / "outbox.sqlite", lambda: bytes(32))) as box:
+    with closing(Outbox(tmp_path / "outbox", lambda: bytes(32))) as box:
         for _ in range(3):
             add(box)
         yield box
@@ -220,8 +220,8 @@ async def test_stops_at_the_first_trouble_and_goes_on_later(
 
 
 def _waiting(box: Outbox) -> list[Waiting]:
-    rows = box._rows("SELECT batch, body, pae_sha256 FROM batch ORDER BY batch")
-    return [Waiting(batch, Packed(body), pae) for batch, body, pae in rows]
+    log = box._log
+    return [Waiting(row.batch, Packed(log.read(row.body)), row.pae_sha256) for row in log.catch_up().sealed.values()]
 
 
 async def test_the_collectors_retry_after(make: Make) -> None:
@@ -329,8 +329,8 @@ async def test_what_was_sent_is_counted(outbox: Outbox) -> None:
 async def test_a_doubtful_outbox_asks_first(outbox: Outbox, tmp_path: Path) -> None:
     """An outbox in doubt hands out nothing before the collector said where the chain stands, over a real socket."""
     outbox.close()
-    (tmp_path / "outbox.sqlite-place").unlink()
-    with closing(Outbox(tmp_path / "outbox.sqlite", lambda: bytes(32))) as box:
+    (tmp_path / "outbox" / "place").unlink()
+    with closing(Outbox(tmp_path / "outbox", lambda: bytes(32))) as box:
         async with serving(FakeCollector(script=["503", "500", "honest"])) as there:
             alone = Uploader(box, Collector(there.url), COLLECTOR.public, lambda _: None)
             assert isinstance(await alone.send_all(), Blocked)

@@ -50,7 +50,7 @@ def run(there: FakeCollector, state: Path, monkeypatch: pytest.MonkeyPatch) -> R
 
 def last_record(state: Path) -> Any:
     """The newest record of the outbox."""
-    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as outbox:
+    with closing(Outbox(state / "outbox", lambda: bytes(32))) as outbox:
         return read_record(outbox.recent()[0].rstrip(b"\n"))
 
 
@@ -74,7 +74,7 @@ def test_the_plan_is_shown_and_nothing_begun(run: Run, state: Path, capsys: pyte
     assert "does not fit into this month's budget" in out
     assert "LOOK: nothing was measured yet" in out
     assert "nothing was begun" in out
-    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as outbox:
+    with closing(Outbox(state / "outbox", lambda: bytes(32))) as outbox:
         assert outbox.kept(NAME) is None
         assert outbox.recent() == []
 
@@ -117,14 +117,14 @@ def test_status_says_what_is_missing_and_stop_is_recorded(
 def test_what_cannot_be_read_any_more_is_replaced(run: Run, state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither a kept campaign, nor its rule, nor a wish stands in the way of a new one, which has the next number."""
     assert told_by(run, capsys, "start", *PLAN, "--yes")["number"] == 1
-    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as outbox:
+    with closing(Outbox(state / "outbox", lambda: bytes(32))) as outbox:
         outbox.keep(NAME, b"{")
         outbox.keep(RULE, b"{")
         outbox.keep(ASKED, b"{")
     with pytest.raises(Malformed):
         run("status")
     assert told_by(run, capsys, "start", *PLAN, "--yes")["number"] == 2
-    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as outbox:
+    with closing(Outbox(state / "outbox", lambda: bytes(32))) as outbox:
         outbox.keep(RULE, b"{")
     assert run("start", *PLAN, "--yes") == 1
     assert "under way" in capsys.readouterr().err
@@ -142,7 +142,7 @@ def test_beside_a_running_agent_the_wish_is_left_to_it(
         assert run("start", *PLAN, "--yes") == 1
         assert run("status") == 0
         assert "waits for the running probe" in capsys.readouterr().out
-    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as outbox:
+    with closing(Outbox(state / "outbox", lambda: bytes(32))) as outbox:
         assert outbox.kept(NAME) is None
         answer = asked(None, outbox.kept(ASKED))
     assert answer is not None

@@ -1,6 +1,7 @@
 """`forget`: what is erased, what is asked before, what stays."""
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,11 +44,12 @@ def test_all_of_it_goes(measured: FakeCollector, state: Path, say_json: SayJson,
     for name in (
         "settings.toml",
         "device.pem.3f9a1c07",
-        "outbox.sqlite.3f9a1c07",
+        "outbox.sqlite",
         "outbox.sqlite-wal",
         "enrolled.json.new",
     ):
         (state / name).touch()
+    shutil.copytree(state / "outbox", state / "outbox.3f9a1c07")
     code, told = say_json("forget", "--yes")
     assert code == 0
     assert (told["left"], told["unsent"], told["unsent_complaints"]) == ([], 1, 1)
@@ -120,6 +122,7 @@ def test_the_enrolment_goes_before_the_key_and_the_key_before_the_chain(
 ) -> None:
     """Stopped in the middle, a device is left that can sign nothing: never a key without its chain."""
     del measured
+    (state / "settings.toml").touch()
     gone: list[str] = []
     unlink = Path.unlink
 
@@ -133,4 +136,5 @@ def test_the_enrolment_goes_before_the_key_and_the_key_before_the_chain(
     code, _, err = say("forget", "--yes")
     assert code == 1
     assert "cannot be erased: Read-only file system" in err
-    assert gone[:2] == ["enrolled.json", "device.pem"]
+    assert gone == ["enrolled.json", "device.pem", "settings.toml"]
+    assert list((state / "outbox").glob("*.log"))

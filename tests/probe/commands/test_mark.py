@@ -23,7 +23,7 @@ Say = Callable[..., tuple[int, str, str]]
 
 def marks(state: Path) -> list[Record]:
     """The records of marks, oldest first."""
-    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as outbox:
+    with closing(Outbox(state / "outbox", lambda: bytes(32))) as outbox:
         found = [read_record(line.rstrip(b"\n")) for line in outbox.recent()]
     return [record for record in reversed(found) if record.method == "mark"]
 
@@ -37,7 +37,7 @@ def test_without_an_agent(there: FakeCollector, state: Path, say: Say) -> None:
     assert record.end == "ok"
     assert record.text("words") == "video stops [31m"
     assert "slot" not in record.fields
-    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as outbox:
+    with closing(Outbox(state / "outbox", lambda: bytes(32))) as outbox:
         assert outbox.tally().unsealed == 0
         assert pending(outbox.kept(WAITING), outbox.kept(WRITTEN)) == ()
     del there
@@ -73,7 +73,7 @@ def test_what_an_agent_left(there: FakeCollector, state: Path, say: Say) -> None
 def test_a_damaged_value(there: FakeCollector, state: Path, say: Say) -> None:
     """A kept value that cannot be read is begun anew: a tap is never refused for it."""
     for damaged in (WAITING, WRITTEN):
-        with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as outbox:
+        with closing(Outbox(state / "outbox", lambda: bytes(32))) as outbox:
             outbox.keep(damaged, b"junk")
         assert say("mark")[0] == 0
     del there

@@ -17,7 +17,7 @@ SayJson = Callable[..., tuple[int, dict[str, object]]]
 
 def kept(state: Path) -> Pause | None:
     """The pause that is kept."""
-    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as outbox:
+    with closing(Outbox(state / "outbox", lambda: bytes(32))) as outbox:
         return read_pause(outbox.kept(NAME))
 
 
@@ -49,7 +49,7 @@ def test_resume(there: FakeCollector, state: Path, say: Say) -> None:
     assert say("resume")[:2] == (0, "no pause any more: measuring goes on by the schedule\n")
     assert kept(state) is None
     assert say("resume")[:2] == (0, "there was no pause\n")
-    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as outbox:
+    with closing(Outbox(state / "outbox", lambda: bytes(32))) as outbox:
         outbox.keep(NAME, b"junk")
     assert say("resume")[0] == 0
     assert kept(state) is None

@@ -48,7 +48,7 @@ def test_it_is_kept_and_said(run: Run, state: Path, capsys: pytest.CaptureFixtur
     out, err = capsys.readouterr()
     assert out.startswith("this device can measure up to about 250 Mbit/s\n")
     assert err.splitlines()[1:] == ["  250 Mbit/s  received in full", "  300 Mbit/s  fell behind"]
-    with closing(Outbox(state / "outbox.sqlite", lambda: secrets.token_bytes(32))) as outbox:
+    with closing(Outbox(state / "outbox", lambda: secrets.token_bytes(32))) as outbox:
         assert outbox.kept(KEPT) == FOUND.to_keep()
 
 
@@ -63,7 +63,7 @@ def test_for_programs_it_is_one_object(run: Run, capsys: pytest.CaptureFixture[s
 
 def test_not_beside_a_measurement(run: Run, state: Path) -> None:
     """While something is being measured, load on the device would spoil both."""
-    with closing(Outbox(state / "outbox.sqlite", lambda: secrets.token_bytes(32))) as outbox:
+    with closing(Outbox(state / "outbox", lambda: secrets.token_bytes(32))) as outbox:
         outbox.start(lambda seq: json.dumps({"seq": seq}).encode())
     with pytest.raises(StateUnusable, match="a measurement is under way"):
         run()

@@ -28,7 +28,7 @@ MINUTE_US = 60_000_000
 
 def keep(state: Path, name: str, value: bytes) -> None:
     """Keep a value as the agent does."""
-    with closing(Outbox(state / "outbox.sqlite", lambda: bytes(32))) as box:
+    with closing(Outbox(state / "outbox", lambda: bytes(32))) as box:
         box.keep(name, value)
 
 

@@ -1,6 +1,7 @@
 """`doctor` as a whole: everything in order, nothing changed, and useful in any state of the device."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,8 @@ def told(say: Say) -> tuple[int, dict[str, dict[str, Any]]]:
 
 
 def contents(state: Path) -> dict[str, bytes]:
-    """The files of a folder, but for those that SQLite makes for reading."""
-    return {file.name: file.read_bytes() for file in state.iterdir() if not file.name.endswith(("-wal", "-shm"))}
+    """The files of a folder and its folders."""
+    return {str(file): file.read_bytes() for file in state.rglob("*") if file.is_file()}
 
 
 def test_an_enrolled_device(there: FakeCollector, say: Say) -> None:
@@ -72,18 +73,17 @@ def test_a_device_that_is_not_enrolled(state: Path, say: Say) -> None:
 
 def test_an_outbox_that_is_gone(there: FakeCollector, state: Path, say: Say) -> None:
     """A lost outbox is said and not made anew: a chain begun again would fork the old one."""
-    for file in state.glob("outbox*"):
-        file.unlink()
+    shutil.rmtree(state / "outbox")
     _, checks = told(say)
     assert checks["outbox"]["level"] == "look"
     assert "gone" in checks["outbox"]["found"]
-    assert not (state / "outbox.sqlite").exists()
+    assert not (state / "outbox").exists()
     del there
 
 
 def test_a_damaged_outbox(there: FakeCollector, state: Path, say: Say) -> None:
     """An outbox that is damaged is set aside by whoever opens it; the doctor says what that means."""
-    (state / "outbox.sqlite").write_bytes(b"junk" * 1000)
+    (state / "outbox" / "00000001.log").write_bytes(b"junk" * 1000)
     _, checks = told(say)
     assert "the collector is asked where the chain stands" in checks["chain"]["found"]
     del there

@@ -100,6 +100,22 @@ def test_whoever_is_alone_is_waited_for(opened: Opened) -> None:
     assert waits == [ranges.LOOK_S] * 3
 
 
+def test_the_last_one_is_alone_again(opened: Opened) -> None:
+    """Of those who share, the last one who goes is alone; whoever was not has left his seat, and the gate is open."""
+    by, handles = FakeMsvcrt(), [opened() for _ in range(3)]
+    seats = []
+    for handle in handles[:2]:
+        seats.append(Seats(handle, by, never))
+        seats[-1].share()
+    assert not seats[0].is_last()
+    assert seats[1].is_last()
+    assert seats[1].is_last()
+    with pytest.raises(AssertionError):
+        Seats(handles[2], by, never)
+    by.ended(handles[1])
+    assert Seats(handles[2], by, never).is_alone
+
+
 def test_there_are_seats_for_many(opened: Opened) -> None:
     """As many as there are seats share one file; one more is refused, and leaves the gate open for the next."""
     by = FakeMsvcrt()
