@@ -2,6 +2,7 @@
 
 import argparse
 import base64
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,13 +13,15 @@ from typing import Any
 from collector import logs, say
 from collector.arguments import build_parser
 from collector.backup import back_up, restore
+from collector.check import Check, Found
 from collector.clock import SystemClock
 from collector.command import address_for_probes, open_desk
 from collector.config import Config, parse
 from collector.criteria import load_criteria
-from collector.errors import BadRequest
+from collector.errors import BadRequest, IndexUnusable, LedgerDamaged
 from collector.judge.casefile import judge_text
 from collector.judge.errors import JudgeError
+from collector.keyfiles import load_or_create
 from collector.ledger.archive import move
 from collector.provision.folder import provision
 from collector.provision.options import contract_of, terms_of, units_of
@@ -28,6 +31,7 @@ from collector.up import run_up
 from shared.enrolment import read_code
 from shared.errors import SpeedproofError
 from shared.invitation import Invitation
+from shared.keys import PublicKey
 
 WORKED, FAILED, MISUSED = 0, 1, 2
 Result = dict[str, Any]
@@ -200,6 +204,32 @@ def _restore(options: argparse.Namespace) -> None:
     _print(options, asdict(done) | {"folder": str(config.data)}, say.restored)
 
 
+def _check(options: argparse.Namespace) -> None:
+    config = _config(options)
+    ledger, found = config.data / "ledger", list[Found]()
+    with contextlib.ExitStack() as opened:
+        try:
+            desk = opened.enter_context(open_desk(config))
+        except (LedgerDamaged, IndexUnusable) as error:  # no collector can start: the ledger is looked at all the same
+            found.append(Found("start", str(error)))
+            done = Check(ledger, load_or_create(config.data / "keys" / "collector.pem").public)
+        else:
+            told = desk.run("position", {})
+
+            def held(after_no: int, up_to_no: int) -> list[Result]:
+                rows: list[Result] = desk.run("held_batches", {"after_no": after_no, "up_to_no": up_to_no})["batches"]
+                return rows
+
+            key = PublicKey.from_spki(base64.b64decode(told["collector"]))
+            done = Check(ledger, key, told["ledger_no"], told["index_no"], held)
+        done.run(lambda n, of, name: say.progress("check", n, of, name))
+    found += done.found
+    counts = {name: getattr(done, name) for name in ("segments", "entries", "batches", "loaded_no")}
+    _print(options, counts | {"found": [asdict(one) for one in found]}, say.checked)
+    if found:
+        raise LedgerDamaged(f"{len(found)} things do not agree")
+
+
 def _archive(options: argparse.Namespace) -> None:
     config = _config(options)
     moved = move(
@@ -222,6 +252,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "case show": _case_show,
     "evidence": _evidence,
     "rebuild": _rebuild,
+    "check": _check,
     "backup": _back_up,
     "archive": _archive,
     "restore": _restore,

@@ -92,6 +92,9 @@ def build_parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "rebuild", parents=[folder], help="make the index anew from the ledger (with no collector running)"
     )
+    commands.add_parser(
+        "check", parents=[folder], help="compare seals, ledger, chains and index, also while the collector runs"
+    )
     backup = commands.add_parser(
         "backup", parents=[folder], help="copy ledger and keys, also while the collector runs; again: only what is new"
     )

@@ -14,6 +14,7 @@ from collector.lines import add_subscriber
 from collector.services import Services
 from collector.view import CaseView, Counts, RecordRow
 from collector.web.page import SubscriberLine
+from shared.dsse import b64
 from shared.enrolment import show_code
 
 MOST_CODE_MINUTES = 366 * 24 * 60
@@ -112,7 +113,15 @@ def _evidence(services: Services, _: Portal, told: Told) -> Result:
 
 
 def _position(services: Services, _: Portal, __: Told) -> Result:
-    return {"ledger_no": services.ledger.newest_no()}
+    told = {"ledger_no": services.ledger.newest_no(), "index_no": services.store.loaded_no()}
+    return told | {"collector": b64(services.collector_key.public.spki)}
+
+
+def _held_batches(services: Services, _: Portal, told: Told) -> Result:
+    after_no, up_to_no = told.get("after_no"), told.get("up_to_no")
+    if type(after_no) is not int or type(up_to_no) is not int:
+        raise BadRequest("after_no and up_to_no are whole numbers")
+    return {"batches": [asdict(row) for row in services.store.held_batches(after_no, up_to_no)]}
 
 
 COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
@@ -123,4 +132,5 @@ COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "case_show": _case_show,
     "evidence": _evidence,
     "position": _position,
+    "held_batches": _held_batches,
 }

@@ -5,6 +5,7 @@ A second one puts in order what has arrived (`Store.compact`), which neither the
 
 import contextlib
 import logging
+import os
 import threading
 
 from collector.errors import IndexLags
@@ -30,6 +31,7 @@ class Indexer:
         self._loaded_at_us = 0  # when the newest entry that is loaded was kept
         self._wanted_no = 0
         self._changed = threading.Condition()
+        self.niceness = 0  # of its threads, where the system has one for each
         self._stopping = False
         self._loading = threading.RLock()
         self._thread: threading.Thread | None = None
@@ -89,7 +91,14 @@ class Indexer:
             self._loaded_at_us = entries[-1].at_us if entries else self._loaded_at_us
             self._changed.notify_all()
 
+    def _step_back(self) -> None:
+        """Let others have the processor first: what is acknowledged is in the ledger, and the index can come after."""
+        if self.niceness and hasattr(os, "setpriority"):
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self.niceness)
+
     def _run(self) -> None:
+        self._step_back()
         while not self._stopping:
             with self._changed:
                 self._changed.wait_for(lambda: self._stopping or self._loaded_no < self._ledger.last_no, 60)
@@ -106,6 +115,7 @@ class Indexer:
 
     def _order(self) -> None:
         """Compact whenever something was loaded; whether it is enough for a run the store knows."""
+        self._step_back()
         seen_no = -1
         while not self._stopping:
             with self._changed:

@@ -186,6 +186,17 @@ def backed_up(told: Told) -> None:
     )
 
 
+def checked(told: Told) -> None:
+    """What a check found."""
+    lines(
+        f"looked at {counted(told['entries'], 'ledger entry', 'ledger entries')}, "
+        f"{counted(told['batches'], 'batch', 'batches')}, {counted(told['segments'], 'sealed segment')}; "
+        f"the index holds entries up to {told['loaded_no']}",
+        *(f"{one['where']}: {one['what']}" for one in told["found"]),
+        "everything agrees" if not told["found"] else "IT DOES NOT AGREE",
+    )
+
+
 def archived(told: Told) -> None:
     """Segments were moved."""
     lines(

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import IO, NoReturn
+from typing import IO, Final, NoReturn
 
 import uvicorn
 
@@ -28,6 +28,8 @@ from collector.crew import Crew
 from collector.errors import BadRequest, CollectorError
 from collector.services import DESK_FILE, Services
 from shared.keys import PublicKey
+
+INDEX_NICENESS: Final = 10  # beside workers: who brings batches waits for an answer, the index can lag for a while
 
 
 class CannotStart(CollectorError):
@@ -48,6 +50,7 @@ def run_up(config: Config, ready: Callable[[dict[str, object]], None]) -> None:
         if crew is not None:
             listener.listen(socket.SOMAXCONN)
             crew.start_workers(config.workers, listener)
+            services.indexer.niceness = INDEX_NICENESS
         _serve(config, services, listener, peer, crew, ready)
 
 

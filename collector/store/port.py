@@ -28,6 +28,20 @@ class AcceptedAt:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBatch:
+    """A batch as the index has it. `n`: the records it says it has; `found`: those that are in the index."""
+
+    entry_no: int
+    dev: str
+    batch: int
+    pae_sha256: str
+    segment: str
+    offset: int
+    n: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignRow:
     """A record of the method `campaign`, as signed, with its place in its device's chain."""
 
@@ -121,6 +135,9 @@ class Store(Protocol):
 
     def accepted(self, dev: str, batch: int) -> AcceptedAt | None:
         """The identity of an accepted batch and its place in the ledger, None if it is not in the index."""
+
+    def held_batches(self, after_no: int, up_to_no: int, stream: int = 0) -> list[HeldBatch]:
+        """The batches of a stretch of a stream's ledger as the index has them, in the ledger's order."""
 
     def timeline(self, subscriber: str, since_us: int = 0) -> list[RecordRow]:
         """A subscriber's measurements in the order of time, device and sequence number."""

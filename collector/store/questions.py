@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from collector.store import queries
-from collector.store.port import AcceptedAt, CampaignRow, CellHour, DayFigures, Fleet, Place, Silent
+from collector.store.port import AcceptedAt, CampaignRow, CellHour, DayFigures, Fleet, HeldBatch, Place, Silent
 from collector.store.project import Known
 from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow
 from shared.grade import RECEIVER_LIMITED
@@ -42,6 +42,11 @@ class Questions(ABC):
         device, _ = self._known.devices.get(dev, (None, None))
         rows = [] if device is None else self._ask(queries.ACCEPTED, {"device": device, "batch": batch})
         return next((AcceptedAt(pae, Place("batch", segment, at, stream)) for pae, stream, segment, at in rows), None)
+
+    def held_batches(self, after_no: int, up_to_no: int, stream: int = 0) -> list[HeldBatch]:
+        """The batches of a stretch of a stream's ledger as the index has them."""
+        values = {"after_no": after_no, "up_to_no": up_to_no, "stream": stream}
+        return [HeldBatch(*row) for row in self._ask(queries.HELD_BATCHES, values)]
 
     def timeline(self, subscriber: str, since_us: int = 0) -> list[RecordRow]:
         """A subscriber's measurements in the order of time."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from collector.ledger.frame import Entry
-from collector.store.port import AcceptedAt, CampaignRow, CellHour, DayFigures, Fleet, Place, Silent
+from collector.store.port import AcceptedAt, CampaignRow, CellHour, DayFigures, Fleet, HeldBatch, Place, Silent
 from collector.store.project import Known, rows_of
 from collector.store.questions import flaws_of, radio_of
 from collector.store.rows import FactRow, Order, Rows
@@ -74,6 +74,18 @@ class MemoryStore:
         device = self._known.devices.get(dev, (None, None))[0]
         found = [row for row in self.rows.batch if (row.device, row.batch) == (device, batch)]
         return next((AcceptedAt(row.pae, Place("batch", row.segment, row.offset, row.stream)) for row in found), None)
+
+    def held_batches(self, after_no: int, up_to_no: int, stream: int = 0) -> list[HeldBatch]:
+        """Look through all batches, and through all records for each."""
+        devs = {one.id: one.dev for one in self.rows.device}
+        return [
+            HeldBatch(
+                row.entry_no, devs[row.device], row.batch, row.pae, row.segment, row.offset, row.n,
+                sum((one.stream, one.entry_no, one.provenance) == (stream, row.entry_no, "signed") for one in self.rows.record),
+            )
+            for row in sorted(self.rows.batch, key=lambda row: row.entry_no)
+            if row.stream == stream and after_no < row.entry_no <= up_to_no
+        ]  # fmt: skip
 
     def _of(self, subscriber: str) -> list[FactRow]:
         line = self._known.lines.get(subscriber)

@@ -1,0 +1,169 @@
+"""Whether all still agree: seals with segments, entries with each other, batches with their keys, the index with the ledger.
+
+Reads and changes nothing, also while a collector runs: what is looked at is the ledger up to its newest entry at the beginning.
+
+    1  seals      each sealed segment is what was sealed, and each seal follows the one before it
+    2  entries    every frame reads back, its body has its digest, numbers have no gap
+    3  batches    each is signed by its enrolled key, follows the one before it, and its receipt is this collector's for it
+    4  index      it has every batch, under its identity, at its place, with all its records, and none besides
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from collector import quickjson
+from collector.errors import CollectorError, LedgerDamaged
+from collector.ledger.enrolled import enrolled_spki
+from collector.ledger.frame import Entry, EntryKind
+from collector.ledger.names import seal_file, segments
+from collector.ledger.seals import NO_SEAL
+from collector.ledger.segments import check_sealed, read_entries
+from shared import statement, strictjson
+from shared.batch import open_batch
+from shared.chain import START, Head, follow
+from shared.dsse import read_envelope
+from shared.errors import Malformed, Refused, UnknownKey
+from shared.keys import PublicKey
+from shared.receipt import read_receipt
+from shared.statement import Kind
+from shared.strictjson import MAX_INTEGER
+
+STRETCH: Final = 20_000  # entries that are compared with the index at a time
+Held = Callable[
+    [int, int], Iterable[dict[str, Any]]
+]  # what the index has of the entries after one number up to another
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something that does not agree, and where."""
+
+    where: str
+    what: str
+
+
+@dataclass(slots=True)
+class Check:
+    """One check of one data folder."""
+
+    ledger: Path
+    collector: PublicKey
+    last_no: int = MAX_INTEGER  # the newest entry to look at
+    loaded_no: int = 0  # the newest one that is in the index
+    held: Held = lambda _after_no, _up_to_no: ()
+    segments: int = 0
+    entries: int = 0
+    batches: int = 0
+    found: list[Found] = field(default_factory=list)
+    _keys: dict[str, PublicKey] = field(default_factory=dict)
+    _heads: dict[str, Head] = field(default_factory=dict)
+
+    def run(self, progress: Progress) -> None:
+        """Look at all of it; what does not agree is in `found`."""
+        self._seals(progress)
+        stretch: dict[int, Entry] = {}
+        begun = 0
+        for entry in self._entries():
+            self.entries += 1
+            if entry.kind is EntryKind.ENROLMENT:
+                self._enrolment(entry)
+            if entry.kind is EntryKind.BATCH:
+                self.batches += 1
+                self._batch(entry)
+                stretch[entry.no] = entry
+            if entry.no - begun >= STRETCH:
+                self._index(stretch, begun, entry.no)
+                stretch, begun = {}, entry.no
+                progress(entry.no, self.last_no, "entries")
+        self._index(stretch, begun, self.last_no)
+        progress(self.entries, self.entries, "entries")
+
+    def _seals(self, progress: Progress) -> None:
+        before = NO_SEAL
+        try:
+            sealed = [path for path in segments(self.ledger) if seal_file(self.ledger, int(path.stem)).exists()]
+        except LedgerDamaged as error:
+            self.found.append(Found("ledger", str(error)))
+            return
+        for number, path in enumerate(sealed, start=1):
+            progress(number, len(sealed), path.name)
+            try:
+                seal = check_sealed(self.ledger, int(path.stem))
+            except CollectorError as error:
+                self.found.append(Found(path.name, str(error)))
+                continue
+            if (seal.first_no, seal.prev) != (before.last_no + 1, before.identity):
+                self.found.append(Found(f"{path.stem}.seal", "does not follow the seal before it"))
+            before = seal
+            self.segments += 1
+
+    def _entries(self) -> Iterator[Entry]:
+        """All entries up to the newest; what cannot be read ends it, and is found."""
+        try:
+            for entry in read_entries(self.ledger):
+                if entry.no > self.last_no:
+                    return
+                yield entry
+        except CollectorError as error:
+            self.found.append(Found("ledger", str(error)))
+
+    def _enrolment(self, entry: Entry) -> None:
+        try:
+            told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)
+            key = PublicKey.from_spki(enrolled_spki(told))
+        except Malformed as error:
+            self.found.append(Found(f"entry {entry.no}", f"an enrolment that is none: {error}"))
+            return
+        self._keys[key.key_id] = key
+
+    def _batch(self, entry: Entry) -> None:
+        try:
+            opened = open_batch(entry.body, self._key_of, quickjson.decode, quickjson.records_in)
+            said = opened.said
+            self._heads[said.dev] = follow(self._heads.get(said.dev, START), said, opened.pae_sha256)
+            told = (said.dev, said.batch, said.last_seq, opened.pae_sha256)
+            if told != tuple(entry.meta.get(name) for name in ("dev", "batch", "last_seq", "head")):
+                raise Malformed("its header says something else than it does")
+            receipt = entry.meta.get("receipt")
+            if not isinstance(receipt, dict):
+                raise Malformed("it has no receipt")
+            read_receipt(strictjson.encode(receipt), self.collector, opened.pae_sha256)
+        except (Refused, Malformed) as error:
+            self.found.append(Found(f"entry {entry.no} ({entry.segment} at byte {entry.offset})", f"a batch: {error}"))
+
+    def _key_of(self, dev: str) -> PublicKey:
+        if dev not in self._keys:
+            raise UnknownKey(3, f"no device with key {dev[:16]}… was enrolled before it")
+        return self._keys[dev]
+
+    def _index(self, stretch: dict[int, Entry], after_no: int, up_to_no: int) -> None:
+        up_to_no = min(up_to_no, self.loaded_no)
+        if up_to_no <= after_no:
+            return
+        held = {int(row["entry_no"]): row for row in self.held(after_no, up_to_no)}
+        for no, entry in stretch.items():
+            row = held.pop(no, None)
+            if no > up_to_no:
+                continue
+            if row is None:
+                self.found.append(Found(f"entry {no}", "is not in the index"))
+                continue
+            wanted = (
+                entry.meta.get("dev"),
+                entry.meta.get("batch"),
+                entry.meta.get("head"),
+                entry.segment,
+                entry.offset,
+            )
+            if wanted != tuple(row[name] for name in ("dev", "batch", "pae_sha256", "segment", "offset")):
+                self.found.append(Found(f"entry {no}", "is in the index as something else"))
+            records = entry.body.count(b"\n") - 1
+            if not row["n"] == row["found"] == records:
+                self.found.append(
+                    Found(f"entry {no}", f"has {records} records, the index {row['found']} of {row['n']}")
+                )
+        for no in held:
+            self.found.append(Found(f"entry {no}", "is a batch in the index and none in the ledger"))
