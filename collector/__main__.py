@@ -79,6 +79,7 @@ def _config(options: argparse.Namespace) -> Config:
         "guard_s",
         "code_minutes",
         "workers",
+        "desk_port",
         "log_format",
         "log_level",
     )

@@ -63,6 +63,11 @@ def build_parser() -> argparse.ArgumentParser:
         help="processes that take in batches, beside one that writes the ledger (default 0: all in one process)",
     )
 
+    up.add_argument(
+        "--desk-port",
+        type=int,
+        help="with workers: port of the desk, past all probes (default: three above --port; 0: any free one)",
+    )
     up.add_argument("--log-format", choices=logs.FORMATS, help="how to log: lines for people (default), or JSON")
     up.add_argument(
         "--log-level", choices=logs.LEVELS, help="from what on to log (default warning; debug: every batch)"

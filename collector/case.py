@@ -9,6 +9,7 @@ from collector.findings import judge_line
 from collector.presence import presence_of
 from collector.registry import Subscriber
 from collector.services import Services
+from collector.store.port import Asked
 from collector.view import CaseView, Counts, DeviceRow, PresenceView, RecordRow
 
 
@@ -20,17 +21,28 @@ def subscriber_of(services: Services, name: str) -> Subscriber:
     return found
 
 
+MOMENT_S = 0.5  # a person waits for it without noticing
+
+
 def case_of(services: Services, name: str, criterion: str | None = None) -> tuple[CaseView, list[RecordRow]]:
-    """A subscriber's case by his own criterion (or another), and his measurements; as fresh as the ledger."""
-    services.indexer.caught_up(services.ledger.newest_no())
-    with services.indexer.held():  # counts, measurements and complaints of one moment
-        return case_in_index(services, name, criterion)
+    """A subscriber's case by his own criterion (or another), and his measurements.
+
+    As fresh as the ledger, if the index is in a moment; else as fresh as the index, and how late that is is said.
+    """
+    subscriber_of(services, name)
+    newest_no = services.ledger.newest_no()
+    services.indexer.comes_to(newest_no, MOMENT_S)
+    with services.store.moment() as store:  # counts, measurements and complaints of one state
+        _, behind_s = services.indexer.behind(newest_no, services.clock.wall_us())
+        case, rows = case_in_index(services, store, name, criterion)
+    return replace(case, behind_us=round(behind_s * 1e6)), rows
 
 
-def case_in_index(services: Services, name: str, criterion: str | None = None) -> tuple[CaseView, list[RecordRow]]:
+def case_in_index(
+    services: Services, store: Asked, name: str, criterion: str | None = None
+) -> tuple[CaseView, list[RecordRow]]:
     """A subscriber's case as far as the index has come."""
     subscriber = subscriber_of(services, name)
-    store = services.store
     rows = store.timeline(name)
     complaints = store.complaints(name)
     chosen = services.criteria.get(criterion or subscriber.criterion)
@@ -38,7 +50,7 @@ def case_in_index(services: Services, name: str, criterion: str | None = None) -
         known = ", ".join(sorted(services.criteria))
         raise BadRequest(f"unknown criterion {criterion or subscriber.criterion!r}; known are {known}")
     opened_us = complaints[0].received_us if complaints else None  # by our clock: the device's could be set back
-    devices, counts, presence = _devices(services, name, rows)
+    devices, counts, presence = _devices(services, store, name, rows)
     plans = {row.dev: plan for row, plan in store.devices(name)}
     campaigns = fixed_campaigns(store.campaigns(name))
     return (
@@ -60,19 +72,19 @@ def case_in_index(services: Services, name: str, criterion: str | None = None) -
 
 
 def _devices(
-    services: Services, name: str, timeline: Sequence[RecordRow]
+    services: Services, store: Asked, name: str, timeline: Sequence[RecordRow]
 ) -> tuple[tuple[DeviceRow, ...], dict[str, Counts], tuple[PresenceView, ...]]:
     """The line's devices, the counts with the slots and losses of all of them, and what is known of each one's slots."""
-    counts = {"signed": Counts()} | services.store.counts(name)
+    counts = {"signed": Counts()} | store.counts(name)
     scheduled = missing = lost = 0
     rows, presence = [], []
     now_us = services.clock.wall_us()
-    notes = services.store.notes(name)
-    for row, plan in services.store.devices(name):
+    notes = store.notes(name)
+    for row, plan in store.devices(name):
         frozen_us = services.registry.devices[row.dev].frozen_us
         slots = plan.ended_between(row.enrolled_us, now_us if frozen_us is None else frozen_us)
         scheduled += len(slots)
-        missing += len(slots) - len(services.store.filled_slots(row.dev) & set(slots))
+        missing += len(slots) - len(store.filled_slots(row.dev) & set(slots))
         lost += row.lost
         rows.append(replace(row, frozen=frozen_us is not None))
         presence.append(presence_of(row.dev, plan, slots, timeline, notes.get(row.dev, {})))

@@ -53,14 +53,15 @@ class LocalDesk:
 class RemoteDesk:
     """Commands to the collector that runs over the folder."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, at: str) -> None:
         self.url = url
+        self._at = at  # where commands go: with workers the desk has a port of its own
         self._token = token
 
     def run(self, command: str, told: dict[str, Any]) -> dict[str, Any]:
         """Run one command over there."""
         request = urllib.request.Request(  # noqa: S310 - the address is from a file only we can write
-            f"{self.url}/v1/desk/{command}",
+            f"{self._at}/v1/desk/{command}",
             json.dumps(told).encode(),
             {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
@@ -73,7 +74,7 @@ class RemoteDesk:
             kind = BadRequest if error.code == HTTPStatus.BAD_REQUEST else CommandFailed
             raise kind(detail) from error
         except (OSError, ValueError) as error:
-            raise CommandFailed(f"the running collector at {self.url} does not answer: {error}") from error
+            raise CommandFailed(f"the running collector at {self._at} does not answer: {error}") from error
         return result
 
 
@@ -109,6 +110,6 @@ def _running(config: Config) -> RemoteDesk:
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, ValueError, KeyError):
             told = json.loads((config.data / DESK_FILE).read_text())
-            return RemoteDesk(told["url"], told["token"])
+            return RemoteDesk(told["url"], told["token"], told.get("at", told["url"]))
         time.sleep(0.1)
     raise AlreadyRunning(f"another process holds {config.data}, and it is no running collector; wait for it or end it")

@@ -39,6 +39,7 @@ class Config:
     log_format: str = "text"  # or json: one object a line
     log_level: str = "warning"
     segment_mb: int = 64  # of the ledger: a segment that long is sealed
+    desk_port: int | None = None  # with workers: where the desk is reached directly; None: three above `port`
     workers: int = 0  # processes that take in batches; 0: everything in one process
     index_memory: str = "1GB"  # what the index's engine may take, beside the program itself: MB or GB
     index_threads: int = 2
@@ -61,7 +62,7 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
     for name in told:
         if name not in known:
             raise BadRequest(f"unknown setting {name!r}; known are {', '.join(sorted(known | {'slot_s', 'guard_s'}))}")
-    for name in ("port", "peer_port", "peer_tls_port"):
+    for name in ("port", "peer_port", "peer_tls_port", "desk_port"):
         if name in told:
             told[name] = _whole(name, told[name], 0, 65535)
     if "code_minutes" in told:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from collector.case import case_of, subscriber_of
+from collector.case import MOMENT_S, case_of, subscriber_of
 from collector.enrol import Portal
 from collector.errors import BadRequest, NotFound
 from collector.evidence.bundle import make_evidence
@@ -37,7 +37,7 @@ def page_of(services: Services, subscriber: str) -> tuple[CaseView, list[RecordR
 
 def all_lines(services: Services) -> list[SubscriberLine]:
     """Every subscriber with the counts of his signed measurements, in the order of their ids; nothing is judged here."""
-    services.indexer.caught_up(services.ledger.newest_no())
+    services.indexer.comes_to(services.ledger.newest_no(), MOMENT_S)
     names = sorted(services.registry.subscribers)
     return [SubscriberLine(name, counts=services.store.counts(name).get("signed", Counts())) for name in names]
 

@@ -56,23 +56,23 @@ class Indexer:
 
     def caught_up(self, no: int, timeout_s: float = 10.0) -> None:
         """Return once entry `no` is in the index; raises IndexLags after `timeout_s`."""
+        if not self.comes_to(no, timeout_s):
+            raise IndexLags(f"the index holds entries up to {self._loaded_no}, {no} was asked for; try again")
+
+    def comes_to(self, no: int, timeout_s: float) -> bool:
+        """Wait until entry `no` is in the index, but no longer than that; whether it is."""
         if self._thread is None:
             self.catch_up()
-            return
+            return True
         with self._changed:
             self._wanted_no = max(self._wanted_no, no)
             self._changed.notify_all()
-            if not self._changed.wait_for(lambda: self._loaded_no >= no, timeout_s):
-                raise IndexLags(f"the index holds entries up to {self._loaded_no}, {no} was asked for; try again")
+            return self._changed.wait_for(lambda: self._loaded_no >= no, timeout_s)
 
     def behind(self, newest_no: int, now_us: int) -> tuple[int, float]:
         """How many entries up to this one are not in the index, and how old (s) the newest one in it is, if there are any."""
         behind = max(0, newest_no - self._loaded_no)
         return behind, max(0, now_us - self._loaded_at_us) / 1e6 if behind else 0.0
-
-    def held(self) -> contextlib.AbstractContextManager[bool]:
-        """Entered, keeps the index as it is: several questions are answered by one state; the ledger grows on."""
-        return self._loading
 
     def close(self) -> None:
         """Stop loading; what is left is loaded at the next start."""

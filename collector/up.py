@@ -29,6 +29,7 @@ from collector.errors import BadRequest, CollectorError
 from collector.services import DESK_FILE, Services
 from shared.keys import PublicKey
 
+DESK_ABOVE: Final = 3  # the desk's own port above the probes'
 INDEX_NICENESS: Final = 10  # beside workers: who brings batches waits for an answer, the index can lag for a while
 
 
@@ -43,7 +44,8 @@ def run_up(config: Config, ready: Callable[[dict[str, object]], None]) -> None:
         crew = opened.enter_context(Crew(config, SystemClock())) if config.workers else None
         services = Services.over_folder(config, open_ledger=None if crew is None else crew.open_ledger)
         opened.callback(services.close)
-        listener = opened.enter_context(_listening(config))
+        listener = opened.enter_context(_listening(config, config.port))
+        desk = None if crew is None else opened.enter_context(_listening(config, _desk_port(config)))
         peer, facts = opened.enter_context(_peer(config, services.portal_key.public))
         services.peer = _peer_facts(config, facts)
         services.figures = None if crew is None else crew.metrics
@@ -51,7 +53,7 @@ def run_up(config: Config, ready: Callable[[dict[str, object]], None]) -> None:
             listener.listen(socket.SOMAXCONN)
             crew.start_workers(config.workers, listener)
             services.indexer.niceness = INDEX_NICENESS
-        _serve(config, services, listener, peer, crew, ready)
+        _serve(config, services, listener, peer, crew, desk, ready)
 
 
 def _serve(
@@ -60,12 +62,12 @@ def _serve(
     listener: socket.socket,
     peer: "subprocess.Popen[bytes]",
     crew: Crew | None,
+    desk: socket.socket | None,
     ready: Callable[[dict[str, object]], None],
 ) -> None:
     """Answer, on the listener or behind the workers who do, until told to stop."""
     token = desk_token(config.data)
-    host, port = listener.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    url, desk_url = _url(listener), _url(desk or listener)
     services.indexer.start()
     settings = uvicorn.Config(
         create_app(services, token),
@@ -75,13 +77,13 @@ def _serve(
         server_header=False,
         date_header=crew is None,
     )
-    server = _Server(settings, lambda: _announce(config, url, token, services, ready))
+    server = _Server(settings, lambda: _announce(config, url, desk_url, token, services, ready))
     if crew is not None:
         crew.failed = lambda: setattr(server, "should_exit", True)
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_stop_with, args=(peer, server), name="peer watch", daemon=True).start()
     try:
-        server.run(sockets=[listener if crew is None else crew.desk])
+        server.run(sockets=[listener] if crew is None or desk is None else [crew.desk, desk])
         if crew is not None and crew.failure is not None:
             raise CannotStart(crew.failure)
         if peer.poll() is not None:
@@ -116,17 +118,28 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
 
+def _desk_port(config: Config) -> int:
+    if config.desk_port is not None:
+        return config.desk_port
+    return config.port + DESK_ABOVE if config.port else 0
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def _announce(
-    config: Config, url: str, token: str, services: Services, ready: Callable[[dict[str, object]], None]
+    config: Config, url: str, desk_url: str, token: str, services: Services, ready: Callable[[dict[str, object]], None]
 ) -> None:
     """Tell the command line of this folder where to find us, then the user."""
     file = config.data / DESK_FILE
-    private_file(file, json.dumps({"url": url, "token": token, "pid": os.getpid()}))
+    private_file(file, json.dumps({"url": url, "at": desk_url, "token": token, "pid": os.getpid()}))
     ready(
         {
             "ready": True,
             "url": url,
-            "desk_url": f"{url}/?key={token}",
+            "desk_url": f"{desk_url}/?key={token}",
             "peer": services.peer,
             "data": str(config.data),
             "torn_bytes": services.ledger.torn_bytes,
@@ -143,16 +156,14 @@ def _check_host(host: str) -> None:
 
 
 @contextlib.contextmanager
-def _listening(config: Config) -> Iterator[socket.socket]:
+def _listening(config: Config, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((config.host, config.port))
+            listener.bind((config.host, port))
         except OSError as error:
-            raise CannotStart(
-                f"cannot listen on {config.host} port {config.port}: {error.strerror}; try --port"
-            ) from error
+            raise CannotStart(f"cannot listen on {config.host} port {port}: {error.strerror}; try --port") from error
         yield listener
 
 

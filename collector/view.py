@@ -168,3 +168,4 @@ class CaseView:
     verdicts: tuple[VerdictView, ...] = ()
     grades: tuple[GradeCount, ...] = ()  # by direction, grade and reason
     presence: tuple[PresenceView, ...] = ()  # by device
+    behind_us: int = 0  # what arrived within so long before `as_of_us` may not be in it yet

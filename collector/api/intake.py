@@ -19,6 +19,7 @@ from collector.errors import BadRequest, Overloaded, TooSlow
 from shared.errors import TooLarge
 
 MOST_BYTES: Final = 64 * 1024 * 1024
+MOST_BODIES: Final = 1000  # at a time: what the server itself has read of each is not in the bytes
 SILENCE_S: Final = 30.0  # from one part of a body to the next
 START_S: Final = 60.0  # for any body, besides what its length is given
 SLOWEST_BYTES_S: Final = 1000  # an honest line that is almost dead: 8 kbit/s
@@ -37,9 +38,10 @@ class _Coming:
 class Intake:
     """The bodies one process holds."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, most_bytes: int = MOST_BYTES, most_bodies: int = MOST_BODIES) -> None:
         """Hold at most so much."""
-        self._most_bytes = most_bytes
+        self._most_bytes, self._most_bodies = most_bytes, most_bodies
+        self._bodies = 0
         self._coming: dict[_Coming, None] = {}  # in the order in which they began
         self.held_bytes = 0
 
@@ -50,11 +52,17 @@ class Intake:
         Raises TooLarge, BadMediaType or BadFormat (steps 1 and 2), TooSlow or Overloaded.
         """
         packed = announced(request, media_type, limit)
-        raw = await self._receive(request, limit)
+        if self._bodies >= self._most_bodies:
+            raise overloaded()
+        self._bodies += 1
         try:
-            yield inflate(raw, limit) if packed else raw
+            raw = await self._receive(request, limit)
+            try:
+                yield inflate(raw, limit) if packed else raw
+            finally:
+                self.held_bytes -= len(raw)
         finally:
-            self.held_bytes -= len(raw)
+            self._bodies -= 1
 
     async def _receive(self, request: Request, limit: int) -> bytes:
         loop, parts = asyncio.get_running_loop(), list[bytes]()

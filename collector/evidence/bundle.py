@@ -30,9 +30,9 @@ _MOMENT = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal evidence is eq
 def make_evidence(services: Services, subscriber: str) -> bytes:
     """The zip of one subscriber's case; raises NotFound."""
     services.indexer.caught_up(services.ledger.newest_no())
-    with services.indexer.held():  # a batch between the two would be counted in neither or in one of them only
-        case, _ = case_in_index(services, subscriber)
-        places = services.store.places(subscriber)
+    with services.store.moment() as store:  # a batch between the two would be counted in neither or in one of them only
+        case, _ = case_in_index(services, store, subscriber)
+        places = store.places(subscriber)
     members: dict[str, bytes] = {
         "README.txt": (files("collector.evidence") / "README.txt").read_bytes(),
         "case.json": json.dumps(asdict(case), indent=1, sort_keys=True).encode() + b"\n",

@@ -9,7 +9,7 @@ import contextlib
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,17 @@ from collector.store.staging import Staged, stage
 from shared.grade import NOBODY, Peers
 
 ReadAt = Callable[[Place], Entry]
+
+
+class _Moment(Questions):
+    """One state of an index, on a cursor of its own; for one thread."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, known: Known) -> None:
+        self._cursor, self._known = cursor, known
+
+    def _ask(self, sql: str, values: object = None) -> list[tuple[Any, ...]]:
+        with named_errors():
+            return self._cursor.execute(sql, values).fetchall()
 
 
 class DuckStore(Questions):
@@ -150,6 +161,17 @@ class DuckStore(Questions):
             return 0 if self._path is None else self._path.with_name(self._path.name + ".wal").stat().st_size
         except FileNotFoundError:
             return 0
+
+    @contextlib.contextmanager
+    def moment(self) -> Iterator[Questions]:
+        """The questions, all answered by the index as it is now; whoever loads meanwhile waits for nobody."""
+        with named_errors(), self._writer.cursor() as cursor:
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            try:
+                yield _Moment(cursor, self._known)
+            finally:
+                with contextlib.suppress(duckdb.Error):  # an instance that was given up cannot even do this
+                    cursor.execute("ROLLBACK")
 
     def _ask(self, sql: str, values: object = None) -> list[tuple[Any, ...]]:
         with named_errors(), self._writer.cursor() as cursor:

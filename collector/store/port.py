@@ -1,6 +1,7 @@
 """What the collector asks of an index, whichever engine keeps it."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -115,23 +116,11 @@ class Fleet:
     records: dict[tuple[str, str], int]  # signed, by method and end
 
 
-class Store(Protocol):
-    """An index over the ledger. Safe to read from any thread while one thread loads."""
+class Asked(Protocol):
+    """The questions an index answers. Safe from any thread, unless it says otherwise."""
 
     def loaded_no(self, stream: int = 0) -> int:
         """The number of the newest entry of a stream (a collector's ledger) in the index, 0 if there is none."""
-
-    def load(self, entries: Sequence[Entry], stream: int = 0) -> None:
-        """Take in entries of a stream in order, each exactly once however often it is given; all of them or none.
-
-        Raises IndexLags if they speak of a line or device that another stream has made and that is not loaded yet.
-        """
-
-    def compact(self) -> int:
-        """Sort what has arrived since the last time into one run, if it is enough for one; how many records were moved.
-
-        No answer changes by it. Loads and questions go on meanwhile.
-        """
 
     def accepted(self, dev: str, batch: int) -> AcceptedAt | None:
         """The identity of an accepted batch and its place in the ledger, None if it is not in the index."""
@@ -191,6 +180,25 @@ class Store(Protocol):
 
     def fleet(self, since_us: int, most: int = 100) -> Fleet:
         """How all devices are since a moment; of the silent ones at most so many."""
+
+
+class Store(Asked, Protocol):
+    """An index over the ledger. Safe to read from any thread while one thread loads."""
+
+    def moment(self) -> AbstractContextManager[Asked]:
+        """Entered, gives the questions, all answered by one state, for one thread; nobody who loads waits for that."""
+
+    def load(self, entries: Sequence[Entry], stream: int = 0) -> None:
+        """Take in entries of a stream in order, each exactly once however often it is given; all of them or none.
+
+        Raises IndexLags if they speak of a line or device that another stream has made and that is not loaded yet.
+        """
+
+    def compact(self) -> int:
+        """Sort what has arrived since the last time into one run, if it is enough for one; how many records were moved.
+
+        No answer changes by it. Loads and questions go on meanwhile.
+        """
 
     def digest(self) -> dict[str, tuple[int, str]]:
         """Rows and a digest over them, by table."""

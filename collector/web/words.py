@@ -189,3 +189,8 @@ def named(conditions: Iterable[str]) -> str:
 def limits(verdict: VerdictView) -> tuple[str, ...]:
     """What a verdict does not show: the limits of all its findings, each once."""
     return tuple(dict.fromkeys(limit for finding in verdict.findings for limit in finding.limits))
+
+
+def seconds_up(span_us: int) -> str:
+    """A short span in whole seconds, rounded up: "1 second", "12 seconds"."""
+    return counted_in_words(-(-span_us // 1_000_000), "second")

@@ -50,6 +50,7 @@ class Collector:
     process: "subprocess.Popen[bytes]"
     port: int
     token: str
+    desk_url: str
 
     def pids(self) -> dict[str, list[int]]:
         """Its processes by the module they run."""
@@ -121,8 +122,8 @@ def started(data: Path, workers: int) -> Collector:
     if not line:
         raise Broken(f"the collector did not come up: {(data.parent / 'collector.log').read_text()[-2000:]}")
     told = json.loads(line)
-    token = json.loads((data / "desk.json").read_text())["token"]
-    return Collector(process, int(told["url"].rpartition(":")[2]), token)
+    desk = json.loads((data / "desk.json").read_text())
+    return Collector(process, int(told["url"].rpartition(":")[2]), desk["token"], desk["at"])
 
 
 @dataclass(slots=True)

@@ -10,12 +10,14 @@ from fakes.entries import kept
 from fakes.history import History
 from fakes.served import Served
 
+from collector.case import case_of
 from collector.errors import IndexLags, IndexUnusable
 from collector.indexer import Indexer
 from collector.ledger.frame import Draft, EntryKind
 from collector.ledger.writer import Ledger
 from collector.services import Services
 from collector.store.duck import DuckStore
+from collector.web.page import render_page
 from shared.errors import Malformed
 
 
@@ -90,15 +92,40 @@ def test_what_is_undone_never_reaches_the_index(services: Services, monkeypatch:
     assert services.store.digest()["entry"][0] == 2
 
 
-def test_held_index_stands_still(services: Services) -> None:
-    """While somebody holds the index it does not grow; afterwards it catches up."""
+def test_a_moment_stays_a_moment(services: Services) -> None:
+    """Whoever asks of one moment is told of that moment, and the index grows on meanwhile."""
     services.indexer.start()
     history = History(services)
-    history.line("line-0")
-    services.indexer.caught_up(1)
-    with services.indexer.held():
-        history.line("line-1")
-        with pytest.raises(IndexLags):
-            services.indexer.caught_up(2, 0.1)
-        assert services.store.loaded_no() == 1
-    services.indexer.caught_up(2)
+    device = history.device("line-0")
+    history.batch(device)
+    services.indexer.caught_up(services.ledger.last_no)
+    with services.store.moment() as moment:
+        before = moment.loaded_no(), moment.timeline("line-0"), moment.counts("line-0")
+        history.batch(device)
+        services.indexer.caught_up(services.ledger.last_no)
+        assert services.store.loaded_no() == before[0] + 1
+        assert (moment.loaded_no(), moment.timeline("line-0"), moment.counts("line-0")) == before
+    with services.store.moment() as moment:
+        assert len(moment.timeline("line-0")) == len(before[1]) + 1
+
+
+def test_a_page_does_not_wait_for_a_lagging_index(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the index lags a case is shown as far as it has come, with how late it is; afterwards it is whole again."""
+    history = History(services)
+    device = history.device("line-0")
+    history.batch(device)
+    services.indexer.catch_up()
+    gate, real = threading.Event(), services.store.load
+    monkeypatch.setattr(services.store, "load", lambda entries: (gate.wait(10), real(entries))[1])
+    monkeypatch.setattr("collector.case.MOMENT_S", 0.05)
+    services.indexer.start()
+    services.clock.advance(3_000_000)  # type: ignore[attr-defined]
+    history.batch(device)
+    case, rows = case_of(services, "line-0")
+    assert (len(rows), case.behind_us) == (1, 3_000_000)
+    assert "in the last 3 seconds may not be" in render_page(case, rows)
+    gate.set()
+    services.indexer.caught_up(services.ledger.last_no)
+    case, rows = case_of(services, "line-0")
+    assert (len(rows), case.behind_us) == (2, 0)
+    assert "may not be in this page yet" not in render_page(case, rows)

@@ -1,8 +1,10 @@
 """An index in plain Python: the same rows from the same entries, every question answered by looking at all of them."""
 
+import contextlib
+import copy
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +76,11 @@ class MemoryStore:
         device = self._known.devices.get(dev, (None, None))[0]
         found = [row for row in self.rows.batch if (row.device, row.batch) == (device, batch)]
         return next((AcceptedAt(row.pae, Place("batch", row.segment, row.offset, row.stream)) for row in found), None)
+
+    @contextlib.contextmanager
+    def moment(self) -> Iterator["MemoryStore"]:
+        """A copy of everything."""
+        yield copy.deepcopy(self)
 
     def held_batches(self, after_no: int, up_to_no: int, stream: int = 0) -> list[HeldBatch]:
         """Look through all batches, and through all records for each."""

@@ -143,6 +143,21 @@ def test_what_is_whole_is_not_sent_away() -> None:
     virtual.run(run())
 
 
+def test_not_too_many_at_a_time() -> None:
+    """However small they are, only so many bodies are taken at a time; when one is done the next may come."""
+
+    async def run() -> None:
+        intake = Intake(most_bodies=3)
+        three = [asyncio.create_task(taken(intake, request([(0.0, b"x"), (5.0, b"y")]))) for _ in range(3)]
+        await asyncio.sleep(1)
+        _, error = await taken(intake, request([(0.0, b"z")]))
+        assert isinstance(error, Overloaded)
+        assert [body for _, body in await asyncio.gather(*three)] == [b"xy"] * 3
+        assert await taken(intake, request([(0.0, b"z")])) == (5, b"z")
+
+    virtual.run(run())
+
+
 def test_waits_are_drawn() -> None:
     """Those who are sent away are not all told the same moment."""
 

@@ -11,6 +11,7 @@ from collector.evidence.archive import read_archive
 from collector.evidence.bundle import make_evidence
 from collector.evidence.check import check_evidence
 from collector.store.port import Place
+from collector.store.questions import Questions
 
 
 def test_evidence_of_nobody(served: Served) -> None:
@@ -25,16 +26,16 @@ def test_evidence_of_nobody(served: Served) -> None:
 
 def test_evidence_made_while_batches_arrive(served: Served, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """Evidence is of one moment: a batch acknowledged while it is made is in the next one, whole."""
-    services, real = served.services, served.services.store.places
+    services, real = served.services, Questions.places
     served.post_batch(device.next())
 
-    def places(subscriber: str) -> list[Place]:
+    def places(store: Questions, subscriber: str) -> list[Place]:
         assert served.post_batch(device.next()).status == 201
         with contextlib.suppress(IndexLags):
             services.indexer.caught_up(services.ledger.last_no, 0.3)
-        return real(subscriber)
+        return real(store, subscriber)
 
-    monkeypatch.setattr(services.store, "places", places)
+    monkeypatch.setattr(Questions, "places", places)
     for batches in (1, 2):
         steps = check_evidence(read_archive(make_evidence(services, "anna")))
         assert steps[-1].holds, steps[-1]

@@ -48,6 +48,7 @@ def answers(store: Store, devs: Sequence[str]) -> dict[str, Any]:
     for operator in ("23001", "23002", None):
         found[f"cell {operator}"] = store.cell_days(operator, 1)
         found[f"its hours {operator}"] = store.cell_hours_of(operator, 1, 0, 4 * DAY_US)
+    found["held"] = [store.held_batches(after_no, 2**53, stream) for stream in (0, 1) for after_no in (0, 3)]
     found["fleet"], found["later fleet"] = store.fleet(0), store.fleet(10, most=1)
     return found
 
