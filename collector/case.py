@@ -21,7 +21,7 @@ def subscriber_of(services: Services, name: str) -> Subscriber:
     return found
 
 
-MOMENT_S = 0.5  # a person waits for it without noticing
+MOMENT_S = 0.3  # a person waits for it without noticing
 
 
 def case_of(services: Services, name: str, criterion: str | None = None) -> tuple[CaseView, list[RecordRow]]:
