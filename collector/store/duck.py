@@ -45,17 +45,26 @@ class DuckStore(Questions):
         self._path, self._peers, self._read_at = path, peers, read_at
         self._limits = limits or Limits()
         self._loading, self._moving = threading.Lock(), threading.Lock()  # in this order, if both
-        self._folder = _folder(path)
+        self._folder = load_folder(path)
         self._writer = self._open()
         self._known = self._who_is_who()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         try:
-            writer = open_engine(self._path, self._limits)
-            regrade(writer, self._peers, self._read_at, self._folder)
+            writer = self._begin()
         except duckdb.Error as error:
             raise IndexUnusable(f"the index cannot be opened ({error}); `rebuild` makes it anew") from error
         return writer
+
+    def _begin(self) -> duckdb.DuckDBPyConnection:
+        """The engine, migrated and graded; raises duckdb.Error."""
+        writer = open_engine(self._path, self._limits)
+        regrade(writer, self._peers, self._read_at, self._folder)
+        return writer
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """One more connection, for whoever asks or moves."""
+        return self._writer.cursor()
 
     def _who_is_who(self) -> Known:
         devices = {dev: (device, line) for dev, device, line in self._ask(queries.KNOWN_DEVICES)}
@@ -107,16 +116,24 @@ class DuckStore(Questions):
                 first_no = staged.last_no - staged.entries + 1
                 is_old = any(row.stream != staged.stream or row.entry_no < first_no for row in late)
                 if is_old:
-                    held.enter_context(self._moving)  # a run must not take up a row whose grade is being changed
+                    held.enter_context(self._no_run())
                 with transaction(self._writer):
                     for table, file in staged.files.items():
                         self._writer.execute(queries.LOAD[table], {"file": str(file)})
                     if late:
                         apply_grades(self._writer, late, self._folder, in_runs=is_old)
-                    mark = {"stream": staged.stream, "no": staged.last_no, "entries": staged.entries}
-                    self._writer.execute(queries.LOAD_MARK, mark)
+                    self._mark(staged)
         finally:
             staged.unlink()
+
+    def _no_run(self) -> contextlib.AbstractContextManager[object]:
+        """Entered: no run is made meanwhile, which could take up a row whose grade is being changed."""
+        return self._moving
+
+    def _mark(self, staged: Staged) -> None:
+        """Say that this is loaded, within the transaction that loads it."""
+        mark = {"stream": staged.stream, "no": staged.last_no, "entries": staged.entries}
+        self._writer.execute(queries.LOAD_MARK, mark)
 
     def _bearing(self, staged: Staged) -> list[tuple[tuple[int, int], tuple[int, int, int, int]]]:
         """The records in the index that bear the sessions of what is to be loaded."""
@@ -134,15 +151,9 @@ class DuckStore(Questions):
                 _checkpoint(mover)
             if int(mover.execute(queries.WAITING).fetchall()[0][0]) < self._limits.run_rows:
                 return 0
-            with transaction(mover):
-                for statement in queries.MOVE:
-                    counted = mover.execute(statement).fetchall()
-                marks = mover.execute(queries.MARKS).fetchall()
-                mover.execute(queries.UNMARK)
-                for stream, no, entries in marks:
-                    mover.execute(queries.LOAD_MARK, {"stream": stream, "no": no, "entries": entries})
+            moved = move_all(mover)
             _checkpoint(mover)
-            return int(counted[0][0])
+            return moved
 
     def _log_bytes(self) -> int:
         """How much was committed and is not in the file yet."""
@@ -152,8 +163,28 @@ class DuckStore(Questions):
             return 0
 
     def _ask(self, sql: str, values: object = None) -> list[tuple[Any, ...]]:
-        with named_errors(), self._writer.cursor() as cursor:
+        with named_errors(), self._cursor() as cursor:
             return cursor.execute(sql, values).fetchall()
+
+
+def move_all(mover: duckdb.DuckDBPyConnection) -> int:
+    """Make a run of what is hot, in one transaction; how many records it has."""
+    with transaction(mover):
+        for statement in queries.MOVE:
+            counted = mover.execute(statement).fetchall()
+        put_together(mover)
+    return int(counted[0][0])
+
+
+def put_together(connection: duckdb.DuckDBPyConnection, *more: tuple[int, int, int]) -> None:
+    """Make one mark of all those of a stream, and of further ones (stream, number, entries), within a transaction."""
+    marks = dict[int, tuple[int, int]]()
+    for stream, no, entries in (*connection.execute(queries.MARKS).fetchall(), *more):
+        before_no, before = marks.get(stream, (0, 0))
+        marks[stream] = max(no, before_no), entries + before
+    connection.execute(queries.UNMARK)
+    for stream, (no, entries) in marks.items():
+        connection.execute(queries.LOAD_MARK, {"stream": stream, "no": no, "entries": entries})
 
 
 def _checkpoint(connection: duckdb.DuckDBPyConnection) -> None:
@@ -162,7 +193,7 @@ def _checkpoint(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("CHECKPOINT")
 
 
-def _folder(path: Path | None) -> Path:
+def load_folder(path: Path | None) -> Path:
     """An empty folder for what is being loaded, beside the index."""
     if path is None:
         return Path(tempfile.mkdtemp(prefix="speedproof-index-"))
