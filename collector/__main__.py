@@ -20,6 +20,7 @@ from collector.errors import BadRequest
 from collector.judge.casefile import judge_text
 from collector.judge.errors import JudgeError
 from collector.ledger.archive import move
+from collector.migrate import migrate_store
 from collector.provision.folder import provision
 from collector.provision.options import contract_of, terms_of, units_of
 from collector.reading import read_measurements
@@ -184,6 +185,15 @@ def _rebuild(options: argparse.Namespace) -> None:
     _print(options, told, say.rebuilt)
 
 
+def _migrate_store(options: argparse.Namespace) -> None:
+    done = migrate_store(_config(options), lambda no, last: say.progress("migrate-store", no, last, "entries"))
+    _print(
+        options,
+        asdict(done) | {"same_as_before": None if done.before is None else done.before == done.after},
+        say.migrated,
+    )
+
+
 def _back_up(options: argparse.Namespace) -> None:
     config = _config(options)
     with open_desk(config) as desk:
@@ -222,6 +232,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "case show": _case_show,
     "evidence": _evidence,
     "rebuild": _rebuild,
+    "migrate-store": _migrate_store,
     "backup": _back_up,
     "archive": _archive,
     "restore": _restore,

@@ -92,6 +92,11 @@ def build_parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "rebuild", parents=[folder], help="make the index anew from the ledger (with no collector running)"
     )
+    commands.add_parser(
+        "migrate-store",
+        parents=[folder],
+        help="fill the lake of collector.toml from this folder's ledger (with no collector running); again: only what is new",
+    )
     backup = commands.add_parser(
         "backup", parents=[folder], help="copy ledger and keys, also while the collector runs; again: only what is new"
     )

@@ -34,9 +34,10 @@ import duckdb
 from collector.errors import IndexLags, IndexUnusable
 from collector.ledger.frame import Entry
 from collector.store import queries
+from collector.store.address import LakeAddress
 from collector.store.duck import DuckStore, ReadAt, move_all, put_together
 from collector.store.engine import migrate, named_errors
-from collector.store.lake_engine import LOADING, ORDERING, Catalog, LakeAddress, lake_cursor, open_lake
+from collector.store.lake_engine import LOADING, ORDERING, Catalog, lake_cursor, open_lake
 from collector.store.lake_files import check_files, sync_files
 from collector.store.limits import Limits
 from collector.store.port import AcceptedAt
@@ -62,12 +63,20 @@ class LakeStore(DuckStore):
         peers: Peers = NOBODY,
         read_at: ReadAt | None = None,
         limits: Limits | None = None,
+        owner: str = "",
     ) -> None:
-        """Open or make the lake, using `folder` for what is on its way there; `stream` is the one whose grades are kept here."""
-        self._address, self._stream, self._catalog = address, stream, Catalog(address)
+        """Open or make the lake, using `folder` for what is on its way there. `stream` is the one whose grades are kept here.
+
+        `owner` is the collector whose ledger that stream is: for any other it is refused from then on.
+        """
+        self._address, self._stream, self._owner, self._catalog = address, stream, owner, Catalog(address)
         self._idle: deque[duckdb.DuckDBPyConnection] = deque(maxlen=_IDLE_CURSORS)
         self._seeing, self._version, self._synced = threading.Lock(), -1, -1
-        super().__init__(folder / "lake", peers, read_at, limits)
+        try:
+            super().__init__(folder / "lake", peers, read_at, limits)
+        except BaseException:
+            self._catalog.close()
+            raise
 
     def _begin(self) -> duckdb.DuckDBPyConnection:
         self._idle.clear()
@@ -75,13 +84,25 @@ class LakeStore(DuckStore):
             writer = open_lake(self._address, self._limits, self._folder.with_name("lake.tmp"))
             try:
                 migrate(writer, queries.lake_migrations())
+                self._own(writer)
+                self._check()
                 with lake_cursor(writer) as reader:
-                    self._check()
                     regrade_stream(writer, reader, self._stream, self._peers, self._read_at, self._folder)
             except BaseException:
                 writer.close()
                 raise
         return writer
+
+    def _own(self, writer: duckdb.DuckDBPyConnection) -> None:
+        """See that no other collector's ledger is this stream; raises IndexUnusable."""
+        own = {"stream": self._stream}
+        found = writer.execute(queries.LAKE_OWNER, own).fetchall()
+        if not found:
+            writer.execute(queries.LAKE_OWN, own | {"collector": self._owner})
+        elif found != [(self._owner,)]:
+            raise IndexUnusable(
+                f"stream {self._stream} of the lake is another collector's; each has a number of its own"
+            )
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         return lake_cursor(self._writer)
@@ -168,8 +189,7 @@ class LakeStore(DuckStore):
         raise IndexLags("the index was changed by others again and again; try again")
 
     def load_staged(self, staged: Staged) -> None:
-        """Take in what somebody else has made rows of; raises IndexLags if lines or devices were made since he was told who is
-        who, or `known` was asked last."""  # fmt: skip
+        """Take in what somebody else has made rows of, knowing `known`; raises IndexLags if that has changed meanwhile."""
         with self._loading:
             if staged.last_no <= self.loaded_no(staged.stream):
                 return

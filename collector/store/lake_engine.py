@@ -12,14 +12,15 @@ overlap does not rest on it (collector/store/lake.py).
 import contextlib
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import duckdb
 
-from collector.errors import BadRequest, IndexUnusable
+from collector.errors import IndexUnusable
+from collector.store.address import LakeAddress
 from collector.store.engine import settings_of
 from collector.store.limits import Limits
 
@@ -38,24 +39,6 @@ LOADING, ORDERING = 1, 2
 _PATIENCE_S = 60  # longer than any load or move takes
 _CUT_OFF = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
 _CUT_OFF_VALUE = 5  # s, s, probes: gone after 30 s
-
-
-@dataclass(frozen=True, slots=True)
-class LakeAddress:
-    """Where the catalog is (a PostgreSQL address) and where the files are (a folder or `s3://bucket/prefix?endpoint=URL`)."""
-
-    catalog: str
-    files: str
-
-    @property
-    def bucket(self) -> tuple[str, str] | None:
-        """The bucket with its prefix, and the endpoint (empty: the usual one); None for a folder."""
-        if not self.files.startswith("s3://"):
-            return None
-        parts = urlsplit(self.files)
-        prefix = parts.path.strip("/")
-        where = f"s3://{parts.netloc}/{prefix}/" if prefix else f"s3://{parts.netloc}/"
-        return where, parse_qs(parts.query).get("endpoint", [""])[0]
 
 
 def open_lake(address: LakeAddress, limits: Limits, spill: Path) -> duckdb.DuckDBPyConnection:
@@ -95,11 +78,11 @@ def lake_cursor(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 def _import_extensions() -> None:
     try:
-        from duckdb_extensions import import_extension  # noqa: PLC0415 - an optional part
+        extensions = import_module("duckdb_extensions")
     except ImportError as error:
         raise IndexUnusable("a lake needs more packages: install the extra `lake`") from error
     for name in _EXTENSIONS:
-        import_extension(name)
+        extensions.import_extension(name)
 
 
 def _text(value: str) -> str:
@@ -109,9 +92,7 @@ def _text(value: str) -> str:
 
 def _secret(where: str, endpoint: str) -> str:
     """How the engine reaches a bucket: with the credentials that the archive's client would take too."""
-    import boto3  # noqa: PLC0415 - an optional part
-
-    session: Any = boto3.Session()
+    session: Any = import_module("boto3").Session()
     found = session.get_credentials()
     if found is None:
         raise IndexUnusable(f"there are no credentials for {where}")
@@ -187,16 +168,3 @@ class Catalog:
         with self._connected() as connection:
             row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [_TURNS, what]).fetchone()
             yield row is not None and bool(row[0])
-
-
-def read_lake(catalog: object, files: object) -> LakeAddress:
-    """The address of a lake as the configuration says it; raises BadRequest."""
-    if not isinstance(catalog, str) or not catalog.startswith(("postgresql://", "postgres://")):
-        raise BadRequest("catalog is an address such as postgresql://user@host/database")
-    if not isinstance(files, str) or not (files.startswith(("/", "s3://"))):
-        raise BadRequest("lake is an absolute folder that all collectors share, or s3://bucket/prefix?endpoint=URL")
-    if files.startswith("s3://"):
-        parts = urlsplit(files)
-        if not parts.netloc or set(parse_qs(parts.query)) - {"endpoint"} or parts.fragment:
-            raise BadRequest(f"lake: {files!r} is not s3://bucket/prefix?endpoint=URL")
-    return LakeAddress(catalog, files)

@@ -34,7 +34,5 @@ def check_files(folder: Path, wanted: Iterable[tuple[str, int]]) -> None:
         except FileNotFoundError:
             found = None
         if found != size:
-            raise IndexUnusable(
-                f"{name} of the lake has {'gone' if found is None else f'{found} bytes'} instead of {size} bytes, as after a power "
-                "cut; empty the lake and fill it from the ledgers again"
-            )
+            told = "is gone" if found is None else f"has {found} bytes instead of {size}, as after a power cut"
+            raise IndexUnusable(f"{name} of the lake {told}; empty the lake and fill it from the ledgers again")

@@ -10,9 +10,9 @@ from pathlib import Path
 from fakes import postgres
 from fakes.memory_store import MemoryStore
 
+from collector.store.address import LakeAddress
 from collector.store.duck import DuckStore
 from collector.store.lake import LakeStore
-from collector.store.lake_engine import LakeAddress
 from collector.store.limits import Limits
 from collector.store.port import Store
 from shared.grade import NOBODY, Peers

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fakes import postgres
 from fakes.cosign import PEER, SID, download
 from fakes.device import Device
-from fakes import postgres
 from fakes.engines import ENGINES, LAKE, open_engine
 from fakes.streams import Streams
 from hypothesis import HealthCheck, settings
