@@ -25,6 +25,7 @@ from collector.store.port import Place
 from collector.store.project import Known, rows_of
 from collector.store.questions import Questions
 from collector.store.regrade import apply_grades, regrade
+from collector.store.rows import GradeRow
 from collector.store.staging import Staged, stage
 from shared.grade import NOBODY, Peers
 
@@ -112,28 +113,28 @@ class DuckStore(Questions):
     def _take(self, staged: Staged) -> None:
         try:
             with named_errors(), contextlib.ExitStack() as held:
-                late = corrections(staged.borne, self._bearing(staged))
-                first_no = staged.last_no - staged.entries + 1
-                is_old = any(row.stream != staged.stream or row.entry_no < first_no for row in late)
+                late, is_old = self._late(staged)
                 if is_old:
-                    held.enter_context(self._no_run())
+                    held.enter_context(self._moving)  # a run must not take up a row whose grade is being changed
                 with transaction(self._writer):
-                    for table, file in staged.files.items():
-                        self._writer.execute(queries.LOAD[table], {"file": str(file)})
-                    if late:
-                        apply_grades(self._writer, late, self._folder, in_runs=is_old)
-                    self._mark(staged)
+                    self._put(staged, late, in_runs=is_old)
+                    mark = {"stream": staged.stream, "no": staged.last_no, "entries": staged.entries}
+                    self._writer.execute(queries.LOAD_MARK, mark)
         finally:
             staged.unlink()
 
-    def _no_run(self) -> contextlib.AbstractContextManager[object]:
-        """Entered: no run is made meanwhile, which could take up a row whose grade is being changed."""
-        return self._moving
+    def _late(self, staged: Staged) -> tuple[list[GradeRow], bool]:
+        """The records that bear a session too late, and whether some of them were loaded before."""
+        late = corrections(staged.borne, self._bearing(staged))
+        first_no = staged.last_no - staged.entries + 1
+        return late, any(row.stream != staged.stream or row.entry_no < first_no for row in late)
 
-    def _mark(self, staged: Staged) -> None:
-        """Say that this is loaded, within the transaction that loads it."""
-        mark = {"stream": staged.stream, "no": staged.last_no, "entries": staged.entries}
-        self._writer.execute(queries.LOAD_MARK, mark)
+    def _put(self, staged: Staged, late: Sequence[GradeRow], *, in_runs: bool) -> None:
+        """Insert the rows, within a transaction."""
+        for table, file in staged.files.items():
+            self._writer.execute(queries.LOAD[table], {"file": str(file)})
+        if late:
+            apply_grades(self._writer, late, self._folder, in_runs=in_runs)
 
     def _bearing(self, staged: Staged) -> list[tuple[tuple[int, int], tuple[int, int, int, int]]]:
         """The records in the index that bear the sessions of what is to be loaded."""

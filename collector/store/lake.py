@@ -36,7 +36,7 @@ from collector.ledger.frame import Entry
 from collector.store import queries
 from collector.store.address import LakeAddress
 from collector.store.duck import DuckStore, ReadAt, move_all, put_together
-from collector.store.engine import migrate, named_errors
+from collector.store.engine import migrate, named_errors, transaction
 from collector.store.lake_engine import LOADING, ORDERING, Catalog, lake_cursor, open_lake
 from collector.store.lake_files import check_files, sync_files
 from collector.store.limits import Limits
@@ -203,16 +203,25 @@ class LakeStore(DuckStore):
         """Load during a turn, if nothing has changed that the rows rest on; whether that was so."""
         try:
             with self._catalog.turn(LOADING):
-                first_no = staged.last_no - staged.entries + 1
-                if self._newest() != self._version or self.loaded_no(staged.stream) >= first_no:
-                    return False
                 self._take(staged)
                 with self._seeing:
                     self._known, self._version = known, self._newest()
             self._sync()
+        except _Changed:
+            return False
         finally:
             staged.unlink()
         return True
+
+    def _take(self, staged: Staged) -> None:
+        """One transaction. All it rests on is looked at within it: what is committed later is in its way, or it in that one's."""
+        with named_errors(), transaction(self._writer):
+            (row,) = self._writer.execute(queries.LOADED_NO, [staged.stream]).fetchall()
+            if row[0] > staged.last_no - staged.entries or self._newest() != self._version:
+                raise _Changed
+            late, is_old = self._late(staged)
+            self._put(staged, late, in_runs=is_old)
+            put_together(self._writer, (staged.stream, staged.last_no, staged.entries))
 
     def _sync(self) -> None:
         """Have what was committed written out, if that is for us to do."""
@@ -233,12 +242,6 @@ class LakeStore(DuckStore):
         self._version = -1
         with contextlib.suppress(IndexUnusable):  # then it is looked up by whoever comes next
             self._look()
-
-    def _no_run(self) -> contextlib.AbstractContextManager[object]:
-        return contextlib.nullcontext()  # a run is made during a turn, and this is one
-
-    def _mark(self, staged: Staged) -> None:
-        put_together(self._writer, (staged.stream, staged.last_no, staged.entries))
 
     def compact(self) -> int:
         """Move what has arrived into a run, if it is enough for one, or in many files; nothing if another collector is at it."""
@@ -282,6 +285,10 @@ class LakeStore(DuckStore):
         super().close()
         self._catalog.close()
         shutil.rmtree(self._folder.with_name("lake.tmp"), ignore_errors=True)
+
+
+class _Changed(Exception):
+    """Somebody else has loaded meanwhile what these rows do not know of."""
 
 
 def _is_beaten(error: BaseException) -> bool:

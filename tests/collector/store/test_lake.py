@@ -104,6 +104,27 @@ def test_loads_that_overlap(open_lake: OpenLake, monkeypatch: pytest.MonkeyPatch
     assert one.digest() == embedded(streams)
 
 
+def test_what_commits_after_rows_were_made(open_lake: OpenLake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are made again if the same entries, or the same line, were loaded after they were made."""
+    one, other, streams = open_lake(0), open_lake(1), Streams()
+    streams.line("line-0")
+    streams.line("line-1")
+    streams.entries[1] = [*streams.entries[0]]
+    others = [(streams.entries[0][:1], 0), (streams.entries[1], 1)]
+
+    @contextlib.contextmanager
+    def turn(*_: object) -> Iterator[None]:
+        if others:
+            other.load(*others.pop(0))
+        yield
+
+    monkeypatch.setattr(Catalog, "turn", turn)
+    one.load(streams.entries[0])
+    assert not others
+    assert one.digest()["line"][0] == 2
+    assert one.digest()["entry"] == (4, "0/2 1/2")
+
+
 def test_one_session_in_two_ledgers_that_are_loaded_at_once(
     open_lake: OpenLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,10 +152,10 @@ def test_one_session_in_two_ledgers_that_are_loaded_at_once(
 
 def test_a_commit_whose_answer_was_lost(open_lake: OpenLake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever does not hear that his load was committed finds its mark and does not load again."""
-    streams, store = two_streams(), open_lake(0)
+    streams, store, real = two_streams(), open_lake(0), LakeStore._take
 
     def unheard(self: LakeStore, staged: Staged) -> None:
-        DuckStore._take(self, staged)
+        real(self, staged)
         raise IndexUnusable("the connection was lost")
 
     with monkeypatch.context() as patch:

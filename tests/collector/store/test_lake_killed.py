@@ -17,7 +17,7 @@ from collector.store.duck import DuckStore
 from collector.store.lake import LakeStore
 from collector.store.limits import Limits
 
-KILLS, BATCHES, RECORDS, PIECE = 5, 120, 20, 4
+KILLS, BATCHES, RECORDS, PIECE = 5, 240, 10, 4
 DISTINCT = "SELECT count(*), count(DISTINCT (stream, entry_no, seq)) FROM record"
 SEGMENTS = 'SELECT count(*), count(DISTINCT (stream, segment, "offset")) FROM batch'
 CHILD = """
@@ -101,7 +101,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
             killed.start()
             promised = killed.told()
             killed.kill(0.037 * kill)
-            assert watching.loaded_no(1) >= promised
+            assert promised <= watching.loaded_no(1) < len(streams.entries[1])
         killed.start()
         assert (killed.ends(), steady.ends()) == (0, 0)
         rows, batches = BATCHES * RECORDS, BATCHES
