@@ -118,7 +118,7 @@ def test_what_commits_after_rows_were_made(open_lake: OpenLake, monkeypatch: pyt
             other.load(*others.pop(0))
         yield
 
-    monkeypatch.setattr(Catalog, "turn", turn)
+    monkeypatch.setattr(one._catalog, "turn", turn)
     one.load(streams.entries[0])
     assert not others
     assert one.digest()["line"][0] == 2
