@@ -23,6 +23,7 @@ from collector.judge.casefile import judge_text
 from collector.judge.errors import JudgeError
 from collector.keyfiles import load_or_create
 from collector.ledger.archive import move
+from collector.migrate import migrate_store
 from collector.provision.folder import provision
 from collector.provision.options import contract_of, terms_of, units_of
 from collector.reading import read_measurements
@@ -189,6 +190,15 @@ def _rebuild(options: argparse.Namespace) -> None:
     _print(options, told, say.rebuilt)
 
 
+def _migrate_store(options: argparse.Namespace) -> None:
+    done = migrate_store(_config(options), lambda no, last: say.progress("migrate-store", no, last, "entries"))
+    _print(
+        options,
+        asdict(done) | {"same_as_before": None if done.before is None else done.before == done.after},
+        say.migrated,
+    )
+
+
 def _back_up(options: argparse.Namespace) -> None:
     config = _config(options)
     with open_desk(config) as desk:
@@ -254,6 +264,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "evidence": _evidence,
     "rebuild": _rebuild,
     "check": _check,
+    "migrate-store": _migrate_store,
     "backup": _back_up,
     "archive": _archive,
     "restore": _restore,

@@ -100,6 +100,11 @@ def build_parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "check", parents=[folder], help="compare seals, ledger, chains and index, also while the collector runs"
     )
+    commands.add_parser(
+        "migrate-store",
+        parents=[folder],
+        help="fill the lake of collector.toml from this folder's ledger (with no collector running); again: only what is new",
+    )
     backup = commands.add_parser(
         "backup", parents=[folder], help="copy ledger and keys, also while the collector runs; again: only what is new"
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from collector.errors import BadRequest
 from collector.logs import FORMATS, LEVELS
-from collector.store.limits import Limits
+from collector.store.address import LakeAddress, read_lake
+from collector.store.limits import LAKE_RUN_ROWS, RUN_ROWS, Limits
 from shared.errors import Malformed
 from shared.invitation import read_address
 from shared.slots import SlotPlan
@@ -16,6 +17,7 @@ from shared.slots import SlotPlan
 DEFAULT_PORT = 8440
 LOOPBACK = "127.0.0.1"
 MOST_WORKERS = 64
+MOST_STREAMS = 2**20
 LEAST_INDEX_MB = 256
 
 
@@ -43,11 +45,22 @@ class Config:
     workers: int = 0  # processes that take in batches; 0: everything in one process
     index_memory: str = "1GB"  # what the index's engine may take, beside the program itself: MB or GB
     index_threads: int = 2
+    catalog: str | None = (
+        None  # postgresql://…: the index is a lake that many collectors share; None: a file in the data folder
+    )
+    lake: str | None = None  # where the lake's files are: a shared folder, or s3://bucket/prefix?endpoint=URL
+    stream: int = 0  # which of the lake's ledgers this collector's is
 
     @property
     def index(self) -> Limits:
         """The bounds of the index's engine."""
-        return Limits(self.index_memory, self.index_threads)
+        run_rows = RUN_ROWS if self.catalog is None else LAKE_RUN_ROWS
+        return Limits(self.index_memory, self.index_threads, run_rows)
+
+    @property
+    def lake_address(self) -> LakeAddress | None:
+        """Where the lake is; None without one."""
+        return None if self.catalog is None or self.lake is None else LakeAddress(self.catalog, self.lake)
 
 
 def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
@@ -80,6 +93,8 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
         told["index_threads"] = _whole("index_threads", told["index_threads"], 1, 64)
     if "index_memory" in told:
         told["index_memory"] = _memory(told["index_memory"])
+    if {"catalog", "lake", "stream"} & told.keys():
+        _lake(told)
     for name in ("host", "peer_host"):
         if name in told and not isinstance(told[name], str):
             raise BadRequest(f"{name} is not text")
@@ -99,6 +114,15 @@ def _whole(name: str, value: object, least: int, most: int) -> int:
     if type(value) is not int or not least <= value <= most:
         raise BadRequest(f"{name} is a whole number from {least} to {most}, not {value!r}")
     return value
+
+
+def _lake(told: Mapping[str, object]) -> None:
+    """All three or none: two collectors with one number, if only by leaving it out, would take each other's loads for theirs."""
+    missing = [name for name in ("catalog", "lake", "stream") if name not in told]
+    if missing:
+        raise BadRequest(f"catalog, lake and stream belong together; {' and '.join(missing)} is missing")
+    read_lake(told["catalog"], told["lake"])
+    _whole("stream", told["stream"], 0, MOST_STREAMS - 1)
 
 
 def _memory(value: object) -> str:

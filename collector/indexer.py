@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import threading
+from dataclasses import dataclass
 
 from collector.errors import IndexLags
 from collector.ledger.port import LedgerPort
@@ -15,19 +16,34 @@ from collector.store.port import Store
 from shared.errors import SpeedproofError
 
 _RETRY_S = 1.0
-_GATHER_S = 0.25  # a load is a transaction: a quarter second's entries cost little more than one
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much becomes one load: what comes in `gather_s`, less if `enough` entries wait or somebody does, at most `most`.
+
+    A load is a transaction: a quarter second's entries cost little more than one.
+    """
+
+    gather_s: float = 0.25
+    most: int = 512
+    enough: int | None = None
+
+
+LAKE_PACE = Pace(2.0, 2048, 512)  # of about 24 records: a lake's commit costs the same whatever is in it
 
 
 class Indexer:
     """Loads ledger entries into a store, in order, exactly once, for ever trying again."""
 
-    def __init__(self, ledger: LedgerPort, store: Store) -> None:
-        """Follow `ledger` from where `store` stands; nothing runs before `start` or `catch_up`."""
+    def __init__(self, ledger: LedgerPort, store: Store, stream: int = 0, pace: Pace | None = None) -> None:
+        """Follow `ledger`, a stream of `store`, from where that stands; nothing runs before `start` or `catch_up`."""
         self._ledger = ledger
         self._store = store
-        self._tail = Tail(ledger.folder, store.loaded_no())
-        self._loaded_no = store.loaded_no()
+        self._stream, self._pace = stream, pace or Pace()
+        self._loaded_no = store.loaded_no(stream)
+        self._tail = Tail(ledger.folder, self._loaded_no)
         self._loaded_at_us = 0  # when the newest entry that is loaded was kept
         self._wanted_no = 0
         self._changed = threading.Condition()
@@ -83,9 +99,9 @@ class Indexer:
                 thread.join()
 
     def _load(self) -> None:
-        entries = self._tail.read(self._ledger.last_no)
+        entries = self._tail.read(self._ledger.last_no, self._pace.most)
         with self._loading:
-            self._store.load(entries)
+            self._store.load(entries, self._stream)
         with self._changed:
             self._loaded_no += len(entries)
             self._loaded_at_us = entries[-1].at_us if entries else self._loaded_at_us
@@ -97,12 +113,18 @@ class Indexer:
             with contextlib.suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self.niceness)
 
+    def _is_time(self) -> bool:
+        """Whether to gather no longer."""
+        enough = self._pace.enough
+        is_enough = enough is not None and self._ledger.last_no - self._loaded_no >= enough
+        return self._stopping or self._loaded_no < self._wanted_no or is_enough
+
     def _run(self) -> None:
         self._step_back()
         while not self._stopping:
             with self._changed:
                 self._changed.wait_for(lambda: self._stopping or self._loaded_no < self._ledger.last_no, 60)
-                self._changed.wait_for(lambda: self._stopping or self._loaded_no < self._wanted_no, _GATHER_S)
+                self._changed.wait_for(self._is_time, self._pace.gather_s)
             last_no = self._ledger.last_no
             try:
                 while not self._stopping and self._loaded_no < last_no:
@@ -133,5 +155,5 @@ class Indexer:
         """Find the place in the ledger again; a store that cannot even be asked stays for the next try."""
         with contextlib.suppress(SpeedproofError, OSError), self._loading:
             self._store.reopen()
-            self._loaded_no = self._store.loaded_no()
+            self._loaded_no = self._store.loaded_no(self._stream)
             self._tail = Tail(self._ledger.folder, self._loaded_no)

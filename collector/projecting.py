@@ -28,18 +28,18 @@ _PATIENCE_S = 1.0
 Told: TypeAlias = "Staged | CollectorError | None"
 
 
-def projected(data: Path, known: Known, after_no: int, last_no: int) -> Iterator[Staged]:
+def projected(data: Path, known: Known, after_no: int, last_no: int, stream: int = 0) -> Iterator[Staged]:
     """The entries after one and up to another, as rows, in order; raises LedgerDamaged.
 
     `known` is who is who after the first of the two. Each load is to be made before the next one is asked for.
     """
     with _folder(data / "index.rows") as folder:
         if last_no - after_no < WORTH_A_PROCESS:
-            yield from _project(data, known, after_no, last_no, folder)
+            yield from _project(data, known, after_no, last_no, folder, stream)
             return
         context = multiprocessing.get_context("spawn")
         made: Queue[Told] = context.Queue(_AHEAD)
-        process = context.Process(target=_run, args=(data, known, after_no, last_no, folder, made), daemon=True)
+        process = context.Process(target=_run, args=(data, known, after_no, last_no, folder, made, stream), daemon=True)
         process.start()
         try:
             while (told := _next(made, process)) is not None:
@@ -72,11 +72,11 @@ def _next(made: "Queue[Told]", process: multiprocessing.process.BaseProcess) -> 
             raise IndexUnusable(f"the process that makes rows ended by itself (exit code {process.exitcode})")
 
 
-def _run(data: Path, known: Known, after_no: int, last_no: int, folder: Path, made: "Queue[Told]") -> None:
+def _run(data: Path, known: Known, after_no: int, last_no: int, folder: Path, made: "Queue[Told]", stream: int) -> None:
     """The process: stage, tell, and in the end say that this was all, or what was wrong."""
     gc.disable()  # rows are many and hold no cycles
     try:
-        for staged in _project(data, known, after_no, last_no, folder):
+        for staged in _project(data, known, after_no, last_no, folder, stream):
             made.put(staged)
         made.put(None)
     except CollectorError as error:
@@ -85,7 +85,7 @@ def _run(data: Path, known: Known, after_no: int, last_no: int, folder: Path, ma
         made.put(IndexUnusable(f"rows cannot be made: {error}"))
 
 
-def _project(data: Path, known: Known, after_no: int, last_no: int, folder: Path) -> Iterator[Staged]:
+def _project(data: Path, known: Known, after_no: int, last_no: int, folder: Path, stream: int) -> Iterator[Staged]:
     peers, tail = trusted_peers(data / "keys"), Tail(data / "ledger", after_no)
     while entries := tail.read(last_no, _ENTRIES_AT_ONCE):
-        yield stage(rows_of(entries, known, peers), entries, 0, folder, f"{entries[0].no:012d}")
+        yield stage(rows_of(entries, known, peers, stream), entries, stream, folder, f"{entries[0].no:012d}")

@@ -16,7 +16,7 @@ import duckdb
 
 from collector.clock import SystemClock
 from collector.config import Config
-from collector.errors import IndexUnusable, LedgerDamaged
+from collector.errors import BadRequest, IndexUnusable, LedgerDamaged
 from collector.ledger.segments import read_at
 from collector.ledger.tail import Tail
 from collector.ledger.writer import Ledger
@@ -40,7 +40,11 @@ class Rebuilt:
 
 
 def rebuild(config: Config, progress: Callable[[int, int], None]) -> Rebuilt:
-    """Drop the index and load every ledger entry into a new one. Raises AlreadyRunning, LedgerDamaged."""
+    """Drop the index and load every ledger entry into a new one. Raises AlreadyRunning, LedgerDamaged, BadRequest for a lake."""
+    if config.catalog is not None:
+        raise BadRequest(
+            "the index is a lake, which other collectors share: empty it, then each fills it by `migrate-store`"
+        )
     lock = FolderLock(config.data)
     try:
         ledger = Ledger(config.data / "ledger", SystemClock())

@@ -214,6 +214,20 @@ def restored(told: Told) -> None:
     )
 
 
+def migrated(told: Told) -> None:
+    """The lake was filled from the ledger."""
+    same = {
+        None: "there is no whole index in a file to compare with",
+        True: "the index in the file has as many rows; it is not used any more",
+        False: "THE INDEX IN THE FILE HAS OTHER NUMBERS OF ROWS",
+    }[told["same_as_before"]]
+    rows = ", ".join(f"{rows} {name}" for name, rows in told["after"].items())
+    filled = told["entries"] - told["there_already"]
+    lines(
+        f"stream {told['stream']} of the lake: {filled} of {told['entries']} ledger entries were loaded ({rows}); {same}"
+    )
+
+
 def rebuilt(told: Told) -> None:
     """The index was made anew."""
     same: Sequence[str] = (

@@ -12,8 +12,8 @@ from typing import Self
 from collector.clock import Clock, SystemClock
 from collector.config import Config
 from collector.criteria import load_criteria
-from collector.errors import AlreadyRunning
-from collector.indexer import Indexer
+from collector.errors import AlreadyRunning, ArchiveAway
+from collector.indexer import LAKE_PACE, Indexer
 from collector.judge.criterion import Criterion
 from collector.keyfiles import load_or_create
 from collector.ledger.frame import Entry
@@ -24,6 +24,7 @@ from collector.metrics import Metrics
 from collector.peerkeys import trusted_peers
 from collector.registry import Registry
 from collector.store.duck import DuckStore
+from collector.store.lake import LakeStore
 from collector.store.port import Place, Store
 from shared.grade import Peers
 from shared.keys import FileKey
@@ -114,9 +115,9 @@ class Services:
             opened.callback(ledger.close)
             for segment, offset in ledger.others():
                 registry.apply(read_at(ledger.folder, segment, offset))
-            store = DuckStore(config.data / INDEX, peers, _entry_at(ledger.folder), config.index)
+            store = store_of(config, peers, ledger.folder, collector_key)
             opened.callback(store.close)
-            indexer = Indexer(ledger, store)
+            indexer = Indexer(ledger, store, config.stream, None if config.catalog is None else LAKE_PACE)
             wake.append(indexer)
             opened.pop_all()
         return cls(
@@ -135,8 +136,8 @@ class Services:
         )
 
     def entry_at(self, place: Place) -> Entry:
-        """The entry of the ledger that the index says is there; raises LedgerDamaged."""
-        return _entry_at(self.ledger.folder)(place)
+        """The entry of the ledger that the index says is there; raises LedgerDamaged, and ArchiveAway for another collector's."""
+        return _entry_at(self.ledger.folder, self.config.stream)(place)
 
     def close(self) -> None:
         """Stop writing, loading and reading, then let go of the folder."""
@@ -147,6 +148,20 @@ class Services:
             self.lock.close()
 
 
-def _entry_at(folder: Path) -> Callable[[Place], Entry]:
+def store_of(config: Config, peers: Peers, folder: Path, key: FileKey) -> DuckStore:
+    """The index of the collector with this key, over its ledger's folder: a file of its own, or a lake that it shares."""
+    read, address = _entry_at(folder, config.stream), config.lake_address
+    if address is None:
+        return DuckStore(config.data / INDEX, peers, read, config.index)
+    return LakeStore(address, config.data, config.stream, peers, read, config.index, key.public.key_id)
+
+
+def _entry_at(folder: Path, stream: int) -> Callable[[Place], Entry]:
     """How the index reads a ledger."""
-    return lambda place: read_at(folder, place.segment, place.offset)
+
+    def read(place: Place) -> Entry:
+        if place.stream != stream:
+            raise ArchiveAway(f"this entry is in the ledger of another collector, stream {place.stream}")
+        return read_at(folder, place.segment, place.offset)
+
+    return read

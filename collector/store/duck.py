@@ -25,6 +25,7 @@ from collector.store.port import Place
 from collector.store.project import Known, rows_of
 from collector.store.questions import Questions
 from collector.store.regrade import apply_grades, regrade
+from collector.store.rows import GradeRow
 from collector.store.staging import Staged, stage
 from shared.grade import NOBODY, Peers
 
@@ -56,17 +57,26 @@ class DuckStore(Questions):
         self._path, self._peers, self._read_at = path, peers, read_at
         self._limits = limits or Limits()
         self._loading, self._moving = threading.Lock(), threading.Lock()  # in this order, if both
-        self._folder = _folder(path)
+        self._folder = load_folder(path)
         self._writer = self._open()
         self._known = self._who_is_who()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         try:
-            writer = open_engine(self._path, self._limits)
-            regrade(writer, self._peers, self._read_at, self._folder)
+            writer = self._begin()
         except duckdb.Error as error:
             raise IndexUnusable(f"the index cannot be opened ({error}); `rebuild` makes it anew") from error
         return writer
+
+    def _begin(self) -> duckdb.DuckDBPyConnection:
+        """The engine, migrated and graded; raises duckdb.Error."""
+        writer = open_engine(self._path, self._limits)
+        regrade(writer, self._peers, self._read_at, self._folder)
+        return writer
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """One more connection, for whoever asks or moves."""
+        return self._writer.cursor()
 
     def _who_is_who(self) -> Known:
         devices = {dev: (device, line) for dev, device, line in self._ask(queries.KNOWN_DEVICES)}
@@ -114,20 +124,28 @@ class DuckStore(Questions):
     def _take(self, staged: Staged) -> None:
         try:
             with named_errors(), contextlib.ExitStack() as held:
-                late = corrections(staged.borne, self._bearing(staged))
-                first_no = staged.last_no - staged.entries + 1
-                is_old = any(row.stream != staged.stream or row.entry_no < first_no for row in late)
+                late, is_old = self._late(staged)
                 if is_old:
                     held.enter_context(self._moving)  # a run must not take up a row whose grade is being changed
                 with transaction(self._writer):
-                    for table, file in staged.files.items():
-                        self._writer.execute(queries.LOAD[table], {"file": str(file)})
-                    if late:
-                        apply_grades(self._writer, late, self._folder, in_runs=is_old)
+                    self._put(staged, late, in_runs=is_old)
                     mark = {"stream": staged.stream, "no": staged.last_no, "entries": staged.entries}
                     self._writer.execute(queries.LOAD_MARK, mark)
         finally:
             staged.unlink()
+
+    def _late(self, staged: Staged) -> tuple[list[GradeRow], bool]:
+        """The records that bear a session too late, and whether some of them were loaded before."""
+        late = corrections(staged.borne, self._bearing(staged))
+        first_no = staged.last_no - staged.entries + 1
+        return late, any(row.stream != staged.stream or row.entry_no < first_no for row in late)
+
+    def _put(self, staged: Staged, late: Sequence[GradeRow], *, in_runs: bool) -> None:
+        """Insert the rows, within a transaction."""
+        for table, file in staged.files.items():
+            self._writer.execute(queries.LOAD[table], {"file": str(file)})
+        if late:
+            apply_grades(self._writer, late, self._folder, in_runs=in_runs)
 
     def _bearing(self, staged: Staged) -> list[tuple[tuple[int, int], tuple[int, int, int, int]]]:
         """The records in the index that bear the sessions of what is to be loaded."""
@@ -145,15 +163,9 @@ class DuckStore(Questions):
                 _checkpoint(mover)
             if int(mover.execute(queries.WAITING).fetchall()[0][0]) < self._limits.run_rows:
                 return 0
-            with transaction(mover):
-                for statement in queries.MOVE:
-                    counted = mover.execute(statement).fetchall()
-                marks = mover.execute(queries.MARKS).fetchall()
-                mover.execute(queries.UNMARK)
-                for stream, no, entries in marks:
-                    mover.execute(queries.LOAD_MARK, {"stream": stream, "no": no, "entries": entries})
+            moved = move_all(mover)
             _checkpoint(mover)
-            return int(counted[0][0])
+            return moved
 
     def _log_bytes(self) -> int:
         """How much was committed and is not in the file yet."""
@@ -165,17 +177,38 @@ class DuckStore(Questions):
     @contextlib.contextmanager
     def moment(self) -> Iterator[Questions]:
         """The questions, all answered by the index as it is now; whoever loads meanwhile waits for nobody."""
-        with named_errors(), self._writer.cursor() as cursor:
+        known = self.known
+        with named_errors(), self._cursor() as cursor:
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             try:
-                yield _Moment(cursor, self._known)
+                yield _Moment(cursor, known)
             finally:
                 with contextlib.suppress(duckdb.Error):  # an instance that was given up cannot even do this
                     cursor.execute("ROLLBACK")
 
     def _ask(self, sql: str, values: object = None) -> list[tuple[Any, ...]]:
-        with named_errors(), self._writer.cursor() as cursor:
+        with named_errors(), self._cursor() as cursor:
             return cursor.execute(sql, values).fetchall()
+
+
+def move_all(mover: duckdb.DuckDBPyConnection) -> int:
+    """Make a run of what is hot, in one transaction; how many records it has."""
+    with transaction(mover):
+        for statement in queries.MOVE:
+            counted = mover.execute(statement).fetchall()
+        put_together(mover)
+    return int(counted[0][0])
+
+
+def put_together(connection: duckdb.DuckDBPyConnection, *more: tuple[int, int, int]) -> None:
+    """Make one mark of all those of a stream, and of further ones (stream, number, entries), within a transaction."""
+    marks = dict[int, tuple[int, int]]()
+    for stream, no, entries in (*connection.execute(queries.MARKS).fetchall(), *more):
+        before_no, before = marks.get(stream, (0, 0))
+        marks[stream] = max(no, before_no), entries + before
+    connection.execute(queries.UNMARK)
+    for stream, (no, entries) in marks.items():
+        connection.execute(queries.LOAD_MARK, {"stream": stream, "no": no, "entries": entries})
 
 
 def _checkpoint(connection: duckdb.DuckDBPyConnection) -> None:
@@ -184,7 +217,7 @@ def _checkpoint(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("CHECKPOINT")
 
 
-def _folder(path: Path | None) -> Path:
+def load_folder(path: Path | None) -> Path:
     """An empty folder for what is being loaded, beside the index."""
     if path is None:
         return Path(tempfile.mkdtemp(prefix="speedproof-index-"))

@@ -1,7 +1,7 @@
 """One DuckDB instance: how it is opened and bounded, migrated, asked; its errors as ours."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -13,29 +13,34 @@ from collector.store.limits import Limits
 
 def open_engine(path: Path | None, limits: Limits) -> duckdb.DuckDBPyConnection:
     """Open or make the file and bring it to the newest migration; raises duckdb.Error."""
-    settings = {
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-        "wal_autocheckpoint": "1GB",  # not by whoever loads: `compact` does it before, beside him
-        "threads": str(limits.threads),
-        "memory_limit": limits.memory,
-    }
+    settings = settings_of(limits)
     if path is not None:
         settings["temp_directory"] = str(path.with_name(path.name + ".tmp"))
     engine = duckdb.connect(str(path) if path else ":memory:", config=settings)  # type: ignore[arg-type]
     try:
-        migrate(engine)
+        migrate(engine, queries.migrations())
     except BaseException:
         engine.close()
         raise
     return engine
 
 
-def migrate(engine: duckdb.DuckDBPyConnection) -> None:
+def settings_of(limits: Limits) -> dict[str, str]:
+    """The settings of an instance with these bounds; nothing is ever fetched from anywhere."""
+    return {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "wal_autocheckpoint": "1GB",  # not by whoever loads: `compact` does it before, beside him
+        "threads": str(limits.threads),
+        "memory_limit": limits.memory,
+    }
+
+
+def migrate(engine: duckdb.DuckDBPyConnection, migrations: Iterable[tuple[int, str]]) -> None:
     """Apply the migrations that are not applied yet, each with its mark."""
     engine.execute("CREATE TABLE IF NOT EXISTS migration (no INTEGER NOT NULL)")
     applied = {row[0] for row in engine.execute("SELECT no FROM migration").fetchall()}
-    for no, sql in queries.migrations():
+    for no, sql in migrations:
         if no not in applied:
             with transaction(engine):
                 engine.execute(sql)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 RUN_ROWS = 2_000_000  # shorter runs make a timeline touch more of them, of longer ones more waits unsorted
+LAKE_RUN_ROWS = 250_000  # a run is made while loads wait, and what is hot lies in many files
 # A checkpoint holds up a load for about a tenth of a second per 24 MB of log, about 100,000 records: often is short.
 CHECKPOINT_BYTES = 24_000_000
 

@@ -38,6 +38,7 @@ LINE_DAYS = _read("line_days")
 NOTES = _read("notes")
 PLACES = _read("places")
 RADIO = _read("radio")
+STREAM_ROWS = _read("stream_rows")
 TIMELINE = _read("timeline")
 
 WAITING = _read("waiting")
@@ -55,7 +56,28 @@ REGRADE_HOT = _read("regrade_hot")
 REGRADE_COLD = tuple(_read(name) for name in ("regrade_line_days", "regrade_cell_days", "regrade_cold"))
 
 
+LAKE_GRADED_BY = _read("lake/graded_by")
+LAKE_MARK_GRADED = (_read("lake/unmark_graded"), _read("lake/mark_graded"))
+LAKE_SETTLE = (_read("lake/regrade_others"), _read("regrade_settle"))
+LAKE_OWNER = _read("lake/owner")
+LAKE_OWN = _read("lake/own")
+LAKE_FILES = _read("lake/catalog_files")
+LAKE_NEW_FILES = _read("lake/catalog_new_files")
+LAKE_KNOWN = _read("lake/catalog_known")
+LAKE_MERGE = _read("lake/merge")
+LAKE_TIDY = tuple(_read(f"lake/{name}") for name in ("expire", "clean_up", "orphans"))
+
+
 def migrations() -> list[tuple[int, str]]:
     """The numbered migrations, in order. A released one is never edited."""
-    found = sorted((_FOLDER / "migrations").iterdir(), key=lambda path: path.name)
+    return _numbered("migrations")
+
+
+def lake_migrations() -> list[tuple[int, str]]:
+    """Those, and then the ones that only a lake needs; their numbers begin at 1001."""
+    return [*_numbered("migrations"), *_numbered("lake/migrations")]
+
+
+def _numbered(folder: str) -> list[tuple[int, str]]:
+    found = sorted((_FOLDER / folder).iterdir(), key=lambda path: path.name)
     return [(int(path.name[:4]), path.read_text(encoding="utf-8")) for path in found if path.name.endswith(".sql")]

@@ -139,6 +139,10 @@ class Questions(ABC):
             {(method, end): n for method, end, n in self._ask(queries.FLEET_RECORDS, since)},
         )
 
+    def rows_of_stream(self, stream: int) -> dict[str, int]:
+        """How many rows a stream has in each table."""
+        return dict(self._ask(queries.STREAM_ROWS, {"stream": stream}))
+
     def digest(self) -> dict[str, tuple[int, str]]:
         """Rows and a digest over them, by table: equal for equal indexes, whatever order they were loaded in."""
         return {row[0]: (row[1], row[2]) for row in self._ask(queries.DIGEST)}

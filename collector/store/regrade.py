@@ -32,14 +32,40 @@ def regrade(
     basis = basis_of(peers)
     if writer.execute(queries.GRADED_BY).fetchall() == [(basis,)]:
         return
-    with transaction(writer):
-        writer.execute(queries.REGRADE_BEGIN)
-        new = _new_grades(writer, peers, read_at)
-        while some := [*islice(new, _AT_ONCE)]:
-            writer.execute(queries.REGRADE_TAKE, {"file": str(write_rows(some, folder / "grades.ndjson"))})
+    with transaction(writer), writer.cursor() as reader:  # it sees what was there before
+        _take_new(writer, _new_grades(reader, peers, read_at), folder)
         writer.execute(queries.REGRADE_SETTLE)
         _apply(writer, in_runs=True)
         writer.execute(queries.MARK_GRADED, [basis])
+
+
+def regrade_stream(
+    writer: duckdb.DuckDBPyConnection,
+    reader: duckdb.DuckDBPyConnection,
+    stream: int,
+    peers: Peers,
+    read_at: Callable[[Place], Entry] | None,
+    folder: Path,
+) -> None:
+    """The same for the records of one stream; those of others keep their grades, unless an earlier one bears their session."""
+    basis, own = basis_of(peers), {"stream": stream}
+    if writer.execute(queries.LAKE_GRADED_BY, own).fetchall() == [(basis,)]:
+        return
+    with transaction(writer):
+        _take_new(writer, _new_grades(reader, peers, read_at, stream), folder)
+        others, settle = queries.LAKE_SETTLE
+        writer.execute(others, own)
+        writer.execute(settle)
+        _apply(writer, in_runs=True)
+        unmark, mark = queries.LAKE_MARK_GRADED
+        writer.execute(unmark, own)
+        writer.execute(mark, own | {"basis": basis})
+
+
+def _take_new(writer: duckdb.DuckDBPyConnection, new: Iterator[GradeRow], folder: Path) -> None:
+    writer.execute(queries.REGRADE_BEGIN)
+    while some := [*islice(new, _AT_ONCE)]:
+        writer.execute(queries.REGRADE_TAKE, {"file": str(write_rows(some, folder / "grades.ndjson"))})
 
 
 def apply_grades(writer: duckdb.DuckDBPyConnection, rows: Sequence[GradeRow], folder: Path, *, in_runs: bool) -> None:
@@ -57,19 +83,18 @@ def _apply(writer: duckdb.DuckDBPyConnection, *, in_runs: bool) -> None:
 
 
 def _new_grades(
-    writer: duckdb.DuckDBPyConnection, peers: Peers, read_at: Callable[[Place], Entry] | None
+    reader: duckdb.DuckDBPyConnection, peers: Peers, read_at: Callable[[Place], Entry] | None, only: int | None = None
 ) -> Iterator[GradeRow]:
-    """The grade of each transfer by itself, batch by batch."""
-    with writer.cursor() as reader:  # it sees what was there before
-        reader.execute(queries.TRANSFER_PLACES)
-        while places := reader.fetchmany(_PLACES_AT_ONCE):
-            for device, dev, received_us, stream, segment, offset in places:
-                if read_at is None:
-                    raise IndexUnusable(
-                        "the index was graded by other rules, and there is no ledger to grade it anew from"
-                    )
-                entry = read_at(Place("batch", segment, offset, stream))
-                for line, said in batch_of(entry)[2]:
-                    graded = columns_of(said, line, dev, peers)
-                    if graded[0] is not None:
-                        yield GradeRow(device, received_us, stream, entry.no, said.seq, *graded)
+    """The grade of each transfer by itself, batch by batch; `only` those of one stream."""
+    reader.execute(queries.TRANSFER_PLACES)
+    while places := reader.fetchmany(_PLACES_AT_ONCE):
+        for device, dev, received_us, stream, segment, offset in places:
+            if only not in {None, stream}:
+                continue
+            if read_at is None:
+                raise IndexUnusable("the index was graded by other rules, and there is no ledger to grade it anew from")
+            entry = read_at(Place("batch", segment, offset, stream))
+            for line, said in batch_of(entry)[2]:
+                graded = columns_of(said, line, dev, peers)
+                if graded[0] is not None:
+                    yield GradeRow(device, received_us, stream, entry.no, said.seq, *graded)

@@ -7,10 +7,12 @@ import pytest
 
 from collector.config import DEFAULT_PORT, Config, parse
 from collector.errors import BadRequest
+from collector.store.address import LakeAddress
 from collector.store.duck import DuckStore
-from collector.store.limits import Limits
+from collector.store.limits import LAKE_RUN_ROWS, Limits
 
 DATA = Path("data")
+LAKE = 'catalog = "{}"\nlake = "{}"\nstream = {}'
 
 
 def test_nothing_said() -> None:
@@ -37,6 +39,18 @@ def test_the_index_is_bounded() -> None:
         assert store._ask(wanted) == [(1, "244.1 MiB")]
 
 
+def test_a_lake() -> None:
+    """Catalog, place of the files and number of the stream are read as they are; without them the index is a file."""
+    assert parse("", DATA, {}).lake_address is None
+    config = parse(LAKE.format("postgresql://u@h/d", "s3://b/p/q?endpoint=http://h:1", 7), DATA, {})
+    assert config.stream == 7
+    assert config.index == Limits(run_rows=LAKE_RUN_ROWS)
+    assert config.lake_address == LakeAddress("postgresql://u@h/d", "s3://b/p/q?endpoint=http://h:1")
+    assert config.lake_address.bucket == ("s3://b/p/q/", "http://h:1")
+    assert LakeAddress("", "s3://b").bucket == ("s3://b/", "")
+    assert LakeAddress("", "/b").bucket is None
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -51,6 +65,16 @@ def test_the_index_is_bounded() -> None:
         ('index_memory = "512 MB"', "index_memory"),
         ('index_memory = "255MB"', "at least 256MB"),
         ("= 1", "not TOML"),
+        ('catalog = "postgresql://a/b"', "lake and stream is missing"),
+        ("stream = 0", "catalog and lake is missing"),
+        ('catalog = "postgresql://a/b"\nlake = "/x"', "stream is missing"),
+        (LAKE.format("postgresql://a/b", "/x", -1), "stream"),
+        (LAKE.format("postgresql://a/b", "/x", "true"), "stream"),
+        (LAKE.format("host=a", "/x", 0), "catalog"),
+        (LAKE.format("postgresql://a/b", "x", 0), "absolute folder"),
+        (LAKE.format("postgresql://a/b", "s3:///x", 0), "s3://bucket"),
+        (LAKE.format("postgresql://a/b", "s3://b/x?end=1", 0), "s3://bucket"),
+        (LAKE.format("postgresql://a/b", "s3://b/x?endpoint=1", 0), "s3://bucket"),
     ],
 )
 def test_what_is_refused(text: str, says: str) -> None:

@@ -36,10 +36,10 @@ def test_a_load_that_fails_is_tried_again(
     troubles = [IndexUnusable("no space"), OSError(28, "no space"), Malformed("not understood")]
     real = services.store.load
 
-    def load(entries: object) -> None:
+    def load(entries: object, stream: int) -> None:
         if troubles:
             raise troubles.pop()
-        real(entries)  # type: ignore[arg-type]
+        real(entries, stream)  # type: ignore[arg-type]
 
     monkeypatch.setattr(services.store, "load", load, raising=False)
     services.indexer.start()
@@ -57,7 +57,7 @@ def test_a_lagging_index_is_said(tmp_path: Path) -> None:
     indexer = Indexer(ledger, store)
     gate = threading.Event()
     real = store.load
-    store.load = lambda entries: (gate.wait(10), real(entries))[1]  # type: ignore[method-assign]
+    store.load = lambda entries, stream=0: (gate.wait(10), real(entries, stream))[1]  # type: ignore[method-assign]
     indexer.start()
     kept(ledger, [Draft(EntryKind.CODE, {}, b"{}\n")])
     indexer.wake()
@@ -116,7 +116,7 @@ def test_a_page_does_not_wait_for_a_lagging_index(services: Services, monkeypatc
     history.batch(device)
     services.indexer.catch_up()
     gate, real = threading.Event(), services.store.load
-    monkeypatch.setattr(services.store, "load", lambda entries: (gate.wait(10), real(entries))[1])
+    monkeypatch.setattr(services.store, "load", lambda *told: (gate.wait(10), real(*told))[1])
     monkeypatch.setattr("collector.case.MOMENT_S", 0.05)
     services.indexer.start()
     services.clock.advance(3_000_000)  # type: ignore[attr-defined]

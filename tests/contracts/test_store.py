@@ -1,4 +1,4 @@
-"""Every index keeps the store port's promises: in a file, in memory, and in a file reopened between any two steps."""
+"""Every index keeps the store port's promises: in a file, in memory, in a file reopened between any two steps, and in a lake."""
 
 import contextlib
 import itertools
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fakes.clock import FakeClock
+from fakes.engines import LAKE, open_engine
 from fakes.history import History
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -56,7 +57,7 @@ def in_file(path: Path | None, registry: Registry) -> DuckStore:
     return DuckStore(path)
 
 
-@pytest.fixture(params=["memory", "file", "reopened"])
+@pytest.fixture(params=["memory", "file", "reopened", "lake"])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Open an empty store of each kind."""
     numbers = itertools.count()
@@ -70,6 +71,9 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]
                     store = in_file(None, registry)
                 case "file":
                     store = in_file(path, registry)
+                case "lake":
+                    path.mkdir()
+                    store = open_engine(LAKE, path)
                 case _:
                     store = Reopened(path, registry)  # type: ignore[assignment]
             opened.callback(store.close)

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fakes import postgres
 from fakes.memory_store import MemoryStore
 
+from collector.store.address import LakeAddress
 from collector.store.duck import DuckStore
+from collector.store.lake import LakeStore
 from collector.store.limits import Limits
 from collector.store.port import Store
 from shared.grade import NOBODY, Peers
@@ -32,7 +35,24 @@ def _duck(folder: Path, peers: Peers, run_rows: int) -> Store:
     return DuckStore(folder / "index.duckdb", peers, limits=Limits(run_rows=run_rows))
 
 
-ENGINES = {"plain Python": Engine(_plain, lasts=False), "DuckDB": Engine(_duck, lasts=True)}
+def lake_of(folder: Path) -> LakeAddress:
+    """The address of a lake of this folder's own; skips the test if there is no PostgreSQL."""
+    kept = folder / "catalog"
+    if not kept.exists():
+        kept.write_text(postgres.shared().database())
+    return LakeAddress(kept.read_text(), str(folder / "files"))
+
+
+def _lake(folder: Path, peers: Peers, run_rows: int) -> Store:
+    return LakeStore(lake_of(folder), folder, 0, peers, limits=Limits(run_rows=run_rows))
+
+
+LAKE = "DuckLake"
+ENGINES = {
+    "plain Python": Engine(_plain, lasts=False),
+    "DuckDB": Engine(_duck, lasts=True),
+    LAKE: Engine(_lake, lasts=True),
+}
 
 
 def open_engine(name: str, folder: Path, peers: Peers = NOBODY, run_rows: int = 10) -> Store:

@@ -1,0 +1,2 @@
+-- a row is the basis on which the records of one stream were graded before
+DELETE FROM graded_by WHERE stream = $stream

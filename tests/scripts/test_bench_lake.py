@@ -1,0 +1,23 @@
+"""The benchmark of the lake, run tiny: its engines answer the same, or its figures would mean nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes import postgres
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_same_rows_in_both() -> None:
+    """Two loaders into a lake and one into a file leave every record once and give as many rows to the same questions."""
+    if postgres.missing():
+        pytest.skip(str(postgres.missing()))
+    options = ["--records", "3000", "--lines", "10", "--loaders", "2", "--rows", "500", "--times", "3"]
+    command = [sys.executable, str(ROOT / "scripts" / "bench_lake.py"), *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = [line.split("|")[-2].strip() for line in done.stdout.splitlines() if line.startswith("| Duck")]
+    assert len(rows) == 2
+    assert rows[0] == rows[1] != "0"
