@@ -16,7 +16,6 @@ from collector.case import case_in_index
 from collector.criteria import criterion_file
 from collector.evidence.grades import FOLDER
 from collector.ledger.frame import Entry, EntryKind
-from collector.ledger.segments import read_at
 from collector.services import Services
 from collector.view import CaseView
 from shared import dsse, statement, strictjson
@@ -44,7 +43,7 @@ def make_evidence(services: Services, subscriber: str) -> bytes:
         members[f"criteria/{criterion.id}.toml"] = criterion_file(services.config.criteria, criterion)
     salts: JsonObject = {}
     for place in places:
-        entry = read_at(services.ledger.folder, place.segment, place.offset)
+        entry = services.entry_at(place)
         members |= _members(entry)
         if entry.kind is EntryKind.ENROLMENT:
             salts[_dev(entry)] = statement.text(entry.meta, "salt")

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import duckdb
 
 from collector.errors import IndexUnusable
+from collector.store import queries
 from collector.store.address import LakeAddress
 from collector.store.engine import settings_of
 from collector.store.limits import Limits
@@ -59,10 +60,19 @@ def open_lake(address: LakeAddress, limits: Limits, spill: Path) -> duckdb.DuckD
             f"(DATA_PATH {_text(files)}, DATA_INLINING_ROW_LIMIT 0)"
         )
         engine.execute("USE lake")
+        _see_that_it_is_alone(engine, files)
     except BaseException:
         engine.close()
         raise
     return engine
+
+
+def _see_that_it_is_alone(engine: duckdb.DuckDBPyConnection, files: str) -> None:
+    """A new lake gets a folder of its own: whatever else is in there would be cleared away as nobody's."""
+    if engine.execute(queries.LAKE_NEW).fetchall() == [(True,)]:
+        found = engine.execute(queries.LAKE_STRANGERS, {"pattern": files + "**/*.parquet"}).fetchall()
+        if found:
+            raise IndexUnusable(f"a new lake needs a place of its own, and in {files} there is {found[0][0]}")
 
 
 def lake_cursor(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

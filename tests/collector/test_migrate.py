@@ -15,6 +15,9 @@ from collector import projecting
 from collector.__main__ import main
 from collector.config import Config
 from collector.errors import ArchiveAway, BadRequest, IndexLags, IndexUnusable
+from collector.evidence.bundle import make_evidence
+from collector.ledger.frame import EntryKind
+from collector.ledger.segments import read_entries
 from collector.migrate import migrate_store
 from collector.rebuild import rebuild
 from collector.services import INDEX, Services
@@ -63,8 +66,8 @@ def test_the_lake_is_filled(ended: Config, moved: Config, clock: FakeClock) -> N
         assert services.entry_at(places[0]).kind == places[0].kind
 
 
-def test_a_collector_goes_on_in_the_lake(moved: Config, clock: FakeClock) -> None:
-    """What arrives after the move is loaded into the lake, by the thread that follows the ledger."""
+def test_a_collector_goes_on_in_the_lake(moved: Config, clock: FakeClock, tmp_path: Path) -> None:
+    """What arrives after the move is loaded into the lake; what lies in another collector's ledger is not taken from this one."""
     migrate_store(moved, quiet)
     with contextlib.closing(Services.over_folder(moved, clock)) as services:
         services.indexer.start()
@@ -75,6 +78,12 @@ def test_a_collector_goes_on_in_the_lake(moved: Config, clock: FakeClock) -> Non
         assert len(services.store.timeline("line-9")) == 1
         with pytest.raises(ArchiveAway, match="stream 4"):
             services.entry_at(Place("batch", "000001.ndjson", 0, 4))
+        other = LakeStore(services.config.lake_address, tmp_path / "other", 4)  # type: ignore[arg-type]
+        with contextlib.closing(other):
+            entry = next(entry for entry in read_entries(services.ledger.folder) if entry.kind is EntryKind.COMPLAINT)
+            other.load([replace(entry, no=1)], 4)
+        with pytest.raises(ArchiveAway, match="stream 4"):
+            make_evidence(services, "line-0")
 
 
 def test_cut_off_and_gone_on(moved: Config, monkeypatch: pytest.MonkeyPatch) -> None:

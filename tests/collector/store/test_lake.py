@@ -210,6 +210,17 @@ def test_a_file_that_a_power_cut_has_emptied(open_lake: OpenLake, tmp_path: Path
         open_lake(0)
 
 
+def test_a_new_lake_wants_a_place_of_its_own(open_lake: OpenLake, tmp_path: Path) -> None:
+    """Where other Parquet files are no lake is made, which would take them for leftovers."""
+    (tmp_path / "files" / "other").mkdir(parents=True)
+    (tmp_path / "files" / "other" / "mine.parquet").write_bytes(b"mine")
+    with pytest.raises(IndexUnusable, match=r"mine\.parquet"):
+        open_lake(0)
+    (tmp_path / "files" / "other" / "mine.parquet").unlink()
+    open_lake(0).close()
+    open_lake(1)
+
+
 def test_a_catalog_that_is_away(tmp_path: Path) -> None:
     """PostgreSQL killed between any two loads costs errors and no row, and the same store goes on when it is back."""
     own = postgres.begin()
