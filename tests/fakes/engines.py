@@ -3,9 +3,16 @@
 A further engine is one more row here.
 """
 
+import atexit
+import contextlib
+import functools
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fakes import postgres
 from fakes.memory_store import MemoryStore
@@ -35,12 +42,27 @@ def _duck(folder: Path, peers: Peers, run_rows: int) -> Store:
     return DuckStore(folder / "index.duckdb", peers, limits=Limits(run_rows=run_rows))
 
 
+@functools.cache
+def _empty_lake() -> tuple[str, Path]:
+    """A lake with its tables and nothing in them, to be copied, which takes less than to make it: its database, its files."""
+    folder = Path(tempfile.mkdtemp(prefix="speedproof-lake-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    catalog = postgres.shared().database()
+    LakeStore(LakeAddress(catalog, str(folder / "files")), folder, 2**19).close()
+    return urlsplit(catalog).path[1:], folder / "files"
+
+
 def lake_of(folder: Path) -> LakeAddress:
     """The address of a lake of this folder's own; skips the test if there is no PostgreSQL."""
-    kept = folder / "catalog"
+    kept, files = folder / "catalog", folder / "files"
     if not kept.exists():
-        kept.write_text(postgres.shared().database())
-    return LakeAddress(kept.read_text(), str(folder / "files"))
+        like, empty = _empty_lake() if postgres.missing() is None else ("", files)
+        catalog = postgres.shared().database(like)
+        shutil.copytree(empty, files)
+        with contextlib.closing(import_module("psycopg").connect(catalog, autocommit=True)) as connection:
+            connection.execute("UPDATE ducklake_metadata SET value = %s WHERE key = 'data_path'", [f"{files}/"])
+        kept.write_text(catalog)
+    return LakeAddress(kept.read_text(), str(files))
 
 
 def _lake(folder: Path, peers: Peers, run_rows: int) -> Store:

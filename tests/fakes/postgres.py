@@ -43,11 +43,11 @@ class Cluster:
         """End it at once, as if it had been killed: nothing is written out."""
         self.run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-w", "stop")
 
-    def database(self) -> str:
-        """The address of a new, empty database."""
+    def database(self, like: str = "template1") -> str:
+        """The address of a new database, empty or like another one, to which nobody may be connected."""
         self.made += 1
         name = f"lake{os.getpid()}_{self.made}"
-        self.run("createdb", "-h", str(self.folder), "-U", "postgres", name)
+        self.run("createdb", "-h", str(self.folder), "-U", "postgres", "-T", like, name)
         return f"postgresql://postgres@/{name}?host={quote(str(self.folder), safe='')}"
 
 

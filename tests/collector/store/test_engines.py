@@ -203,7 +203,7 @@ class LakeEngines(Engines):
 
 if postgres.missing() is None:
     TestLakeEngines = LakeEngines.TestCase
-    TestLakeEngines.settings = settings(TestEngines.settings, max_examples=3, stateful_step_count=14)
+    TestLakeEngines.settings = settings(TestEngines.settings, max_examples=2, stateful_step_count=14)
 
 
 def test_what_lasts_is_there_again(tmp_path: Path) -> None:

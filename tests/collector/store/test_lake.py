@@ -212,6 +212,7 @@ def test_a_file_that_a_power_cut_has_emptied(open_lake: OpenLake, tmp_path: Path
 
 def test_a_new_lake_wants_a_place_of_its_own(open_lake: OpenLake, tmp_path: Path) -> None:
     """Where other Parquet files are no lake is made, which would take them for leftovers."""
+    (tmp_path / "catalog").write_text(postgres.shared().database())
     (tmp_path / "files" / "other").mkdir(parents=True)
     (tmp_path / "files" / "other" / "mine.parquet").write_bytes(b"mine")
     with pytest.raises(IndexUnusable, match=r"mine\.parquet"):
