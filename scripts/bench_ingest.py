@@ -17,7 +17,6 @@ import itertools
 import json
 import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +28,7 @@ from pathlib import Path
 
 import uvloop
 from bench.devices import Device, Sent, enrolled, requests, send_all
+from bench.soak import PARENT, Collector, started
 
 from collector.clock import SystemClock
 from collector.config import Config
@@ -55,21 +55,12 @@ class Plan:
     packed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Collector:
-    """Its port, and its first process."""
-
-    port: int
-    pid: int
-
-    def cpu_s(self) -> Counter[str]:
-        """Processor time by now, of each kind of process."""
-        found = Counter({"index and desk": _cpu_s(self.pid)})
-        for task in Path(f"/proc/{self.pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-                found[words[words.index(b"-m") + 1].decode().rpartition(".")[2]] += _cpu_s(int(child))
-        return found
+def cpu_s(one: Collector) -> Counter[str]:
+    """Processor time by now, of each kind of process."""
+    found: Counter[str] = Counter()
+    for name, pids in one.pids().items():
+        found["index and desk" if name == PARENT else name.rpartition(".")[2]] += sum(map(_cpu_s, pids))
+    return found
 
 
 def _cpu_s(pid: int) -> float:
@@ -78,30 +69,13 @@ def _cpu_s(pid: int) -> float:
 
 
 @contextlib.contextmanager
-def collector(data: Path, workers: int) -> Iterator["Collector"]:
+def collector(data: Path, workers: int) -> Iterator[Collector]:
     """The real thing over a folder."""
-    command = [
-        sys.executable,
-        "-m",
-        "collector",
-        "up",
-        "--data",
-        str(data),
-        "--port",
-        "0",
-        "--peer-port",
-        "0",
-        "--json",
-    ]
-    with subprocess.Popen([*command, "--workers", str(workers)], stdout=subprocess.PIPE) as process:
-        try:
-            if process.stdout is None:
-                raise SystemExit("the collector has no output")
-            told = json.loads(process.stdout.readline())
-            yield Collector(int(told["url"].rpartition(":")[2]), process.pid)
-        finally:
-            process.terminate()
-            process.wait(60)
+    one = started(data, workers)
+    try:
+        yield one
+    finally:
+        one.end()
 
 
 def health(port: int) -> dict[str, int]:
@@ -197,12 +171,12 @@ def over_http(
 ) -> tuple[Sent, float, dict[str, float]]:
     """All they can, then how long the index still takes; and microseconds of a processor for each batch."""
     with folder_of(devices) as data, collector(data, plan.workers) as one:
-        before, own_s = one.cpu_s(), time.process_time()
+        before, own_s = cpu_s(one), time.process_time()
         sent = uvloop.run(send_all(one.port, each, plan.seconds))
-        used = one.cpu_s()
+        used = cpu_s(one)
         used.subtract(before)
         used["the devices"] = time.process_time() - own_s
-        return sent, lag_s(one.port), {name: 1e6 * cpu_s / sent.kept for name, cpu_s in used.items()}
+        return sent, lag_s(one.port), {name: 1e6 * used_s / sent.kept for name, used_s in used.items()}
 
 
 def at_half_load(
