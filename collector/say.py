@@ -143,7 +143,7 @@ def verdicts(told: Told) -> None:
 def case(told: Told) -> None:
     """A whole case."""
     verdicts(told | {"verdict": told["verdicts"][0]["verdict"]})
-    if told["behind_us"]:
+    if told.get("behind_us"):
         lines(f"  what arrived in the last {words.seconds_up(told['behind_us'])} may not be in this yet")
     for provenance, counts in told["counts"].items():
         lines(

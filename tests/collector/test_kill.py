@@ -20,7 +20,7 @@ from collector.ledger.frame import EntryKind
 from collector.ledger.segments import read_entries
 from shared.batch import pae_sha256_of
 
-KILLS = 12
+KILLS = 8
 DEVICES = 5
 RECORDS = 3
 

@@ -8,7 +8,7 @@ import pytest
 from collector.ledger.frame import Entry, EntryKind
 from scripts.bench.soak import CLERK, PARENT, WORKER, Broken, Soak, kept_chains
 
-KILLS = 10
+KILLS = 6
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finding processes needs /proc")
