@@ -22,7 +22,7 @@ from collector.errors import BadRequest, IndexUnusable, LedgerDamaged
 from collector.judge.casefile import judge_text
 from collector.judge.errors import JudgeError
 from collector.keyfiles import load_or_create
-from collector.ledger.archive import move
+from collector.ledger.moving import move
 from collector.migrate import migrate_store
 from collector.provision.folder import provision
 from collector.provision.options import contract_of, terms_of, units_of

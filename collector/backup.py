@@ -3,7 +3,8 @@
 A backup is a folder: the same files, and `backup.json`, which names each with its length and SHA-256 and is written last, so
 a folder without it is no backup. Taken while the collector runs it holds the ledger up to the newest entry at its beginning:
 nothing that was acknowledged before. A second backup into the same folder copies only what is new, since sealed segments
-never change. The index is not in it: `rebuild` makes it, the same to the last row.
+never change. What `archive` has moved elsewhere is not fetched for it, and the index is not in it: `rebuild` makes it, the
+same to the last row.
 
 It holds the private keys: whoever has it can sign as this collector.
 """
@@ -12,7 +13,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +21,9 @@ from typing import Any, Final
 from collector.clock import Clock
 from collector.durable import sync_folder, write_whole
 from collector.errors import BadBackup, Conflict, NotFound
+from collector.ledger.archive import OTHERS
 from collector.ledger.frame import read_frame
-from collector.ledger.names import segments
+from collector.ledger.names import ARCHIVE_SAID, segments
 from shared.errors import Malformed
 
 MANIFEST: Final = "backup.json"
@@ -59,7 +61,7 @@ def back_up(data: Path, out: Path, ledger_no: int, clock: Clock, progress: Progr
         raise Conflict(f"{out} is neither empty nor an earlier backup")
     if before and before["files"].get(_IDENTITY) != _identity(data):
         raise Conflict(f"{out} is a backup of another collector")
-    wanted = list(_files(data, ledger_no))
+    wanted = list(_files(data, ledger_no, before.get("files", {})))
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     files: dict[str, dict[str, object]] = {}
     copied = 0
@@ -120,8 +122,10 @@ def _identity(data: Path) -> dict[str, object]:
     return {"sha256": _digest(data / _IDENTITY, size), "size": size}
 
 
-def _files(data: Path, ledger_no: int) -> Iterator[_File]:
-    """What a backup holds, in the order in which it is copied."""
+def _files(data: Path, ledger_no: int, before: Container[str]) -> Iterator[_File]:
+    """What a backup holds, in the order in which it is copied; `before`: what an earlier one in the same folder holds."""
+    if (data / "ledger" / ARCHIVE_SAID).exists():
+        yield _File(f"ledger/{ARCHIVE_SAID}", (data / "ledger" / ARCHIVE_SAID).stat().st_size)
     for folder in ("", "keys"):
         for path in sorted((data / folder).iterdir()):
             if folder or path.name in ("collector.toml", "transfers.ndjson"):
@@ -130,8 +134,12 @@ def _files(data: Path, ledger_no: int) -> Iterator[_File]:
         name = f"ledger/{path.name}"
         seal = path.with_suffix(".seal")
         if seal.exists():
-            yield _File(name, path.stat().st_size, json.loads(seal.read_bytes())["sha256"])
-            yield _File(f"ledger/{seal.name}", seal.stat().st_size)
+            told = json.loads(seal.read_bytes())
+            if path.exists() or name in before:  # one that moved to the archive stays in a backup that has it
+                yield _File(name, told["size"], told["sha256"])
+            for beside in (seal, path.with_suffix(OTHERS)):
+                if beside.exists():
+                    yield _File(f"ledger/{beside.name}", beside.stat().st_size)
             continue
         yield _File(name, _end_of(path, ledger_no))
 

@@ -49,7 +49,8 @@ class Mate:
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> dict[str, Any]:
-        """Start it; what it said when it was ready. Raises CrewFailed."""
+        """Start it, also again; what it said when it was ready. Raises CrewFailed."""
+        self._let_go()
         command = [sys.executable, "-m", *self.command]
         with self.errors.open("ab") as errors:
             self.process = subprocess.Popen(
@@ -74,8 +75,13 @@ class Mate:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        for pipe in () if self.process is None else (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
 
 
 class Crew:
@@ -89,6 +95,7 @@ class Crew:
         self._mates: list[Mate] = []
         self._threads: list[threading.Thread] = []
         self._ending = threading.Event()
+        self._starting = threading.Lock()  # or one could be started again while all are told to end
         self._folder = Path(tempfile.mkdtemp(prefix="speedproof-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108 - short, and mode 0700
         self.metrics = self._folder / "metrics"
         self.metrics.mkdir()
@@ -103,7 +110,8 @@ class Crew:
 
     def close(self) -> None:
         """End all: those first that were started last, so that whoever still hands over is answered."""
-        self._ending.set()
+        with self._starting:
+            self._ending.set()
         for mate in reversed(self._mates):
             mate.end()
         for thread in self._threads:
@@ -160,23 +168,25 @@ class Crew:
         """Start it again whenever it ends, until told to end or until that is of no use."""
         while mate.process is not None:
             code = mate.process.wait()
-            if self._ending.wait(_PAUSE_S):
-                return
-            now_s = self._clock.mono_us() / 1e6
-            mate.ends = [end_s for end_s in mate.ends if now_s - end_s < _ENDS_WITHIN_S] + [now_s]
-            log.warning("%s ended (exit code %s); it is started again", mate.name, code)
-            try:
-                if len(mate.ends) > _MOST_ENDS:
-                    raise CrewFailed(
-                        f"{mate.name} ended {len(mate.ends)} times in {_ENDS_WITHIN_S} s; see {mate.errors}"
-                    )
-                mate.start()
-            except (CrewFailed, OSError) as error:
-                if self._ending.is_set():
+            self._ending.wait(_PAUSE_S)
+            with self._starting:
+                if self._ending.is_set() or not self._start_again(mate, code):
                     return
-                self.failure = str(error)
-                self.failed()
-                return
+
+    def _start_again(self, mate: Mate, code: int) -> bool:
+        """Start one that ended; False if that is of no use."""
+        now_s = self._clock.mono_us() / 1e6
+        mate.ends = [end_s for end_s in mate.ends if now_s - end_s < _ENDS_WITHIN_S] + [now_s]
+        log.warning("%s ended (exit code %s); it is started again", mate.name, code)
+        try:
+            if len(mate.ends) > _MOST_ENDS:
+                raise CrewFailed(f"{mate.name} ended {len(mate.ends)} times in {_ENDS_WITHIN_S} s; see {mate.errors}")
+            mate.start()
+        except (CrewFailed, OSError) as error:
+            self.failure = str(error)
+            self.failed()
+            return False
+        return True
 
 
 def _ready(name: str, output: IO[bytes] | None, log_file: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Every process that takes in batches has one. It knows keys and nothing else of t
 where the ledger is written.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,13 +12,14 @@ from pathlib import Path
 
 from collector import quickjson
 from collector.clock import Clock
+from collector.errors import LedgerDamaged
 from collector.ledger.chains import Older, Repeat
 from collector.ledger.frame import Draft, Entry
 from collector.ledger.port import Kept
 from collector.ledger.segments import read_at
 from collector.verify import Verified, verify
 from shared import strictjson
-from shared.errors import Malformed, Refused
+from shared.errors import Refused
 from shared.keys import PublicKey, Signer
 from shared.receipt import make_receipt
 
@@ -59,7 +61,7 @@ class Entrance:
             case Older():
                 return kept
             case Repeat(segment, offset):
-                return Answer(receipt_at(self.ledger, segment, offset), is_new=False)
+                return Answer(await asyncio.to_thread(receipt_at, self.ledger, segment, offset), is_new=False)
             case Entry(no=no):
                 said = verified.opened.said
                 log.debug("kept batch %d of %s as entry %d", said.batch, said.dev[:16], no, extra=_ids(verified))
@@ -76,5 +78,5 @@ def receipt_at(ledger: Path, segment: str, offset: int) -> bytes:
     """The receipt that was given for the batch whose entry stands here; raises LedgerDamaged."""
     told = read_at(ledger, segment, offset).meta.get("receipt")
     if not isinstance(told, dict):
-        raise Malformed(f"{segment} at byte {offset}: an entry without a receipt")
+        raise LedgerDamaged(f"{segment} at byte {offset}: an entry without a receipt")
     return strictjson.encode(told)

@@ -59,11 +59,7 @@ class DeskAway(CollectorError):
 
 
 class Overloaded(CollectorError):
-    """More waits here than fits. `retry_after_s` is drawn, so that those who are sent away do not come back together."""
-
-    def __init__(self, detail: str, retry_after_s: int) -> None:
-        super().__init__(detail)
-        self.retry_after_s = retry_after_s
+    """More waits here than fits."""
 
 
 class TooSlow(CollectorError):

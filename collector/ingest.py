@@ -41,7 +41,8 @@ class Ingest:
     async def _earlier(self, verified: Verified, older: Older) -> Answer:
         """The answer to a batch of a number that has long been taken: its receipt if it is that batch; raises ChainFork."""
         services, said = self._services, verified.opened.said
-        await asyncio.to_thread(services.indexer.caught_up, services.ledger.newest_no())
+        newest_no = await asyncio.to_thread(services.ledger.newest_no)
+        await asyncio.to_thread(services.indexer.caught_up, newest_no)
         earlier = await asyncio.to_thread(services.store.accepted, said.dev, said.batch)
         if earlier is None:  # the ledger has it: an index that lost a row must not pass for a forked chain
             raise IndexUnusable(f"batch {said.batch} of this device is in the ledger and not in the index; rebuild it")

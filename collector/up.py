@@ -29,6 +29,7 @@ from collector.errors import BadRequest, CollectorError
 from collector.services import DESK_FILE, Services
 from shared.keys import PublicKey
 
+MOST_PORT: Final = 65535
 DESK_ABOVE: Final = 3  # the desk's own port above the probes'
 INDEX_NICENESS: Final = 10  # beside workers: who brings batches waits for an answer, the index can lag for a while
 
@@ -121,6 +122,8 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
 def _desk_port(config: Config) -> int:
     if config.desk_port is not None:
         return config.desk_port
+    if config.port + DESK_ABOVE > MOST_PORT:
+        raise BadRequest(f"there is no port {DESK_ABOVE} above {config.port} for the desk; name one with --desk-port")
     return config.port + DESK_ABOVE if config.port else 0
 
 

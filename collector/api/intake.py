@@ -7,7 +7,6 @@ is still coming in, all that is held is whole and about to be written: then the 
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
@@ -23,7 +22,6 @@ MOST_BODIES: Final = 1000  # at a time: what the server itself has read of each 
 SILENCE_S: Final = 30.0  # from one part of a body to the next
 START_S: Final = 60.0  # for any body, besides what its length is given
 SLOWEST_BYTES_S: Final = 1000  # an honest line that is almost dead: 8 kbit/s
-RETRY_S: Final = 30  # at the earliest, and within the same again: drawn, so that not all come back at once
 
 
 @dataclass(slots=True, eq=False)
@@ -109,4 +107,4 @@ class Intake:
 
 def overloaded() -> Overloaded:
     """The answer to whoever has to come again."""
-    return Overloaded("more is waiting here than fits; send it again later", RETRY_S + secrets.randbelow(RETRY_S + 1))
+    return Overloaded("more is waiting here than fits; send it again later")

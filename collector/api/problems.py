@@ -1,5 +1,6 @@
 """Errors to HTTP: one table, RFC 9457 bodies. Every error this side can raise on purpose has its row."""
 
+import secrets
 from http import HTTPStatus
 
 from collector import errors as ours
@@ -41,7 +42,7 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     ours.BadBackup: (HTTPStatus.INTERNAL_SERVER_ERROR, "bad_backup"),
     ours.AlreadyRunning: (HTTPStatus.INTERNAL_SERVER_ERROR, "already_running"),
 }
-RETRY_AFTER_S = 30
+RETRY_AFTER_S = 30  # at the earliest, and within the same again: drawn, so that not all come back at once
 
 
 def status_of(error: SpeedproofError) -> tuple[HTTPStatus, str]:
@@ -68,6 +69,5 @@ def problem(error: SpeedproofError) -> tuple[int, dict[str, str], dict[str, obje
         body["detail"] = str(error)
     headers = {"Content-Type": MEDIA_TYPE}
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        after_s = error.retry_after_s if isinstance(error, ours.Overloaded) else RETRY_AFTER_S
-        headers["Retry-After"] = str(after_s)
+        headers["Retry-After"] = str(RETRY_AFTER_S + secrets.randbelow(RETRY_AFTER_S + 1))
     return status.value, headers, body

@@ -1,8 +1,8 @@
 """Sealed segments kept elsewhere: in another folder (a mounted share or bucket), or in an object store that speaks S3.
 
-Where they are is said in `archive.json` beside the seals, which stay. A segment goes there whole, is read back from there and
-compared with its seal, and only then leaves the ledger's folder. Whoever needs one again gets it by `opened`: the last few
-that were fetched are kept, in `fetched/`, and each is compared with its seal before it is believed.
+Where they are is said in `archive.json` beside the seals, which stay. `moving` brings them there. Whoever needs one again
+gets it by `opened`: the last few that were fetched are kept, in `fetched/`, and each is compared with its seal before it is
+believed.
 
 S3 needs `boto3` (the extra `lake`), which finds its credentials as it always does.
 """
@@ -19,11 +19,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from collector.durable import write_whole
 from collector.errors import ArchiveAway, BadRequest, LedgerDamaged
-from collector.ledger.names import ARCHIVE_SAID, seal_file, segments
-from collector.ledger.seals import Seal, is_sealed_as, read_seal
-from shared.errors import Malformed
+from collector.ledger.names import ARCHIVE_SAID
+from collector.ledger.seals import Seal, is_sealed_as, seal_beside
 
 FETCHED: Final = "fetched"
+OTHERS: Final = ".others"  # beside a seal: a JSON list of [offset in the segment, begin, end] LF, then frames
 MOST_FETCHED: Final = 4
 _TRIES: Final = 3
 
@@ -110,7 +110,7 @@ def opened(path: Path) -> BinaryIO:
     """
     with contextlib.suppress(FileNotFoundError):
         return path.open("rb")
-    seal = _seal_of(path)
+    seal = seal_beside(path)
     if seal is None:
         raise FileNotFoundError(f"{path} is missing")
     fetched = path.parent / FETCHED / path.name
@@ -130,21 +130,25 @@ def read(path: Path) -> bytes:
         return file.read()
 
 
-def _seal_of(path: Path) -> Seal | None:
-    file = path.with_suffix(".seal")
-    if not file.exists():
+def other_at(path: Path, offset: int) -> bytes | None:
+    """The frame at a place of a segment that is elsewhere, if it is no batch: those stay here; None if it has to be fetched."""
+    if path.exists():
         return None
     try:
-        return read_seal(file.read_bytes())
-    except Malformed as error:
-        raise LedgerDamaged(f"{file.name}: {error}") from error
+        head, _, frames = path.with_suffix(OTHERS).read_bytes().partition(b"\n")
+        for at, begins, ends in json.loads(head):
+            if at == offset:
+                return frames[begins:ends]
+    except (OSError, ValueError, TypeError):  # only a copy: the segment has it
+        pass
+    return None
 
 
 def _fetch(path: Path, seal: Seal, fetched: Path) -> None:
     fetched.parent.mkdir(exist_ok=True, mode=0o700)
     partial = fetched.with_name(f"{fetched.name}.{os.getpid()}.new")
     try:
-        archive_at(_said(path.parent)).get(path.name, partial)
+        archive_at(said_at(path.parent)).get(path.name, partial)
         if not is_sealed_as(seal, partial):
             raise LedgerDamaged(f"{path.name} in the archive is not what was sealed")
         partial.replace(fetched)
@@ -155,41 +159,11 @@ def _fetch(path: Path, seal: Seal, fetched: Path) -> None:
         one.unlink(missing_ok=True)
 
 
-def _said(folder: Path) -> str:
+def said_at(folder: Path) -> str:
+    """The address of the archive that a ledger has segments in; raises LedgerDamaged."""
     try:
         return str(json.loads((folder / ARCHIVE_SAID).read_bytes())["at"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise LedgerDamaged(
             f"a segment is missing in {folder}, and {ARCHIVE_SAID} does not say where it is: {error}"
         ) from error
-
-
-def move(folder: Path, address: str, keep: int, progress: Callable[[int, int, str], None]) -> list[Path]:
-    """Move all sealed segments but the last `keep` to an archive; those moved.
-
-    Raises ArchiveAway, BadRequest, or LedgerDamaged if a segment is not what was sealed, here or there: then it stays here.
-    Cut off at any moment, every segment is here, there, or in both places.
-    """
-    archive = archive_at(address)
-    sealed = [path for path in segments(folder) if path.with_suffix(".seal").exists()]
-    moving = [path for path in sealed[: len(sealed) - keep] if path.exists()]
-    if any(not path.exists() for path in sealed) and _said(folder) != address:
-        raise BadRequest(f"earlier segments are in {_said(folder)}: a ledger has one archive")
-    write_whole(folder / ARCHIVE_SAID, json.dumps({"at": address}).encode() + b"\n")
-    (folder / FETCHED).mkdir(exist_ok=True, mode=0o700)
-    for number, path in enumerate(moving):
-        progress(number, len(moving), path.name)
-        seal = read_seal(seal_file(folder, int(path.stem)).read_bytes())
-        if not is_sealed_as(seal, path):
-            raise LedgerDamaged(f"{path.name} is not what was sealed")
-        archive.put(path)
-        back = folder / FETCHED / f"{path.name}.{os.getpid()}.new"
-        try:
-            archive.get(path.name, back)
-            if not is_sealed_as(seal, back):
-                raise LedgerDamaged(f"{path.name} in the archive is not what was put there")
-        finally:
-            back.unlink(missing_ok=True)
-        path.unlink()
-    progress(len(moving), len(moving), "segments")
-    return moving

@@ -18,12 +18,12 @@ from collector.clock import Clock
 from collector.durable import sync_folder
 from collector.errors import AlreadyRunning, StorageFull
 from collector.ledger.chains import Older, Repeat, Standing
-from collector.ledger.frame import EntryKind, Sheet, Spot, read_frame
+from collector.ledger.frame import Entry, EntryKind, Sheet, Spot, read_frame
 from collector.ledger.names import segment_name
 from collector.ledger.seals import Seal, seal_missing, write_seal
 from collector.ledger.segments import SEGMENT_BYTES, Place, mend
 from collector.ledger.snapshot import GROWN_BYTES, GROWN_TIMES, chains_of, snapshot_of, write_snapshot
-from shared.errors import Refused
+from shared.errors import Malformed, Refused
 
 Outcome = Spot | Repeat | Older | Refused | StorageFull
 
@@ -129,7 +129,7 @@ class Book:
         for one in placed:
             outcomes[one.number] = one.spot
             if one.sheet.kind is not EntryKind.BATCH:
-                self._apply(one)
+                self.chains.apply(_entry(one.sheet.frame(one.spot.no, one.spot.at_us), one.spot))
         return [outcomes[number] for number in range(len(sheets))]
 
     def _place_all(
@@ -149,8 +149,14 @@ class Book:
                 if admitted is not None:
                     outcomes[number] = admitted
                     continue
-            frame = sheet.frame(no, at_us)
-            placed.append(_Placed(number, sheet, Spot(no, at_us, name, offset)))
+            frame, spot = sheet.frame(no, at_us), Spot(no, at_us, name, offset)
+            if sheet.kind is not EntryKind.BATCH:
+                try:
+                    self.chains.check(_entry(frame, spot))
+                except (Malformed, KeyError) as error:  # or it would stop every start from now on
+                    outcomes[number] = StorageFull(f"nothing was kept: this can be no entry: {error}")
+                    continue
+            placed.append(_Placed(number, sheet, spot))
             frames.append(frame)
             offset, no = offset + len(frame), no + 1
         self._place = Place(self._place.segment, offset, no)
@@ -171,11 +177,6 @@ class Book:
         undo.setdefault(link.dev, self.chains.standings[link.dev])
         self.chains.standings[link.dev] = replace(admitted, newest_at=at)
         return None
-
-    def _apply(self, one: _Placed) -> None:
-        """Let the chains know of an entry that is no batch."""
-        entry, _ = read_frame(one.sheet.frame(one.spot.no, one.spot.at_us), 0, one.spot.segment)
-        self.chains.apply(replace(entry, offset=one.spot.offset))
 
     def _is_short(self) -> bool:
         """Whether what is free on the disk has to be left for everything that is no batch."""
@@ -229,6 +230,11 @@ class Book:
             self._broken = error  # writing behind a torn end would be damage: nothing is, until it could be cut off
         else:
             self._broken = None
+
+
+def _entry(frame: bytes, spot: Spot) -> Entry:
+    entry, _ = read_frame(frame, 0, spot.segment)
+    return replace(entry, offset=spot.offset)
 
 
 def _write_snapshot(folder: Path, kept: bytes, no: int) -> None:

@@ -8,10 +8,10 @@ however many processes take in batches. The steps are those of FORMAT.md:
     11-13  the chain                            `shared.chain.follow`
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from collector.ledger.enrolled import enrolled_spki
 from collector.ledger.frame import Entry, EntryKind, Link
 from shared import statement
 from shared.chain import START, Head, follow
@@ -24,11 +24,11 @@ _NOWHERE: Final = ("", 0)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One device: its chain's head, where that batch and the enrolment stand in the ledger, whether its key is frozen."""
+    """One device: its key (SPKI DER), its chain's head, where that batch stands in the ledger, whether the key is frozen."""
 
-    enrolled_at: tuple[str, int]  # segment, offset
+    spki: bytes
     head: Head = START
-    newest_at: tuple[str, int] = _NOWHERE
+    newest_at: tuple[str, int] = _NOWHERE  # segment, offset
     frozen: bool = False
 
 
@@ -82,6 +82,15 @@ class Chains:
             raise FrozenKey(3, "this key signed two different batches of one number; enrol the device anew")
         return standing
 
+    def check(self, entry: Entry) -> None:
+        """See that `apply` will take an entry that is no batch; raises Malformed or KeyError."""
+        if entry.kind is EntryKind.ENROLMENT:
+            _enrolled(entry)
+        elif entry.kind is EntryKind.REFUSED:
+            statement.integer(entry.meta, "batch")
+            if entry.meta.get("freeze"):
+                self.standings[statement.sha256_hex(entry.meta, "dev")]
+
     def apply(self, entry: Entry) -> None:
         """Take in one entry; raises Malformed or KeyError if it says what cannot be."""
         spot = (entry.segment, entry.offset)
@@ -89,8 +98,8 @@ class Chains:
             self.others.append(spot)
         match entry.kind:
             case EntryKind.ENROLMENT:
-                told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)
-                self.standings[told.subject_sha256] = Standing(spot)
+                dev, spki = _enrolled(entry)
+                self.standings.setdefault(dev, Standing(spki))  # enrolled twice, its chain goes on
             case EntryKind.BATCH:
                 dev = statement.sha256_hex(entry.meta, "dev")
                 head = Head(
@@ -107,10 +116,8 @@ class Chains:
             case _:
                 pass
 
-    def apply_all(self, entries: Iterable[Entry]) -> int:
-        """Take in several; the number of the last, 0 if there is none."""
-        no = 0
-        for entry in entries:
-            self.apply(entry)
-            no = entry.no
-        return no
+
+def _enrolled(entry: Entry) -> tuple[str, bytes]:
+    """The device of an enrolment, and its key."""
+    told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)
+    return told.subject_sha256, enrolled_spki(told)

@@ -24,14 +24,9 @@ from collector.clock import Clock, SystemClock
 from collector.errors import AlreadyRunning, CollectorError
 from collector.ledger import wire
 from collector.ledger.book import Book
-from collector.ledger.enrolled import enrolled_spki
-from collector.ledger.segments import read_at
 from collector.ledger.wire import Ask, Follow, Key, KeyOf, Newest, No, Number, Others, Places, Put, Told
 from collector.metrics import Metrics
-from shared import statement
-from shared.dsse import read_envelope
 from shared.errors import Refused
-from shared.statement import Kind
 
 _READ_BYTES: Final = 1 << 20
 _HANDING_OVER_US: Final = 5_000_000
@@ -129,13 +124,9 @@ class Clerk:
 
     def _key(self, number: int, dev: str) -> Told:
         try:
-            entry = read_at(self._book.folder, *self._book.chains.standing_of(dev).enrolled_at)
+            return Key(number, self._book.chains.standing_of(dev).spki)
         except Refused as refusal:
             return No(number, refusal.error, refusal.step, refusal.detail, None)
-        except CollectorError as error:
-            return No(number, "", 0, str(error), None)
-        told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)
-        return Key(number, enrolled_spki(told))
 
     def _write(self, puts: list[tuple[_Caller, Put]]) -> None:
         before = self._book.last_no

@@ -14,12 +14,13 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 from collector.errors import LedgerAway
 from collector.ledger import wire
 from collector.ledger.frame import Draft, Entry, sheet_of
 from collector.ledger.port import Kept, entry_of
+from collector.ledger.segments import read_at
 from collector.ledger.wire import Ask, Follow, Key, KeyOf, Newest, No, Number, Others, Places, Put, Told
 from collector.ledger.writer import kept_of
 from shared.keys import PublicKey
@@ -27,6 +28,8 @@ from shared.keys import PublicKey
 PATIENCE_S: Final = 30
 _AGAIN_S: Final = 0.1
 _READ_BYTES: Final = 1 << 20
+_TRIES: Final = 5
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -67,8 +70,46 @@ class LedgerClient:
         return told.places if isinstance(told, Places) else []
 
     def keep(self, draft: Draft) -> Entry:
-        """Append an entry that no chain has a say in, and wait for it."""
-        return entry_of(self.append(draft).result(PATIENCE_S))
+        """Append an entry that no chain has a say in, and wait for it.
+
+        If the other process goes away meanwhile, its successor is asked whether the entry is there, and gets it if not:
+        whoever tried again by himself might have it twice.
+        """
+        before_no, future = self._last_no, self.append(draft)
+        for _ in range(_TRIES):
+            try:
+                return entry_of(self._patiently(future))
+            except LedgerAway:
+                if not future.done():  # it may still be written
+                    raise
+            written = self._written(draft, before_no)
+            if written is not None:
+                return written
+            future = self.append(draft)
+        raise LedgerAway("the ledger's writer goes away again and again")
+
+    def _written(self, draft: Draft, before_no: int) -> Entry | None:
+        """The entry a draft has become after this one, if it has; raises LedgerAway if nobody can be asked."""
+        for _ in range(round(PATIENCE_S / _AGAIN_S)):
+            with contextlib.suppress(LedgerAway):
+                places = self.others()
+                break
+            self._closing.wait(_AGAIN_S)
+        else:
+            raise LedgerAway("the ledger's writer went away, and does not come back; whether it wrote is not known")
+        for place in reversed(places):
+            entry = read_at(self.folder, *place)
+            if entry.no <= before_no:
+                return None
+            if (entry.kind, entry.meta, entry.body) == (draft.kind, draft.meta, draft.body):
+                return entry
+        return None
+
+    def _patiently(self, future: "Future[T]") -> T:
+        try:
+            return future.result(PATIENCE_S)
+        except TimeoutError as error:
+            raise LedgerAway(f"the ledger's writer did not answer within {PATIENCE_S} s") from error
 
     def append(self, draft: Draft) -> "Future[Kept]":
         """Hand over an entry."""
@@ -81,14 +122,14 @@ class LedgerClient:
 
     def close(self) -> None:
         """Hang up; what was not answered is not known."""
-        self._closing.set()
-        with contextlib.suppress(OSError):
+        with self._lock, contextlib.suppress(OSError):  # not between a look at `_closing` and another socket
+            self._closing.set()
             self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._socket.close()
 
     def _ask(self, kind: Callable[[int], Ask]) -> Told:
-        return self._send(kind).result(PATIENCE_S)
+        return self._patiently(self._send(kind))
 
     def _send(self, question: Callable[[int], Ask]) -> "Future[Told]":
         future: Future[Told] = Future()
@@ -153,7 +194,7 @@ class LedgerClient:
             with self._lock:
                 self._socket.close()
                 self._socket = connection
-            return True
+                return not self._closing.is_set()
         return False
 
 

@@ -61,6 +61,17 @@ def read_seal(line: bytes) -> Seal:
     )
 
 
+def seal_beside(path: Path) -> Seal | None:
+    """The seal of a segment's file, None if it has none; raises LedgerDamaged."""
+    file = path.with_suffix(".seal")
+    try:
+        return read_seal(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (Malformed, OSError) as error:
+        raise LedgerDamaged(f"{file.name}: {error}") from error
+
+
 def write_seal(folder: Path, seal: Seal) -> None:
     """Put a seal on disk, whole, and close its segment for writing; raises OSError."""
     segment = folder / seal.segment

@@ -6,14 +6,14 @@ opening, such an end is cut off. Anything else that does not read back is damage
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from collector.errors import LedgerDamaged
-from collector.ledger.archive import opened, read
+from collector.ledger.archive import opened, other_at, read
 from collector.ledger.frame import MAX_HEADER_BYTES, Entry, body_bytes, header_no, read_frame
-from collector.ledger.names import seal_file, segments
-from collector.ledger.seals import Seal, read_seal
+from collector.ledger.names import segment_name, segments
+from collector.ledger.seals import Seal, seal_beside
 from shared.errors import Malformed
 from shared.strictjson import MAX_INTEGER
 
@@ -56,21 +56,22 @@ def read_entries(folder: Path, after_no: int = 0) -> Iterator[Entry]:
 
 
 def _from_entry(paths: list[Path], after_no: int) -> list[Path]:
-    """Leave out segments that end before the entry wanted, by a look at the first frame of the next one."""
+    """Leave out segments that end before the entry wanted, by a look at their seals or the first frame of the next one."""
     start = 0
     for number, path in enumerate(paths):
-        if after_no and _first_no(path) > after_no:
+        if _first_no(path) > after_no:
             break
         start = number
-    return paths[start:] if after_no else paths
+    seal = seal_beside(paths[start]) if paths else None
+    return paths[start + (seal is not None and seal.last_no <= after_no) :]
 
 
 def _first_no(path: Path) -> int:
     """The number of a segment's first entry; beyond all numbers if it has none that reads back."""
-    seal = path.with_suffix(".seal")
+    seal = seal_beside(path)
+    if seal is not None:
+        return seal.first_no
     try:
-        if seal.exists():
-            return read_seal(seal.read_bytes()).first_no
         with path.open("rb") as file:
             return header_no(file.readline(MAX_HEADER_BYTES))
     except Malformed:
@@ -120,12 +121,9 @@ def _last_no(paths: list[Path]) -> int:
     """The number of the last entry in the last of these sealed segments, 0 if there is none."""
     if not paths:
         return 0
-    seal = paths[-1].with_suffix(".seal")
-    if seal.exists():
-        try:
-            return read_seal(seal.read_bytes()).last_no
-        except Malformed as error:
-            raise LedgerDamaged(f"{seal.name}: {error}") from error
+    seal = seal_beside(paths[-1])
+    if seal is not None:
+        return seal.last_no
     data, offset, no = paths[-1].read_bytes(), 0, 0
     while offset < len(data):
         try:
@@ -139,24 +137,28 @@ def _last_no(paths: list[Path]) -> int:
 def read_at(folder: Path, segment: str, offset: int) -> Entry:
     """One entry at a known place; raises LedgerDamaged."""
     try:
-        with opened(folder / segment) as file:
-            file.seek(offset)
-            header = file.readline(MAX_HEADER_BYTES)
-            data = header + file.read(body_bytes(header))
+        data = other_at(folder / segment, offset)
+        if data is None:
+            with opened(folder / segment) as file:
+                file.seek(offset)
+                header = file.readline(MAX_HEADER_BYTES)
+                data = header + file.read(body_bytes(header))
         entry, _ = read_frame(data, 0, segment)
     except (OSError, Malformed) as error:
         raise LedgerDamaged(f"{segment} at byte {offset}: {error}") from error
-    return entry
+    return replace(entry, offset=offset)
 
 
 def check_sealed(folder: Path, number: int) -> Seal:
     """A seal whose segment, wherever it is, is what was sealed; raises LedgerDamaged naming the file, or ArchiveAway."""
-    file = seal_file(folder, number)
+    path = folder / segment_name(number)
+    seal = seal_beside(path)
+    if seal is None:
+        raise LedgerDamaged(f"{path.name} has no seal")
     try:
-        seal = read_seal(file.read_bytes())
-        data = read(folder / seal.segment)
-    except (Malformed, OSError) as error:
-        raise LedgerDamaged(f"{file.name}: {error}") from error
-    if (len(data), hashlib.sha256(data).hexdigest()) != (seal.size, seal.sha256):
-        raise LedgerDamaged(f"{seal.segment} is not what was sealed")
+        data = read(path)
+    except OSError as error:
+        raise LedgerDamaged(f"{path.name}: {error}") from error
+    if (seal.segment, len(data), hashlib.sha256(data).hexdigest()) != (path.name, seal.size, seal.sha256):
+        raise LedgerDamaged(f"{path.name} is not what was sealed")
     return seal

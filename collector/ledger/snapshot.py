@@ -8,6 +8,8 @@ enough. Whatever is wrong with it, the ledger is read from its beginning instead
 
 import hashlib
 import logging
+from collections.abc import Iterable
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +18,11 @@ import msgspec
 from collector.durable import write_whole
 from collector.errors import LedgerDamaged
 from collector.ledger.chains import Chains, Standing
+from collector.ledger.frame import Entry
 from collector.ledger.segments import read_entries
 from shared import statement, strictjson
 from shared.errors import Malformed
+from shared.strictjson import MAX_INTEGER
 
 NAME: Final = "chains.snap"
 GROWN_BYTES: Final = 256 * 1024 * 1024  # of ledger, at least, from one snapshot to the next
@@ -46,15 +50,27 @@ def write_snapshot(folder: Path, kept: bytes, no: int) -> None:
     write_whole(folder / NAME, head + b"\n" + kept)
 
 
+def keep_snapshot(folder: Path, no: int) -> None:
+    """See that a start need not read entries up to `no`, the last of a sealed segment; raises LedgerDamaged or OSError."""
+    chains, snapshot_no = _read(folder / NAME, MAX_INTEGER)
+    if snapshot_no < no:
+        _apply(chains, takewhile(lambda entry: entry.no <= no, read_entries(folder, snapshot_no)))
+        write_snapshot(folder, snapshot_of(chains), no)
+
+
 def chains_of(folder: Path, last_no: int) -> tuple[Chains, int]:
     """The chains after all that a ledger holds, and how much of it the snapshot spared; raises LedgerDamaged."""
     chains, no = _read(folder / NAME, last_no)
-    for entry in read_entries(folder, no):
+    _apply(chains, read_entries(folder, no))
+    return chains, no
+
+
+def _apply(chains: Chains, entries: Iterable[Entry]) -> None:
+    for entry in entries:
         try:
             chains.apply(entry)
         except (Malformed, KeyError) as error:
             raise LedgerDamaged(f"entry {entry.no} ({entry.kind}): {error}") from error
-    return chains, no
 
 
 def _read(file: Path, last_no: int) -> tuple[Chains, int]:

@@ -5,11 +5,18 @@ from pathlib import Path
 from collector.errors import LedgerDamaged
 from collector.ledger.archive import opened
 from collector.ledger.frame import Entry, read_frame
-from collector.ledger.names import segment_name
+from collector.ledger.names import segment_name, segments
+from collector.ledger.seals import seal_beside
 from collector.ledger.segments import read_entries
 from shared.errors import Malformed
 
 _CHUNK_BYTES = 16 * 1024 * 1024
+
+
+def _ends_with(path: Path, no: int) -> bool:
+    """Whether a sealed segment ends with this entry."""
+    seal = seal_beside(path)
+    return seal is not None and seal.last_no == no
 
 
 class Tail:
@@ -19,6 +26,10 @@ class Tail:
         """Find the place after entry `after_no`; raises LedgerDamaged on the way there."""
         self._folder = folder
         self._segment, self._offset, self._no = 1, 0, 0
+        ended = [path for path in segments(folder) if after_no and _ends_with(path, after_no)]
+        if ended:  # which spares fetching it
+            self._segment, self._no = int(ended[0].stem) + 1, after_no
+            return
         for entry in read_entries(folder, max(0, after_no - 1)):
             if entry.no > after_no:
                 break

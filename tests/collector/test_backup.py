@@ -80,6 +80,19 @@ def test_only_what_is_new(data: Path, backup: Path) -> None:
     assert [entry.no for entry in read_entries(backup.parent / "earlier" / "ledger")] == list(range(1, 9))
 
 
+def test_beside_an_archive(data: Path, backup: Path, tmp_path: Path) -> None:
+    """What has moved to the archive is not fetched, and a restored collector gets it from there; an earlier backup keeps it."""
+    (tmp_path / "archive").mkdir()
+    assert command(data, "archive", "--to", str(tmp_path / "archive"), "--keep", "0").returncode == 0
+    for name, again in (("backup", True), ("fresh", False)):
+        back_up(data, tmp_path / name, 8, FakeClock(), quiet)
+        restore(tmp_path / name, tmp_path / f"{name}-restored", quiet)
+        ledger = tmp_path / f"{name}-restored" / "ledger"
+        assert (ledger / "000001.ndjson").exists() is again
+        assert [entry.no for entry in read_entries(ledger)] == list(range(1, 9))
+    assert command(tmp_path / "fresh-restored", "check").returncode == 0
+
+
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_while_it_runs(tmp_path: Path, workers: str) -> None:
     """Whatever was acknowledged before a backup began is in it, in whole entries, however much comes in meanwhile."""

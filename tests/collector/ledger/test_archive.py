@@ -7,14 +7,18 @@ from pathlib import Path
 import pytest
 from fakes.clock import FakeClock
 from fakes.entries import draft, kept
+from fakes.history import History
 
+from collector.config import Config
 from collector.errors import ArchiveAway, BadRequest, LedgerDamaged
-from collector.ledger.archive import FETCHED, MOST_FETCHED, move
+from collector.ledger.archive import FETCHED, MOST_FETCHED
 from collector.ledger.frame import Entry
+from collector.ledger.moving import move
 from collector.ledger.names import ARCHIVE_SAID, segment_name, segments
 from collector.ledger.segments import check_sealed, read_at, read_entries
 from collector.ledger.tail import Tail
 from collector.ledger.writer import Ledger
+from collector.services import Services
 
 
 def quiet(*_: object) -> None:
@@ -59,21 +63,43 @@ def test_all_reads_as_before(ledger: tuple[Path, list[Entry]], address: str) -> 
 
 
 def test_a_start_fetches_nothing(ledger: tuple[Path, list[Entry]], tmp_path: Path) -> None:
-    """With a snapshot of the chains a collector starts without its archive, and says so when an old entry is wanted."""
+    """A collector starts without its archive, and says so when an old entry is wanted."""
     folder, entries = ledger
-    with contextlib.closing(Ledger(folder, FakeClock(), segment_bytes=1)) as opened:
-        opened._book._snapshot_every = 1
-        kept(opened, [draft("one more")])
-    assert (folder / "chains.snap").exists()
     (tmp_path / "archive").mkdir()
-    move(folder, str(tmp_path / "archive"), 1, quiet)
+    move(folder, str(tmp_path / "archive"), 0, quiet)
     (tmp_path / "archive").rename(tmp_path / "unplugged")
     with contextlib.closing(Ledger(folder, FakeClock(), segment_bytes=1)) as again:
-        assert kept(again, [draft("on")])[0].no == 10
+        assert kept(again, [draft("on")])[0].no == 9
     with pytest.raises(ArchiveAway, match="is not there"):
-        read_at(folder, entries[0].segment, 0)
+        list(read_entries(folder))
     (tmp_path / "unplugged").rename(tmp_path / "archive")
-    assert read_at(folder, entries[0].segment, 0) == entries[0]
+    assert list(read_entries(folder))[:8] == entries
+
+
+def test_no_start_waits_for_the_archive(tmp_path: Path) -> None:
+    """Lines, devices and codes are known without the archive, so a collector starts and takes batches while it is away."""
+    data, archive = tmp_path / "data", tmp_path / "archive"
+    archive.mkdir()
+    with contextlib.closing(Services.over_folder(Config(data, segment_mb=1), FakeClock())) as services:
+        assert isinstance(services.ledger, Ledger)
+        services.ledger._book._segment_bytes = services.ledger._book._snapshot_every = 1
+        history = History(services)
+        history.eventful()
+    move(data / "ledger", str(archive), 0, quiet)
+    archive.rename(tmp_path / "unplugged")
+    with contextlib.closing(Services.over_folder(Config(data), FakeClock())) as services:
+        history.services = services
+        assert len(services.registry.devices) == 3
+        assert history.batch(history.devices[0]).is_new
+
+
+@pytest.mark.parametrize("keep", [7, 8, 100])
+def test_what_is_to_stay_stays(ledger: tuple[Path, list[Entry]], tmp_path: Path, keep: int) -> None:
+    """If as many as there are, or more, are to stay, none goes; and nobody can ask that less than none stays."""
+    (tmp_path / "archive").mkdir()
+    assert move(ledger[0], str(tmp_path / "archive"), keep, quiet) == []
+    with pytest.raises(BadRequest, match="keep"):
+        move(ledger[0], str(tmp_path / "archive"), -keep, quiet)
 
 
 def test_what_comes_back_is_checked(ledger: tuple[Path, list[Entry]], tmp_path: Path) -> None:

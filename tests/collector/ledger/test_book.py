@@ -162,6 +162,34 @@ def test_one_writer(book: Book) -> None:
 
 
 @pytest.mark.parametrize(
+    "cannot",
+    [
+        Draft(EntryKind.ENROLMENT, {}, b"{}\n"),
+        Draft(EntryKind.REFUSED, {"batch": 0, "dev": "0" * 64, "freeze": True}, b"x\n"),
+        Draft(EntryKind.REFUSED, {}, b"x\n"),
+    ],
+    ids=["enrolment", "stranger", "no_number"],
+)
+def test_what_would_stop_every_start_is_not_written(book: Book, cannot: Draft) -> None:
+    """An entry that could not be read back is refused to who asked, and not to those beside him."""
+    refused, beside = commit(book, cannot, draft("beside"))
+    assert (type(refused), type(beside)) == (StorageFull, Spot)
+    book.close()
+    assert Book(book.folder, FakeClock()).last_no == 3
+
+
+def test_enrolled_twice(book: Book) -> None:
+    """A key that is enrolled once more goes on with its chain, now and after a restart."""
+    one = batch(0, START, "one")
+    commit(book, one)
+    commit(book, enrolment(0))
+    assert isinstance(commit(book, one)[0], Repeat)
+    assert isinstance(commit(book, batch(0, START, "another"))[0], ChainFork)
+    book.close()
+    assert isinstance(commit(Book(book.folder, FakeClock()), batch(0, after(one), "two"))[0], Spot)
+
+
+@pytest.mark.parametrize(
     ("kind", "meta"),
     [
         (EntryKind.BATCH, {"dev": "0" * 64, "batch": 0, "last_seq": 0, "head": "0" * 64}),
