@@ -9,6 +9,7 @@ same to the last row.
 It holds the private keys: whoever has it can sign as this collector.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -27,8 +28,10 @@ from collector.ledger.names import ARCHIVE_SAID, segments
 from shared.errors import Malformed
 
 MANIFEST: Final = "backup.json"
+BEGUN: Final = "backup.begun"  # in a folder that is to become one: of which collector
 _CHUNK: Final = 1 << 20
 _PRIVATE: Final = 0o600
+_SEALED: Final = 0o400
 Progress = Callable[[int, int, str], None]  # done, of, the name of what is being copied
 
 
@@ -53,16 +56,19 @@ def back_up(data: Path, out: Path, ledger_no: int, clock: Clock, progress: Progr
     """Copy a data folder up to this ledger entry; raises Conflict for a folder that is something else, NotFound, OSError.
 
     Cut off in the middle, an earlier backup in the same folder is still one: files only grow, and are read as far as named.
+    Where there was none the folder is no backup yet, and the next one goes on in it.
     """
     if not (data / "ledger").is_dir():
         raise NotFound(f"{data} is no collector's data folder: there is no ledger in it")
     before = _manifest(out) if (out / MANIFEST).exists() else {}
-    if not before and out.exists() and any(out.iterdir()):
+    if not before and out.exists() and not _is_begun(out, data):
         raise Conflict(f"{out} is neither empty nor an earlier backup")
     if before and before["files"].get(_IDENTITY) != _identity(data):
         raise Conflict(f"{out} is a backup of another collector")
     wanted = list(_files(data, ledger_no, before.get("files", {})))
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not before:
+        write_whole(out / BEGUN, json.dumps(_identity(data)).encode() + b"\n")
     files: dict[str, dict[str, object]] = {}
     copied = 0
     for number, one in enumerate(wanted):
@@ -82,6 +88,7 @@ def back_up(data: Path, out: Path, ledger_no: int, clock: Clock, progress: Progr
     progress(len(wanted), len(wanted), MANIFEST)
     told = {"files": files, "ledger_no": ledger_no, "made_us": clock.wall_us()}
     write_whole(out / MANIFEST, json.dumps(told, indent=1, sort_keys=True).encode() + b"\n")
+    (out / BEGUN).unlink(missing_ok=True)
     return Copied(ledger_no, len(files), sum(one.size for one in wanted), copied)
 
 
@@ -107,6 +114,9 @@ def restore(source: Path, data: Path, progress: Progress) -> Copied:
         size = int(str(known["size"]))
         _copy(source / name, partial / name, size)
         copied += size
+    for seal in (partial / "ledger").glob("*.seal"):
+        if (segment := seal.with_suffix(".ndjson")).exists():
+            segment.chmod(_SEALED)
     if data.exists():
         data.rmdir()
     partial.replace(data)
@@ -120,6 +130,16 @@ _IDENTITY: Final = "keys/collector.pem"
 def _identity(data: Path) -> dict[str, object]:
     size = (data / _IDENTITY).stat().st_size
     return {"sha256": _digest(data / _IDENTITY, size), "size": size}
+
+
+def _is_begun(out: Path, data: Path) -> bool:
+    """Whether a folder without a manifest is empty, or holds what a backup of this collector that was cut off has left."""
+    names = {path.name for path in out.iterdir() if not path.name.endswith(".new")}
+    if BEGUN not in names:
+        return not names
+    with contextlib.suppress(OSError, ValueError):
+        return bool(json.loads((out / BEGUN).read_bytes()) == _identity(data))
+    return False
 
 
 def _files(data: Path, ledger_no: int, before: Container[str]) -> Iterator[_File]:

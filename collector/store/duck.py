@@ -6,6 +6,7 @@ and questions go on, and whoever is killed on the way has moved nothing.
 """
 
 import contextlib
+import logging
 import shutil
 import tempfile
 import threading
@@ -30,6 +31,7 @@ from collector.store.staging import Staged, stage
 from shared.grade import NOBODY, Peers
 
 ReadAt = Callable[[Place], Entry]
+log = logging.getLogger(__name__)
 
 
 class _Moment(Questions):
@@ -161,9 +163,12 @@ class DuckStore(Questions):
         with self._moving, named_errors(), self._writer.cursor() as mover:
             if self._log_bytes() >= self._limits.checkpoint_bytes:
                 _checkpoint(mover)
-            if int(mover.execute(queries.WAITING).fetchall()[0][0]) < self._limits.run_rows:
+            waiting = int(mover.execute(queries.WAITING).fetchall()[0][0])
+            if waiting < self._limits.run_rows:
                 return 0
+            log.info("compaction begins: %d records", waiting)
             moved = move_all(mover)
+            log.info("compaction ended: %d records", moved)
             _checkpoint(mover)
             return moved
 
@@ -213,8 +218,13 @@ def put_together(connection: duckdb.DuckDBPyConnection, *more: tuple[int, int, i
 
 def _checkpoint(connection: duckdb.DuckDBPyConnection) -> None:
     """Write what was committed into the file; if somebody else's transaction is in the way, another time."""
-    with contextlib.suppress(duckdb.TransactionException):
+    log.info("checkpoint begins")
+    try:
         connection.execute("CHECKPOINT")
+    except duckdb.TransactionException as error:
+        log.info("checkpoint ended: %s", error)
+    else:
+        log.info("checkpoint ended")
 
 
 def load_folder(path: Path | None) -> Path:

@@ -1,6 +1,7 @@
 """One DuckDB instance: how it is opened and bounded, migrated, asked; its errors as ours."""
 
 import contextlib
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import duckdb
 from collector.errors import IndexUnusable
 from collector.store import queries
 from collector.store.limits import Limits
+
+log = logging.getLogger(__name__)
 
 
 def open_engine(path: Path | None, limits: Limits) -> duckdb.DuckDBPyConnection:
@@ -42,9 +45,11 @@ def migrate(engine: duckdb.DuckDBPyConnection, migrations: Iterable[tuple[int, s
     applied = {row[0] for row in engine.execute("SELECT no FROM migration").fetchall()}
     for no, sql in migrations:
         if no not in applied:
+            log.info("migration %d begins", no)
             with transaction(engine):
                 engine.execute(sql)
                 engine.execute("INSERT INTO migration VALUES (?)", [no])
+            log.info("migration %d ended", no)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,22 @@
+"""`speedproof-collector` with an index that is put in order every few hundred records instead of every two million.
+
+So a soak of minutes meets hundreds of compactions and checkpoints. Two numbers are others, all else is the program itself.
+
+    python -m scripts.bench.soaked up …
+"""
+
+import sys
+from functools import partial
+from typing import Final
+from unittest.mock import patch
+
+from collector.__main__ import main
+from collector.store.limits import Limits
+
+RUN_ROWS: Final = 500
+CHECKPOINT_BYTES: Final = 50_000
+
+if __name__ == "__main__":
+    limits = partial(Limits, checkpoint_bytes=CHECKPOINT_BYTES)
+    with patch.multiple("collector.config", RUN_ROWS=RUN_ROWS, Limits=limits):
+        sys.exit(main())
