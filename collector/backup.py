@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -142,7 +142,7 @@ def _is_begun(out: Path, data: Path) -> bool:
     return False
 
 
-def _files(data: Path, ledger_no: int, before: Container[str]) -> Iterator[_File]:
+def _files(data: Path, ledger_no: int, before: Mapping[str, dict[str, object]]) -> Iterator[_File]:
     """What a backup holds, in the order in which it is copied; `before`: what an earlier one in the same folder holds."""
     if (data / "ledger" / ARCHIVE_SAID).exists():
         yield _File(f"ledger/{ARCHIVE_SAID}", (data / "ledger" / ARCHIVE_SAID).stat().st_size)
@@ -155,7 +155,7 @@ def _files(data: Path, ledger_no: int, before: Container[str]) -> Iterator[_File
         seal = path.with_suffix(".seal")
         if seal.exists():
             told = json.loads(seal.read_bytes())
-            if path.exists() or name in before:  # one that moved to the archive stays in a backup that has it
+            if path.exists() or before.get(name, {}).get("sha256") == told["sha256"]:  # archived: stays if it is whole there
                 yield _File(name, told["size"], told["sha256"])
             for beside in (seal, path.with_suffix(OTHERS)):
                 if beside.exists():

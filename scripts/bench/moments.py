@@ -216,7 +216,7 @@ def rebuild(soak: Soak) -> bool:
     (soak.data / NEW_INDEX).unlink(missing_ok=True)
     with _command(soak, "rebuild") as process:
         comes = soak.until((soak.data / NEW_INDEX).exists, 120, process)
-        soak.a_moment(1.0)
+        soak.a_moment(soak.chance.choice((0.05, 0.3, 1.0)))
         is_inside = end(process) == _KILLED and comes and (soak.data / NEW_INDEX).exists()
     if soak.chance.random() < 0.5 and soak.command("rebuild")["same_as_before"] is not True:
         raise Broken("the rebuilt index is another")
@@ -235,7 +235,7 @@ def migrate_store(soak: Soak) -> bool:
     try:
         with _command(soak, "migrate-store") as process:
             comes = soak.until(lambda: any(files.rglob("*.parquet")), 120, process)
-            soak.a_moment(1.0)
+            soak.a_moment(soak.chance.choice((0.05, 0.3, 1.0)))
             is_inside = end(process) == _KILLED and comes
         told: dict[str, Any] = soak.command("migrate-store")
         kept = sum(map(len, kept_chains(read_entries(soak.data / "ledger")).values()))
