@@ -31,6 +31,7 @@ def create_app(services: Services, desk_token: str) -> FastAPI:
     app.state.desk_token = desk_token
     app.state.portal = Portal(services)
     app.state.complaints = Complaints(services)
+    app.state.intake = Intake(most_bytes=2 * desk_routes.LIMIT)
     app.router.routes.append(Route(PATH, Door(Ingest(services).take, Intake(), services.metrics), methods=["POST"]))
     app.include_router(probe_routes.router)
     app.include_router(desk_routes.router)

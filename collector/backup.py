@@ -155,7 +155,9 @@ def _files(data: Path, ledger_no: int, before: Mapping[str, dict[str, object]]) 
         seal = path.with_suffix(".seal")
         if seal.exists():
             told = json.loads(seal.read_bytes())
-            if path.exists() or before.get(name, {}).get("sha256") == told["sha256"]:  # archived: stays if it is whole there
+            if (
+                path.exists() or before.get(name, {}).get("sha256") == told["sha256"]
+            ):  # archived: stays if it is whole there
                 yield _File(name, told["size"], told["sha256"])
             for beside in (seal, path.with_suffix(OTHERS)):
                 if beside.exists():

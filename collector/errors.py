@@ -10,7 +10,8 @@ CollectorError
 ├── LedgerAway           the process that writes the ledger is not there; whether it wrote is not known
 ├── DeskAway             the process that has the index does not answer
 ├── Overloaded           more waits here than fits; send again later
-├── TooSlow              a body that stops coming
+├── TooSlow              a body or a request's head that stops coming
+├── HeadTooLarge         a request's head that is longer than any honest one
 ├── ArchiveAway          where older segments are kept does not answer
 ├── LedgerDamaged        the ledger does not read back as it was written
 ├── IndexUnusable        the index cannot be opened; it can be made anew from the ledger
@@ -63,7 +64,11 @@ class Overloaded(CollectorError):
 
 
 class TooSlow(CollectorError):
-    """A body that stops coming, or comes more slowly than anything honest."""
+    """A body or a head that stops coming, or comes more slowly than anything honest."""
+
+
+class HeadTooLarge(CollectorError):
+    """A request whose head does not end where any honest one does."""
 
 
 class ArchiveAway(CollectorError):

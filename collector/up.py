@@ -21,6 +21,7 @@ from typing import IO, Final, NoReturn
 
 import uvicorn
 
+from collector.api.connection import Connection
 from collector.app import create_app
 from collector.clock import SystemClock
 from collector.config import Config
@@ -77,6 +78,8 @@ def _serve(
         timeout_graceful_shutdown=3,
         server_header=False,
         date_header=crew is None,
+        http=Connection,
+        ws="none",
     )
     server = _Server(settings, lambda: _announce(config, url, desk_url, token, services, ready))
     if crew is not None:

@@ -25,6 +25,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from collector import logs
+from collector.api.connection import Connection
 from collector.api.door import PATH, Door, Passed, refuse
 from collector.api.intake import Intake
 from collector.clock import SystemClock
@@ -81,7 +82,8 @@ class Worker:
         self._line, self._desk = line, desk
         self._keys = Keys(line)
         self._entrance = Entrance(self._keys.of, line.append, SystemClock(), signer, ledger)
-        self._door = Door(self.take, Intake(), Metrics())
+        self._intake = Intake()
+        self._door = Door(self.take, self._intake, Metrics())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or have it answered."""
@@ -91,7 +93,7 @@ class Worker:
             await self._door(scope, receive, send)
             return
         try:
-            await self._desk.pass_on(scope, receive, send)
+            await self._desk.pass_on(scope, receive, send, self._intake)
         except SpeedproofError as error:
             await refuse(send, error)
 
@@ -160,7 +162,7 @@ def main() -> int:
     signer = load_or_create(options.data / "keys" / "collector.pem")
     worker = Worker(options.data / "ledger", LedgerLine(options.ledger), Desk(options.desk), signer)
     config = uvicorn.Config(
-        worker, log_config=None, access_log=False, lifespan="off", ws="none",
+        worker, log_config=None, access_log=False, lifespan="off", ws="none", http=Connection,
         server_header=False, proxy_headers=False, timeout_graceful_shutdown=3,
     )  # fmt: skip
     server = _Server(config, worker)

@@ -1,4 +1,4 @@
-"""Reading a request's body: raw bytes, with a limit that holds while they arrive and while they are inflated.
+"""What a request's body is announced as, and inflating it: with a limit that holds on the way.
 
 A batch may come gzipped. Inflating stops one byte above the limit, so that a small body which would become a huge one
 costs no more than an honest one.
@@ -6,19 +6,11 @@ costs no more than an honest one.
 
 import zlib
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from collector.errors import BadRequest
 from shared.errors import BadFormat, BadMediaType, TooLarge
 
 _GZIP = 16 + zlib.MAX_WBITS
-
-
-async def read_body(request: Request, media_type: str, limit: int) -> bytes:
-    """The body as sent, inflated if it says gzip; raises TooLarge, BadMediaType or BadFormat (steps 1 and 2)."""
-    packed = announced(request, media_type, limit)
-    raw = await _receive(request, limit)
-    return inflate(raw, limit) if packed else raw
 
 
 def announced(request: Request, media_type: str, limit: int) -> bool:
@@ -33,19 +25,6 @@ def announced(request: Request, media_type: str, limit: int) -> bool:
     if length.isdigit() and int(length) > limit:
         raise TooLarge(1, f"{length} bytes are announced, at most {limit} are taken")
     return coding == "gzip"
-
-
-async def _receive(request: Request, limit: int) -> bytes:
-    parts, size = [], 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                raise TooLarge(1, f"more than {limit} bytes")
-            parts.append(part)
-    except ClientDisconnect as error:
-        raise BadRequest("the sender left before the body was whole") from error
-    return b"".join(parts)
 
 
 def inflate(raw: bytes, limit: int) -> bytes:

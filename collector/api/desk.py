@@ -8,12 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from collector import desk
-from collector.api.body import read_body
-from collector.api.given import COOKIE, DeskCommand, DeskReader, GivenPortal, GivenServices
+from collector.api.given import COOKIE, DeskCommand, DeskReader, GivenIntake, GivenPortal, GivenServices
 from collector.errors import BadRequest
 from collector.web.page import CONTENT_SECURITY_POLICY, render_list, render_page
 
-_LIMIT = 64 * 1024 * 1024
+LIMIT = 64 * 1024 * 1024
 PAGE_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cache-Control": "no-store",
@@ -26,14 +25,14 @@ router = APIRouter()
 
 @router.post("/v1/desk/{command}")
 async def post_command(
-    command: str, request: Request, services: GivenServices, portal: GivenPortal, _: DeskCommand
+    command: str, request: Request, services: GivenServices, portal: GivenPortal, intake: GivenIntake, _: DeskCommand
 ) -> Response:
     """Run one command of the command line; its arguments and its result are JSON objects."""
-    body = await read_body(request, "application/json", _LIMIT)
-    try:
-        told: Any = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"the arguments are not JSON: {error}") from error
+    async with intake.body(request, "application/json", LIMIT) as body:
+        try:
+            told: Any = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise BadRequest(f"the arguments are not JSON: {error}") from error
     if not isinstance(told, dict):
         raise BadRequest("the arguments are not a JSON object")
     result = await asyncio.to_thread(desk.run, command, services, portal, told)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from collector.api.intake import Intake
 from collector.complain import Complaints
 from collector.enrol import Portal
 from collector.errors import NotAllowed
@@ -28,6 +29,11 @@ def _complaints(request: Request) -> Complaints:
     return complaints
 
 
+def _intake(request: Request) -> Intake:
+    intake: Intake = request.app.state.intake
+    return intake
+
+
 def _desk_reader(request: Request) -> str:
     """The desk's token, as cookie or (once, in a link) as the query's `key`; else NotAllowed."""
     return _token(request, request.cookies.get(COOKIE, ""), request.query_params.get("key", ""))
@@ -47,6 +53,7 @@ def _token(request: Request, *given: str) -> str:
 
 GivenServices = Annotated[Services, Depends(_services)]
 GivenPortal = Annotated[Portal, Depends(_portal)]
+GivenIntake = Annotated[Intake, Depends(_intake)]
 GivenComplaints = Annotated[Complaints, Depends(_complaints)]
 DeskReader = Annotated[str, Depends(_desk_reader)]
 DeskCommand = Annotated[str, Depends(_desk_command)]

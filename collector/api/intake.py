@@ -1,8 +1,9 @@
 """Bodies on their way in: how much of them is held in memory, how long one may take, and who has to go if it is too much.
 
-A body counts from its first byte until its request was answered. If the next part of one does not fit, the one that has
-been coming in for longest is sent away, since it is the slowest; so a crowd of dawdlers cannot keep others out. If nothing
-is still coming in, all that is held is whole and about to be written: then the new one is sent away, to come again later.
+A body counts from its first byte until its request was answered. If the next part of one does not fit, or there are too
+many, the one that has been coming in for longest is sent away, since it is the slowest; so a crowd of dawdlers cannot keep
+others out. If nothing is still coming in, all that is held is whole and about to be written: then the new one is sent away,
+to come again later.
 """
 
 import asyncio
@@ -11,7 +12,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Receive
 
 from collector.api.body import announced, inflate
 from collector.errors import BadRequest, Overloaded, TooSlow
@@ -50,59 +52,87 @@ class Intake:
         Raises TooLarge, BadMediaType or BadFormat (steps 1 and 2), TooSlow or Overloaded.
         """
         packed = announced(request, media_type, limit)
-        if self._bodies >= self._most_bodies:
+        async with self._held(request, limit) as (raw, is_whole):
+            if not is_whole:
+                raise TooLarge(1, f"more than {limit} bytes")
+            yield inflate(raw, limit) if packed else raw
+
+    @contextlib.asynccontextmanager
+    async def beginning(self, request: Request, enough: int) -> AsyncIterator[tuple[bytes, bool]]:
+        """A body as it came, or the beginning of a longer one, as soon as that is more than `enough`; and whether it is all.
+
+        Raises TooSlow or Overloaded.
+        """
+        async with self._held(request, enough) as held:
+            yield held
+
+    @contextlib.asynccontextmanager
+    async def _held(self, request: Request, enough: int) -> AsyncIterator[tuple[bytes, bool]]:
+        if self._bodies >= self._most_bodies and not self._send_one_away():
             raise overloaded()
         self._bodies += 1
         try:
-            raw = await self._receive(request, limit)
+            raw, is_whole = await self._receive(request, enough)
             try:
-                yield inflate(raw, limit) if packed else raw
+                yield raw, is_whole
             finally:
                 self.held_bytes -= len(raw)
         finally:
             self._bodies -= 1
 
-    async def _receive(self, request: Request, limit: int) -> bytes:
+    async def _receive(self, request: Request, enough: int) -> tuple[bytes, bool]:
         loop, parts = asyncio.get_running_loop(), list[bytes]()
         begun_s = loop.time()
         one = _Coming(asyncio.timeout(SILENCE_S))
         self._coming[one] = None
         try:
             async with one.deadline:
-                async for part in request.stream():
+                is_whole = False
+                while not is_whole and one.size <= enough:
+                    part, is_whole = await next_part(request.receive)
                     if one.sent_away:  # this part was quicker than the word
                         raise overloaded()
                     one.size += len(part)
                     self.held_bytes += len(part)
                     parts.append(part)
-                    if one.size > limit:
-                        raise TooLarge(1, f"more than {limit} bytes")
-                    self._make_room(one, loop.time())
+                    self._make_room(one)
                     allowed_s = begun_s + START_S + one.size / SLOWEST_BYTES_S
                     one.deadline.reschedule(min(loop.time() + SILENCE_S, allowed_s))
         except BaseException as error:
             self.held_bytes -= one.size
-            if isinstance(error, ClientDisconnect):
-                raise BadRequest("the sender left before the body was whole") from error
             if isinstance(error, TimeoutError):
                 raise (overloaded() if one.sent_away else TooSlow("the body stopped coming")) from error
             raise
         finally:
             del self._coming[one]
-        return b"".join(parts)
+        return b"".join(parts), is_whole and one.size <= enough
 
-    def _make_room(self, newest: _Coming, now_s: float) -> None:
+    def _make_room(self, newest: _Coming) -> None:
         """Send away whoever has been coming in longest, until what is left fits; raises Overloaded if that is this one."""
-        for one in self._coming:
-            if self.held_bytes <= self._most_bytes:
-                return
-            if one is newest:
+        while self.held_bytes > self._most_bytes:
+            if not self._send_one_away(newest):
                 raise overloaded()
+
+    def _send_one_away(self, newest: _Coming | None = None) -> bool:
+        """Send away whoever has been coming in longest; False if that is the newest, or nobody."""
+        for one in self._coming:
+            if one is newest:
+                return False
             if not one.sent_away:
                 one.sent_away = True
-                one.deadline.reschedule(now_s)
+                one.deadline.reschedule(asyncio.get_running_loop().time())
                 self.held_bytes -= one.size
                 one.size = 0
+                return True
+        return False
+
+
+async def next_part(receive: Receive) -> tuple[bytes, bool]:
+    """The next part of a body, and whether it is the last; raises BadRequest if none comes any more."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise BadRequest("the sender left before the body was whole")
+    return message.get("body", b""), not message.get("more_body", False)
 
 
 def overloaded() -> Overloaded:

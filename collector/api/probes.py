@@ -5,8 +5,7 @@ import asyncio
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from collector.api.body import read_body
-from collector.api.given import GivenComplaints, GivenPortal, GivenServices
+from collector.api.given import GivenComplaints, GivenIntake, GivenPortal, GivenServices
 from collector.registry import Device
 from collector.services import Services
 from shared import strictjson
@@ -17,9 +16,18 @@ router = APIRouter(prefix="/v1")
 
 
 @router.post("/enrolments")
-async def post_enrolment(request: Request, portal: GivenPortal, services: GivenServices) -> Response:
+async def post_enrolment(
+    request: Request, portal: GivenPortal, services: GivenServices, intake: GivenIntake
+) -> Response:
     """Enrol a device's key with a one-time code: `{"code", "request"}`, the request being a DSSE envelope."""
-    body = await read_body(request, "application/json", MAX_ENVELOPE_BYTES)
+    async with intake.body(request, "application/json", MAX_ENVELOPE_BYTES) as body:
+        code, asked = _asked(body)
+    device = await asyncio.to_thread(portal.enrol, code, strictjson.encode(asked))
+    return Response(_enrolled(services, device), status_code=201, media_type="application/json")
+
+
+def _asked(body: bytes) -> tuple[str, strictjson.JsonObject]:
+    """The code and the envelope; raises BadFormat."""
     try:
         told = strictjson.decode(body)
         code, asked = told["code"], told["request"]
@@ -27,8 +35,7 @@ async def post_enrolment(request: Request, portal: GivenPortal, services: GivenS
             raise Malformed("code is text and request an envelope")
     except (Malformed, KeyError) as error:
         raise BadFormat(2, f"an enrolment is {{code, request}} in strict JSON: {error}") from error
-    device = await asyncio.to_thread(portal.enrol, code, strictjson.encode(asked))
-    return Response(_enrolled(services, device), status_code=201, media_type="application/json")
+    return code, asked
 
 
 def _enrolled(services: Services, device: Device) -> bytes:
@@ -47,10 +54,10 @@ def _enrolled(services: Services, device: Device) -> bytes:
 
 
 @router.post("/complaints")
-async def post_complaint(request: Request, complaints: GivenComplaints) -> Response:
+async def post_complaint(request: Request, complaints: GivenComplaints, intake: GivenIntake) -> Response:
     """Keep a signed complaint: 201, or 200 if it was kept before."""
-    body = await read_body(request, "application/json", MAX_ENVELOPE_BYTES)
-    entry, is_new = await complaints.take(body.rstrip(b"\n"))
+    async with intake.body(request, "application/json", MAX_ENVELOPE_BYTES) as body:
+        entry, is_new = await complaints.take(body.rstrip(b"\n"))
     told = strictjson.encode({"entry": entry.no, "received_us": entry.at_us})
     return Response(told, status_code=201 if is_new else 200, media_type="application/json")
 

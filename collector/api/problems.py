@@ -35,6 +35,7 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     ours.DeskAway: (HTTPStatus.SERVICE_UNAVAILABLE, "desk_away"),
     ours.Overloaded: (HTTPStatus.SERVICE_UNAVAILABLE, "overloaded"),
     ours.TooSlow: (HTTPStatus.REQUEST_TIMEOUT, "too_slow"),
+    ours.HeadTooLarge: (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
     ours.ArchiveAway: (HTTPStatus.SERVICE_UNAVAILABLE, "archive_away"),
     ours.LedgerDamaged: (HTTPStatus.INTERNAL_SERVER_ERROR, "ledger_damaged"),
     ours.IndexUnusable: (HTTPStatus.SERVICE_UNAVAILABLE, "index_unusable"),

@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from fakes.device import Device
 
+from collector.api.connection import Connection
 from collector.app import create_app
 from collector.services import Services
 from shared import batch, strictjson
@@ -141,7 +142,12 @@ def serving(services: Services) -> Iterator[Served]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
-            create_app(services, TOKEN), log_level="critical", access_log=False, ws="none", timeout_graceful_shutdown=2
+            create_app(services, TOKEN),
+            log_level="critical",
+            access_log=False,
+            ws="none",
+            http=Connection,
+            timeout_graceful_shutdown=2,
         )
         server = _Server(config)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
 
-from collector.api.intake import SILENCE_S, SLOWEST_BYTES_S, START_S, Intake
+from collector.api.intake import SILENCE_S, SLOWEST_BYTES_S, START_S, Intake, next_part
 from collector.errors import BadRequest, Overloaded, TooSlow
 from shared.errors import SpeedproofError, TooLarge
 
@@ -143,16 +143,55 @@ def test_what_is_whole_is_not_sent_away() -> None:
 
 
 def test_not_too_many_at_a_time() -> None:
-    """However small they are, only so many bodies are taken at a time; when one is done the next may come."""
+    """However small they are, only so many come in at a time: the slowest makes room, so dawdlers keep nobody out."""
 
     async def run() -> None:
         intake = Intake(most_bodies=3)
-        three = [asyncio.create_task(taken(intake, request([(0.0, b"x"), (5.0, b"y")]))) for _ in range(3)]
+        slow = [asyncio.create_task(taken(intake, request([(0.0, b"x"), (5.0, b"y")]))) for _ in range(3)]
+        await asyncio.sleep(1)
+        assert await taken(intake, request([(0.0, b"z")])) == (1, b"z")
+        (_, error), *others = await asyncio.gather(*slow)
+        assert isinstance(error, Overloaded)
+        assert [body for _, body in others] == [b"xy"] * 2
+
+    virtual.run(run())
+
+
+def test_not_too_many_that_are_whole() -> None:
+    """If all of as many as there may be are about to be written, the newcomer has to come again; afterwards he may."""
+
+    async def run() -> None:
+        intake = Intake(most_bodies=3)
+        whole = [asyncio.create_task(taken(intake, request([(0.0, b"x")]), held_s=5)) for _ in range(3)]
         await asyncio.sleep(1)
         _, error = await taken(intake, request([(0.0, b"z")]))
         assert isinstance(error, Overloaded)
-        assert [body for _, body in await asyncio.gather(*three)] == [b"xy"] * 3
+        assert [body for _, body in await asyncio.gather(*whole)] == [b"x"] * 3
         assert await taken(intake, request([(0.0, b"z")])) == (5, b"z")
+
+    virtual.run(run())
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=6), st.integers(0, 100))
+def test_the_beginning_of_a_body(sizes: list[int], enough: int) -> None:
+    """A body that is not longer than enough is given whole; of a longer one the first parts that are more, and no part beyond."""
+
+    async def run() -> None:
+        intake, parts = Intake(), [bytes([number]) * size for number, size in enumerate(sizes)]
+        one = request([(1.0, part) for part in parts])
+        async with intake.beginning(one, enough) as (begun, is_whole):
+            assert intake.held_bytes == len(begun)
+            assert is_whole is (sum(sizes) <= enough)
+            rest, is_last = (
+                b"",
+                is_whole or (len(begun) == sum(sizes) and asyncio.get_running_loop().time() == len(sizes)),
+            )
+            while not is_last:
+                part, is_last = await next_part(one.receive)
+                rest += part
+        assert begun + rest == b"".join(parts)
+        assert is_whole or len(begun) > enough
+        assert intake.held_bytes == 0
 
     virtual.run(run())
 
