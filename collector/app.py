@@ -47,17 +47,22 @@ async def _refuse_route(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     kind = NotFound if error.status_code == HTTPStatus.NOT_FOUND else BadRequest
-    answer = await _refuse(request, kind(str(error.detail)))
-    answer.status_code = error.status_code
+    status = HTTPStatus(error.status_code)
+    _, headers, body = problem(kind(str(error.detail)))
+    answer = _answer(request, status, headers, body | {"title": status.phrase, "status": status.value})
     answer.headers.update(error.headers or {})
     return answer
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
-    """Answer an error from the table: a page to a browser, problem+json to everybody else."""
+    """Answer an error from the table."""
     if not isinstance(error, SpeedproofError):
         raise error
-    status, headers, body = problem(error)
+    return _answer(request, *problem(error))
+
+
+def _answer(request: Request, status: int, headers: dict[str, str], body: dict[str, object]) -> Response:
+    """A page to a browser, problem+json to everybody else."""
     if "text/html" in request.headers.get("accept", ""):
         page = render_error(status, str(body["title"]), str(body["detail"]))
         told = {name: value for name, value in headers.items() if name != "Content-Type"}

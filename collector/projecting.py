@@ -8,8 +8,11 @@ worth a process.
 import contextlib
 import gc
 import multiprocessing
+import multiprocessing.connection
+import os
 import queue
 import shutil
+import threading
 from collections.abc import Iterator
 from multiprocessing.queues import Queue
 from pathlib import Path
@@ -33,7 +36,9 @@ def projected(data: Path, known: Known, after_no: int, last_no: int, stream: int
 
     `known` is who is who after the first of the two. Each load is to be made before the next one is asked for.
     """
-    with _folder(data / "index.rows") as folder:
+    with _folder(data / "index.rows") as rows:
+        folder = rows / str(os.getpid())  # whoever makes rows for one that was killed just now finds his own gone
+        folder.mkdir()
         if last_no - after_no < WORTH_A_PROCESS:
             yield from _project(data, known, after_no, last_no, folder, stream)
             return
@@ -75,6 +80,7 @@ def _next(made: "Queue[Told]", process: multiprocessing.process.BaseProcess) -> 
 def _run(data: Path, known: Known, after_no: int, last_no: int, folder: Path, made: "Queue[Told]", stream: int) -> None:
     """The process: stage, tell, and in the end say that this was all, or what was wrong."""
     gc.disable()  # rows are many and hold no cycles
+    threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
     try:
         for staged in _project(data, known, after_no, last_no, folder, stream):
             made.put(staged)
@@ -83,6 +89,14 @@ def _run(data: Path, known: Known, after_no: int, last_no: int, folder: Path, ma
         made.put(error)
     except OSError as error:
         made.put(IndexUnusable(f"rows cannot be made: {error}"))
+
+
+def _end_with_parent() -> None:
+    """End when the parent is gone, however it ended: one that was killed cannot say so, and the queue has no other reader."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _project(data: Path, known: Known, after_no: int, last_no: int, folder: Path, stream: int) -> Iterator[Staged]:

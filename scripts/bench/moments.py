@@ -73,9 +73,10 @@ def at_random(soak: Soak, victim: str) -> bool:
 def starting(soak: Soak) -> bool:
     """The collector, before it has said that it is ready."""
     soak.kill()
+    desk = soak.data / "desk.json"
+    desk.unlink(missing_ok=True)
     process = soak.spawned()
     soak.a_moment(1.5)
-    desk = soak.data / "desk.json"
     is_ready = desk.exists()
     return end(process) == _KILLED and not is_ready
 

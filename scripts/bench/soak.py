@@ -38,6 +38,7 @@ from shared.record import write_record
 PATIENCE_S: Final = 60
 PARENT, CLERK, WORKER, PEER = "collector", "collector.ledger.clerk", "collector.worker", "collector.peer"
 WALL_US: Final = 1_800_000_000_000_000
+T_US: Final = [1_000_000 + number for number in range(400)]  # so that segments are full soon
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOAKED: Final = "scripts.bench.soaked"
 SETTINGS: Final = "segment_mb = 1\n"  # short ones, so that many are sealed
@@ -152,7 +153,7 @@ class Uploader:
             write_record(
                 {
                     "dur_us": 1_000_000, "end": "ok", "method": "download", "received_bytes": 1_250_000,
-                    "seq": self.seq + place, "slot": self.seq + place, "wall_us": WALL_US + (self.seq + place) * 1_000_000,
+                    "seq": self.seq + place, "slot": self.seq + place, "t_us": T_US, "wall_us": WALL_US + (self.seq + place) * 1_000_000,
                 }
             )
             for place in range(records)
@@ -188,7 +189,7 @@ class Soak:
     chance: random.Random
     workers: int = 2
     records: int = 3
-    pace_s: float = 0.05  # from one batch of a device to its next
+    pace_s: float = 0.15  # from one batch of a device to its next
     lake: Callable[[], str] | None = None
     uploaders: list[Uploader] = field(default_factory=list)
     inside: Counter[str] = field(default_factory=Counter)  # kills by situation, those seen to fall into it
