@@ -2,12 +2,15 @@
 
 They are started here and started again if they end by themselves; who waited for one that died is answered 503 and sends
 again. They end when their stdin does, so they never outlive this process, however it ends. Their sockets are in a folder
-of its own with a short name, which only this user can enter: the system allows a socket's path about a hundred bytes.
+of its own with a short name, which only this user can enter: the system allows a socket's path about a hundred bytes. It is
+locked as long as this process lives, so the folder of one that was killed is known by its lock, and the next start removes it.
 """
 
 import contextlib
+import fcntl
 import json
 import logging
+import os
 import shutil
 import socket
 import subprocess
@@ -25,6 +28,8 @@ from collector.errors import CollectorError
 from collector.ledger.client import LedgerClient
 from collector.metrics import environment
 
+_PREFIX: Final = "speedproof-crew-"
+_LOCK: Final = "lock"
 _PAUSE_S: Final = 0.2  # before an ended process is started again
 _PATIENCE_S: Final = 10.0  # for one that was told to end
 _MOST_ENDS: Final = 5  # within `_ENDS_WITHIN_S`: then something is wrong that starting again does not mend
@@ -96,7 +101,7 @@ class Crew:
         self._threads: list[threading.Thread] = []
         self._ending = threading.Event()
         self._starting = threading.Lock()  # or one could be started again while all are told to end
-        self._folder = Path(tempfile.mkdtemp(prefix="speedproof-", dir="/tmp" if Path("/tmp").is_dir() else None))  # noqa: S108 - short, and mode 0700
+        self._folder, self._lock = _quarters(Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir()))  # noqa: S108 - short, and mode 0700
         self.metrics = self._folder / "metrics"
         self.metrics.mkdir()
         self._sockets: list[socket.socket] = []
@@ -119,6 +124,7 @@ class Crew:
         for one in self._sockets:
             one.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._lock)
 
     @property
     def ledger(self) -> str:
@@ -187,6 +193,35 @@ class Crew:
             self.failed()
             return False
         return True
+
+
+def _quarters(place: Path) -> tuple[Path, int]:
+    """A new folder, and its lock; those of processes that are gone are removed."""
+    for folder in place.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # it is in use, somebody else's, or just being made or removed
+            _remove_left(folder)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+    draft = folder / f"{_LOCK}.new"
+    lock = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    draft.rename(folder / _LOCK)  # locked before it can be found
+    return folder, lock
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove a folder of ours whose process is gone; raises OSError if it is none."""
+    inside = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if os.fstat(inside).st_uid != os.geteuid():
+            return
+        lock = os.open(_LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=inside)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(lock)
+    finally:
+        os.close(inside)
 
 
 def _ready(name: str, output: IO[bytes] | None, log_file: Path) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Entrance:
         try:
             kept = await self.append(verified.entry(receipt))
         except Refused as refusal:
-            log.info("refused batch %d: %s", verified.opened.said.batch, refusal, extra=_ids(verified))
+            refusal.whose = _ids(verified)
             raise
         match kept:
             case Older():
@@ -68,7 +68,7 @@ class Entrance:
                 return Answer(receipt, is_new=True, records=said.n)
 
 
-def _ids(verified: Verified) -> dict[str, object]:
+def _ids(verified: Verified) -> dict[str, str | int]:
     """By what a batch is found again in a log."""
     said = verified.opened.said
     return {"dev": said.dev, "batch": said.batch, "pae_sha256": verified.opened.pae_sha256}

@@ -8,6 +8,7 @@ import contextlib
 import ipaddress
 import json
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -42,6 +43,7 @@ class CannotStart(CollectorError):
 def run_up(config: Config, ready: Callable[[dict[str, object]], None]) -> None:
     """Run until SIGINT or SIGTERM; calls `ready` once everything answers. Raises what `Services` does, and CannotStart."""
     _check_host(config.host)
+    _allow_connections()
     with contextlib.ExitStack() as opened:
         crew = opened.enter_context(Crew(config, SystemClock())) if config.workers else None
         services = Services.over_folder(config, open_ledger=None if crew is None else crew.open_ledger)
@@ -152,6 +154,13 @@ def _announce(
             "collector_key": services.collector_key.public.key_id,
         }
     )
+
+
+def _allow_connections() -> None:
+    """Take as many files as this process may have, and whoever it starts: a system's usual 1024 are few for probes."""
+    with contextlib.suppress(ValueError, OSError):
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _check_host(host: str) -> None:

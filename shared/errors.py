@@ -21,6 +21,7 @@ Steps are those of the table of answers in FORMAT.md. Errors carry facts; what a
 decided where they are answered.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -49,7 +50,7 @@ class Refused(SpeedproofError):
     """A batch or statement that must not be taken.
 
     `step` is the number of the check that failed, `error` its published name, `detail` a sentence for people,
-    `expected` (409 only) what the chain waits for.
+    `expected` (409 only) what the chain waits for, `whose` by what the batch is found again, once that is known.
     """
 
     error = "refused"
@@ -59,6 +60,7 @@ class Refused(SpeedproofError):
         self.step = step
         self.detail = detail
         self.expected = expected
+        self.whose: Mapping[str, str | int] = {}
 
 
 class TooLarge(Refused):

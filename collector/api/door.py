@@ -14,7 +14,7 @@ from collector.api.problems import problem
 from collector.entrance import Answer
 from collector.metrics import Metrics
 from shared import batch
-from shared.errors import SpeedproofError
+from shared.errors import Refused, SpeedproofError
 
 log = logging.getLogger(__name__)
 PATH: Final = "/v1/batches"
@@ -54,7 +54,9 @@ class Door:
         except SpeedproofError as error:
             name = await refuse(send, error)
             self._metrics.refused.labels(name).inc()
-            log.info("refused a batch: %s", error, extra={"reason": name})
+            whose = error.whose if isinstance(error, Refused) else {}
+            what = f"batch {whose['batch']}" if whose else "a batch"
+            log.info("refused %s: %s", what, error, extra={"reason": name, **whose})
             return
         if isinstance(told, Passed):
             await _answer(send, told.status, [(b"content-type", told.media_type.encode())], told.body)

@@ -11,7 +11,7 @@ from fakes.clock import FakeClock
 from fakes.device import download
 from fakes.running import Running, command, running
 
-from collector.backup import MANIFEST, back_up, restore
+from collector.backup import BEGUN, MANIFEST, back_up, restore
 from collector.errors import BadBackup, Conflict, NotFound
 from collector.ledger.segments import read_entries
 from shared.batch import pae_sha256_of
@@ -40,8 +40,13 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def backup(data: Path, tmp_path: Path) -> Path:
     """A backup of it."""
-    back_up(data, tmp_path / "backup", 8, FakeClock(), quiet)
-    return tmp_path / "backup"
+    return backup_of(data, tmp_path / "backup")
+
+
+def backup_of(data: Path, out: Path) -> Path:
+    """A backup of all of it in this folder."""
+    back_up(data, out, 8, FakeClock(), quiet)
+    return out
 
 
 def files(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -58,6 +63,8 @@ def test_there_and_back(data: Path, backup: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ledger_no"] == 8
     assert dict(files(tmp_path / "again")) == dict(files(data))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "again" / "ledger").glob("*.ndjson")}
+    assert modes == {"000001.ndjson": 0o400, "000002.ndjson": 0o400, "000003.ndjson": 0o600}
     with running(tmp_path / "again") as collector:
         assert collector.case("anna")["counts"]["signed"]["ok"] == 100
         assert collector.stop() == 0
@@ -91,6 +98,52 @@ def test_beside_an_archive(data: Path, backup: Path, tmp_path: Path) -> None:
         assert (ledger / "000001.ndjson").exists() is again
         assert [entry.no for entry in read_entries(ledger)] == list(range(1, 9))
     assert command(tmp_path / "fresh-restored", "check").returncode == 0
+
+
+def test_what_grew_and_was_archived_since(data: Path, backup: Path, tmp_path: Path) -> None:
+    """A segment that grew when it was backed up, and is sealed and archived by the next time, is not looked for here any more."""
+    (tmp_path / "archive").mkdir()
+    with running(data) as collector:
+        device = collector.enrolled("berta")
+        bulk = [download(t_us=list(range(8000))) for _ in range(20)]
+        for _ in range(4):
+            assert collector.post_batch(device.next(*bulk)).status == 201
+        newest = collector.command("position", {}).told["ledger_no"]
+        assert collector.stop() == 0
+    assert command(data, "archive", "--to", str(tmp_path / "archive"), "--keep", "0").returncode == 0
+    assert not (data / "ledger" / "000003.ndjson").exists()
+    back_up(data, backup, newest, FakeClock(), quiet)
+    assert restore(backup, tmp_path / "again", quiet).ledger_no == newest
+    there = {path.name for path in (tmp_path / "again" / "ledger").glob("*.ndjson")}
+    assert there >= {"000001.ndjson", "000002.ndjson"}
+    assert "000003.ndjson" not in there
+    assert [entry.no for entry in read_entries(tmp_path / "again" / "ledger")] == list(range(1, newest + 1))
+
+
+def test_cut_off_at_any_file(data: Path, tmp_path: Path) -> None:
+    """A first backup that was cut off is none, and the next one into its folder is whole; for another collector it is no place."""
+    other = tmp_path / "stranger"
+    shutil.copytree(data, other)
+    (other / "keys" / "collector.pem").write_bytes(b"another")
+    number = len(json.loads((backup_of(data, tmp_path / "whole") / MANIFEST).read_bytes())["files"])
+    for step in range(number + 1):
+        out, again = tmp_path / f"cut-{step}", tmp_path / f"again-{step}"
+
+        def until_then(done: int, _all_of: int, _: str, step: int = step) -> None:
+            if done == step:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            back_up(data, out, 8, FakeClock(), until_then)
+        (out / "backup.json.1.new").write_bytes(b"{")
+        with pytest.raises(BadBackup, match=MANIFEST):
+            restore(out, again, quiet)
+        with pytest.raises(Conflict, match="neither empty"):
+            back_up(other, out, 8, FakeClock(), quiet)
+        backup_of(data, out)
+        assert not (out / BEGUN).exists()
+        assert restore(out, again, quiet).ledger_no == 8
+        assert dict(files(again)) == dict(files(data))
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
@@ -127,7 +180,9 @@ def test_damage_is_named(backup: Path, tmp_path: Path) -> None:
     for name in json.loads((backup / MANIFEST).read_bytes())["files"]:
         file = backup / name
         good = file.read_bytes()
-        for bad in (good[:-1], b"x" + good[1:], None) if good else (None,):  # the peer's transfers: none
+        for bad in (
+            (good[:-1], bytes([good[0] ^ 1]) + good[1:], None) if good else (None,)
+        ):  # the peer's transfers: none
             if bad is None:
                 file.unlink()
             else:

@@ -3,13 +3,16 @@
 import contextlib
 import http.client
 import os
+import resource
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from fakes.device import Device, download
 from fakes.running import PATIENCE_S, Running, is_there, running
@@ -194,3 +197,49 @@ def test_one_that_cannot_start(tmp_path: Path) -> None:
     told = (data / "ledger.log").read_text()
     assert "000001.ndjson" in told
     assert "Traceback" not in told
+
+
+def folder_of(collector: Running) -> Path:
+    """The folder with a collector's sockets."""
+    words = Path(f"/proc/{collector.children[WORKER][0]}/cmdline").read_bytes().split(b"\0")
+    return Path(words[words.index(b"--desk") + 1].decode()).parent
+
+
+def test_what_a_killed_one_left(collector: Running, tmp_path: Path) -> None:
+    """The sockets' folder of a collector that was killed is removed by the next start; no other is touched, whatever its name."""
+    with running(tmp_path / "data", "--workers", "1") as killed:
+        left, below = folder_of(killed), [pid for pids in killed.children.values() for pid in pids]
+        killed.kill()
+        until(lambda: not any(map(is_there, below)))
+    assert {one.name for one in left.iterdir()} >= {"lock", "ledger", "desk"}
+    assert left.stat().st_mode & 0o777 == 0o700
+    young = Path(tempfile.mkdtemp(prefix="speedproof-crew-", dir=left.parent))
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "lock").touch()
+    link = left.parent / f"speedproof-crew-{os.getpid()}-link"
+    link.symlink_to(kept)
+    try:
+        with running(tmp_path / "data", "--workers", "1") as again:
+            assert not left.exists()
+            assert folder_of(again).exists()
+            assert again.stop() == 0
+        assert young.exists(), "one that is just being made has no lock yet"
+        assert (kept / "lock").exists(), "what a link points to is not ours"
+        assert folder_of(collector).exists(), "one that runs"
+    finally:
+        young.rmdir()
+        link.unlink()
+    assert collector.send("GET", "/health").status == 200
+
+
+def test_as_many_connections_as_there_may_be(tmp_path: Path) -> None:
+    """However few files a shell allows at first, the collector's processes take as many as they may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with running(tmp_path / "data", "--workers", "1") as one:
+            pids = [one.process.pid, *(pid for pids in one.children.values() for pid in pids)]
+            assert {psutil.Process(pid).rlimit(psutil.RLIMIT_NOFILE) for pid in pids} == {(hard, hard)}
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
