@@ -37,7 +37,7 @@ _KILLED: Final = -signal.SIGKILL
 
 
 @dataclass(slots=True)
-class _Said:
+class Said:
     """What is logged from now on, of something that begins and ends."""
 
     file: Path
@@ -54,8 +54,8 @@ class _Said:
         return told.rfind(f"{self.name} begins".encode()) > told.rfind(f"{self.name} ended".encode())
 
 
-def _said(soak: Soak, name: str) -> _Said:
-    return _Said(soak.log, name, soak.log.stat().st_size if soak.log.exists() else 0)
+def _said(soak: Soak, name: str) -> Said:
+    return Said(soak.log, name, soak.log.stat().st_size if soak.log.exists() else 0)
 
 
 def at_random(soak: Soak, victim: str) -> bool:

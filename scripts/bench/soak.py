@@ -327,9 +327,7 @@ class Soak:
         for one in self.uploaders:  # whatever was kept and not acknowledged is acknowledged now
             self._finish(one)
         for number, one in enumerate(self.uploaders):
-            counts: Any = collector.desk("case_show", {"subscriber": f"line-{number}"})["counts"]
-            if counts["signed"]["ok"] != self.records * len(one.acknowledged):
-                raise Broken(f"line-{number}: {counts} of {len(one.acknowledged)} batches")
+            self._is_shown(collector, f"line-{number}", self.records * len(one.acknowledged))
         self.kill()
         self._chains, self._read = {}, None
         self.check_ledger()
@@ -343,6 +341,18 @@ class Soak:
         if found := self.command("check")["found"]:
             raise Broken(f"check finds {found[:3]}")
         return sum(len(one.acknowledged) for one in self.uploaders)
+
+    def _is_shown(self, collector: Collector, line: str, records: int) -> None:
+        """See that the desk shows so many, as soon as the index has caught up."""
+        until_s = time.monotonic() + PATIENCE_S
+        while True:
+            case: Any = collector.desk("case_show", {"subscriber": line})
+            shown = case["counts"].get("signed", {"ok": 0})["ok"]
+            if shown == records:
+                return
+            if shown > records or time.monotonic() > until_s:
+                raise Broken(f"{line}: {case['counts']} of {records} records")
+            time.sleep(0.1)
 
     def _finish(self, one: Uploader) -> None:
         wanted, stop = len(one.acknowledged) + 1, threading.Event()

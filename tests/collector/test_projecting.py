@@ -2,11 +2,18 @@
 
 import contextlib
 import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from fakes.clock import FakeClock
 from fakes.history import History
+from fakes.running import PATIENCE_S, is_there
 
 from collector import projecting
 from collector.config import Config
@@ -97,3 +104,45 @@ def test_every_load_is_made_before_the_next_is_asked_for(ended: Config) -> None:
         folders |= {file.parent for file in staged.files.values()}
     assert folders
     assert not any(folder.exists() for folder in folders)
+
+
+KILLED = """
+    import sys
+    import time
+    from pathlib import Path
+
+    from collector import projecting
+    from collector.store.project import Known
+
+    if __name__ == "__main__":
+        projecting.WORTH_A_PROCESS, projecting._AHEAD = 0, 1
+        projecting._next = lambda *_: time.sleep(1000)  # so that the other has more to tell than there is room for
+        list(projecting.projected(Path(sys.argv[1]), Known(), 0, int(sys.argv[2])))
+"""
+
+
+def test_the_process_ends_with_its_parent(ended: Config, tmp_path: Path) -> None:
+    """Whoever makes rows for one that was killed ends as well, and what he has left is gone with the next rebuild."""
+    script = tmp_path / "killed.py"
+    script.write_text(textwrap.dedent(KILLED))
+    environ = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    last_no = str(len(list(read_entries(ended.data / "ledger"))))
+    with subprocess.Popen([sys.executable, str(script), str(ended.data), last_no], env=environ) as parent:
+        try:
+            rows = ended.data / "index.rows"
+            until(lambda: any(path.is_file() for path in rows.rglob("*")))
+            below = psutil.Process(parent.pid).children(recursive=True)
+            assert below
+        finally:
+            parent.kill()
+    until(lambda: not any(is_there(one.pid) for one in below))
+    rebuild(ended, lambda *_: None)
+    assert not rows.exists()
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something that comes about soon."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

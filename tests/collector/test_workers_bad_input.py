@@ -5,13 +5,12 @@ import gzip
 import http.client
 import json
 import socket
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from fakes.beside import bounded, honest
+from fakes.beside import bounded, counted, honest
 from fakes.device import download
 from fakes.running import PATIENCE_S, Running, running
 from fakes.served import Answer
@@ -255,7 +254,7 @@ def test_requests_in_a_row(collector: Running) -> None:
         data += head("/v1/collector", JSON, method="GET")
     said = collector.raw(data)
     assert [part[:3] for part in said.split(b"HTTP/1.1 ")[1:]] == [b"201", b"200"] * 5
-    assert collector.case("in-a-row")["counts"]["signed"]["ok"] == 5
+    counted(collector, "in-a-row", 5)
     assert collector.raw(head("/v1/collector", JSON, method="GET") * 20_000) == b""
 
 
@@ -284,10 +283,7 @@ def test_tiny_batches(collector: Running) -> None:
             connection.request("POST", "/v1/batches", device.next(), {"Content-Type": BATCH})
             told = connection.getresponse()
             assert (told.status, bool(told.read())) == (201, True)
-    deadline = time.monotonic() + PATIENCE_S
-    while collector.case("tiny")["counts"]["signed"]["ok"] != 600:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    counted(collector, "tiny", 600)
 
 
 def test_all_limits_are_named(collector: Running) -> None:
