@@ -5,6 +5,10 @@ after what Retry-After says, shortened by --hurry so that the run ends; who is n
 desk is asked for a case again and again. In the end every acknowledged batch is looked for in the ledger.
 
     python scripts/bench_storm.py [--probes 10000] [--workers 2] [--records 96] [--hurry 10]
+    python scripts/bench_storm.py --tiny 200000 [--workers 2]
+
+The second is another kind of too much: so many batches of one record of one device in a row, with a look at each process's
+memory and at index and ledger every half minute.
 """
 
 import argparse
@@ -25,6 +29,7 @@ from pathlib import Path
 import uvloop
 from bench.devices import LINE, Device, requests
 from bench.soak import Collector, kept_chains, started
+from bench.tiny import Tiny
 
 from collector.clock import SystemClock
 from collector.keyfiles import load_or_create
@@ -142,6 +147,21 @@ def most_mib(collector: Collector) -> dict[str, float]:
     return found
 
 
+def tiny(batches: int, workers: int) -> int:
+    """One device's batches in a row; says what they cost."""
+    with tempfile.TemporaryDirectory(prefix="speedproof-tiny-") as name:
+        one = Tiny(Path(name) / "data", FileKey.generate(), lambda line: print(line, flush=True))
+        enrol(one.data, [Device(one.key)])
+        collector = started(one.data, workers)
+        try:
+            sent = one.send(collector, batches)
+        finally:
+            collector.end()
+        one.check(sent)
+    print(one.told())
+    return 0
+
+
 def main() -> int:
     """Enrol, seal, let it loose, look."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -151,7 +171,10 @@ def main() -> int:
     parser.add_argument(
         "--hurry", type=float, default=10, help="how much sooner than told they come again (default 10)"
     )
+    parser.add_argument("--tiny", type=int, metavar="N", help="instead: N batches of one record of one device in a row")
     options = parser.parse_args()
+    if options.tiny is not None:
+        return tiny(options.tiny, options.workers)
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     devices = [Device(FileKey.generate()) for _ in range(options.probes)]
     bodies = [next(device.sealed(1, options.records)) for device in devices]

@@ -10,7 +10,7 @@ from collector.ledger.frame import Entry, EntryKind
 from scripts.bench.moments import Said, Situation, at_random, situations, table
 from scripts.bench.soak import CLERK, PARENT, WORKER, Broken, Soak, check_chains, kept_chains
 
-KILLS = 4
+KILLS = 3
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finding processes needs /proc")
