@@ -4,7 +4,7 @@
     waiting requests       32 behind the one that is being answered; whoever sends more is hung up on
     an answer before the   what still comes is thrown away, for 30 s and 128 MiB at most, so that the sender sees the answer
       body was whole       instead of a broken connection; 5 s behind a request that was refused here
-    a reader who stops     60 s without taking a byte; then the connection is dropped
+    a reader who stops     60 s without taking a byte, while more waits than the system's buffers hold; then he is dropped
     an upgrade             is not offered: the request is answered as it is, or refused if it brings a body, which the parser
                            would take for the other protocol
     end of sending         whoever says no more may still listen: what was asked is answered, then the connection ends
@@ -12,12 +12,17 @@
 What the parser cannot read is refused in the same words as everything else, and is not worth a warning: anybody can send it.
 """
 
+import contextlib
+import fcntl
 import json
 import logging
+import sys
+import termios
 from asyncio import TimerHandle, Transport
 from typing import Final, Literal
 
 import httptools
+from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from collector.api.problems import problem
@@ -122,6 +127,18 @@ class Connection(HttpToolsProtocol):
         if upgrades:
             self.cycle.keep_alive = False
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Have it answered; whoever has gone meanwhile is not written to, also before uvicorn has heard of it."""
+
+        async def answered(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+            async def send_if_there(message: ASGISendEvent) -> None:
+                cycle.disconnected = cycle.disconnected or self.transport.is_closing()
+                await send(message)
+
+            await app(scope, receive, send_if_there)
+
+        super()._start_asgi_task(cycle, answered)
+
     def on_body(self, body: bytes) -> None:
         """Hand it on, or throw it away if it was answered already."""
         self._silent_bytes = 0
@@ -160,14 +177,22 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
 
     def _look_again(self) -> None:
-        self._unsent_bytes = self.transport.get_write_buffer_size()
+        self._unsent_bytes = self._unsent()
         self._unread = self.loop.call_later(STUCK_S, self._is_stuck)
 
     def _is_stuck(self) -> None:
-        if self.transport.get_write_buffer_size() >= self._unsent_bytes:
+        if self._unsent() >= self._unsent_bytes:
             self.transport.abort()
         else:
             self._look_again()
+
+    def _unsent(self) -> int:
+        """Bytes that the other side has not taken, here and, where that can be asked, in the system's buffer."""
+        size = self.transport.get_write_buffer_size()
+        with contextlib.suppress(OSError):
+            told = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+            size += int.from_bytes(told, sys.byteorder)
+        return size
 
     def _wait_for_head(self) -> None:
         self._has_head()

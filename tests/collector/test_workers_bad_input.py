@@ -5,6 +5,7 @@ import gzip
 import http.client
 import json
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,10 +29,15 @@ JSON, BATCH = "application/json", batch.MEDIA_TYPE
 
 @pytest.fixture(scope="module")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One collector with two workers for everything this module sends: it has to survive all of it."""
-    with running(tmp_path_factory.mktemp("bad") / "data", "--workers", "2") as made:
+    """One collector with two workers for everything this module sends: it has to survive all of it, and not to write about it."""
+    data = tmp_path_factory.mktemp("bad") / "data"
+    with running(data, "--workers", "2") as made:
         yield made
         assert made.stop() == 0
+    for log in (data.with_name("data.log"), *data.glob("*.log")):
+        assert log.read_text() == "", (
+            "what strangers do is no event: a log that they can fill is one more thing to bound"
+        )
 
 
 def head(path: str, media_type: str, *more: str, method: str = "POST") -> bytes:
@@ -284,6 +290,28 @@ def test_tiny_batches(collector: Running) -> None:
             told = connection.getresponse()
             assert (told.status, bool(told.read())) == (201, True)
     counted(collector, "tiny", 600)
+
+
+def test_those_who_leave(collector: Running) -> None:
+    """Whoever breaks off, at any point of a request or of its answer, harms nobody and leaves nothing behind."""
+    device = collector.enrolled("leaves")
+    body = device.next()
+    whole = [
+        head("/v1/batches", BATCH, f"Content-Length: {len(body)}") + body,
+        head("/v1/complaints", JSON, "Content-Length: 2") + b"{}",
+        head("/v1/desk/import", JSON, "Content-Length: 200000") + b"x" * 100_000,
+        head("/v1/collector", JSON, method="GET"),
+    ]
+    at_once = struct.pack("ii", 1, 0)  # SO_LINGER: a reset instead of an end
+    with honest(collector, "beside-leavers") as probe, bounded(collector, **BOUNDS):
+        for data in whole:
+            for length in (len(data) // 3, len(data) - 1, len(data)):
+                for _ in range(20):
+                    with socket.create_connection(("127.0.0.1", collector.port), timeout=PATIENCE_S) as one:
+                        one.sendall(data[:length])
+                        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        probe.goes_on()
+    assert collector.post_batch(body).status == 200
 
 
 def test_all_limits_are_named(collector: Running) -> None:
