@@ -127,7 +127,9 @@ def test_damage_is_named(backup: Path, tmp_path: Path) -> None:
     for name in json.loads((backup / MANIFEST).read_bytes())["files"]:
         file = backup / name
         good = file.read_bytes()
-        for bad in (good[:-1], bytes([good[0] ^ 1]) + good[1:], None) if good else (None,):  # the peer's transfers: none
+        for bad in (
+            (good[:-1], bytes([good[0] ^ 1]) + good[1:], None) if good else (None,)
+        ):  # the peer's transfers: none
             if bad is None:
                 file.unlink()
             else:
