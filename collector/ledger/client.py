@@ -238,6 +238,7 @@ class LedgerLine(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
         self._opening: asyncio.Lock = asyncio.Lock()
         self._buffer = bytearray()
+        self._unsent: list[bytes] = []
 
     async def append(self, draft: Draft) -> Kept:
         """Hand over an entry, and wait for what comes of it."""
@@ -260,24 +261,31 @@ class LedgerLine(asyncio.Protocol):
             self._transport.abort()
 
     async def _ask(self, question: Callable[[int], Ask]) -> Told:
-        transport = self._transport or await self._open()
-        number = next(self._numbers)
-        future: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        if self._transport is None:
+            await self._open()
+        loop, number = asyncio.get_running_loop(), next(self._numbers)
+        future: asyncio.Future[Told] = loop.create_future()
         self._waiting[number] = future
-        transport.write(wire.spell(question(number)))
+        if not self._unsent:
+            loop.call_soon(self._send)  # together with what others ask in this turn of the loop
+        self._unsent.append(wire.spell(question(number)))
         try:
             return await future
         finally:
             self._waiting.pop(number, None)
 
-    async def _open(self) -> asyncio.WriteTransport:
+    def _send(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if self._transport is not None:  # or whoever asked is told by `connection_lost`
+            self._transport.write(b"".join(unsent))
+
+    async def _open(self) -> None:
         async with self._opening:
             if self._transport is None:
                 connection = _connected(self._address)  # by hand: uvloop cancels whoever is refused
                 await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=connection)
             if self._transport is None:
                 raise LedgerAway("the ledger's writer went away; send it again")
-            return self._transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note that it is there."""
