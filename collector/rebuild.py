@@ -73,7 +73,7 @@ def _opened(config: Config, name: str) -> DuckStore:
         config.data / name,
         trusted_peers(config.data / "keys"),
         lambda place: read_at(folder, place.segment, place.offset),
-        replace(config.index, checkpoint_bytes=REBUILD_LOG_BYTES, sort_rows=config.index.run_rows),
+        replace(config.index, threads=1, checkpoint_bytes=REBUILD_LOG_BYTES, sort_rows=config.index.run_rows),
     )
 
 
