@@ -27,7 +27,7 @@ from collector.store.duck import DuckStore
 
 Digest = dict[str, tuple[int, str]]
 NEW_INDEX = "index.new.duckdb"
-REBUILD_LOG_BYTES = 256_000_000  # nobody waits for a load meanwhile
+REBUILD_LOG_BYTES = 256_000_000  # nobody waits for a load meanwhile, and nobody asks: no small pieces either
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _opened(config: Config, name: str) -> DuckStore:
         config.data / name,
         trusted_peers(config.data / "keys"),
         lambda place: read_at(folder, place.segment, place.offset),
-        replace(config.index, checkpoint_bytes=REBUILD_LOG_BYTES),
+        replace(config.index, threads=1, checkpoint_bytes=REBUILD_LOG_BYTES, sort_rows=config.index.run_rows),
     )
 
 

@@ -32,7 +32,7 @@ from collector.clock import SystemClock
 from collector.entrance import Answer, Entrance
 from collector.keyfiles import load_or_create
 from collector.ledger.chains import Older
-from collector.ledger.client import LedgerLine
+from collector.ledger.line import LedgerLine
 from collector.metrics import Metrics
 from collector.passing import Desk
 from collector.verify import Verified

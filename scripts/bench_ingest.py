@@ -33,7 +33,7 @@ from bench.soak import PARENT, Collector, started
 from collector.clock import SystemClock
 from collector.config import Config
 from collector.crew import Crew
-from collector.ledger.client import LedgerLine
+from collector.ledger.line import LedgerLine
 from collector.passing import Desk
 from collector.services import Services
 from collector.worker import Worker

@@ -25,7 +25,7 @@ import duckdb
 if __name__ == "__main__":  # started as a file: the repository is not on the path
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from collector.store.limits import Limits
+from collector.store.limits import RUN_ROWS, SORT_ROWS, Limits
 from scripts.store_bench.data import DAY_US, Size, pieces
 from scripts.store_bench.ours import Ours, peak_bytes
 from scripts.store_bench.peers import Chdb, Missing, Postgres
@@ -138,7 +138,7 @@ def while_ingesting(ours: Ours, size: Size, seconds: float, found: Found) -> Non
 def compare(options: argparse.Namespace, folder: Path) -> list[Found]:
     """Fill, ask, compare."""
     size = Size(options.records, options.lines, options.days, options.piece)
-    limits = Limits(options.memory, options.threads, options.run_rows or size.piece)
+    limits = Limits(options.memory, options.threads, options.run_rows, sort_rows=size.piece)
     wanted = [name for name in options.peers.split(",") if name in PEERS]
     with engines(folder, size, limits, wanted) as opened:
         fill_s = [0.0] * len(opened)
@@ -172,9 +172,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--lines", type=int, default=0, help="default: one for 500 records")
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument(
-        "--piece", type=int, default=2_000_000, help="records made at once, each a run (default 2 million)"
+        "--piece",
+        type=int,
+        default=SORT_ROWS,
+        help=f"records made at once, each a sorted piece (default {SORT_ROWS:,})",
     )
-    parser.add_argument("--run-rows", type=int, default=0)
+    parser.add_argument("--run-rows", type=int, default=RUN_ROWS, help=f"records of a run (default {RUN_ROWS:,})")
     parser.add_argument("--peers", default="postgres,chdb", help="postgres, chdb, both (default) or none")
     parser.add_argument("--times", type=int, default=300, help="warm timelines (default 300)")
     parser.add_argument("--cold", type=int, default=15, help="timelines from cold files (default 15)")

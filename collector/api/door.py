@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from collector.api.intake import Intake
 from collector.api.problems import problem
 from collector.entrance import Answer
-from collector.metrics import Metrics
+from collector.metrics import Metrics, Tally
 from shared import batch
 from shared.errors import Refused, SpeedproofError
 
@@ -42,7 +42,8 @@ class Door:
         self._take = take
         self._intake = intake
         self._metrics = metrics
-        self._kept, self._repeated = metrics.batches.labels("kept"), metrics.batches.labels("repeat")
+        self._kept, self._repeated = (Tally(metrics.batches.labels(answer)) for answer in ("kept", "repeat"))
+        self._records = Tally(metrics.records)
         metrics.held_bytes.set_function(lambda: intake.held_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,8 +62,8 @@ class Door:
         if isinstance(told, Passed):
             await _answer(send, told.status, [(b"content-type", told.media_type.encode())], told.body)
             return
-        (self._kept if told.is_new else self._repeated).inc()
-        self._metrics.records.inc(told.records)
+        (self._kept if told.is_new else self._repeated).add(1)
+        self._records.add(told.records)
         kept = b'{"receipt":%b}' % told.receipt  # room for a log proof beside it
         await _answer(send, 201 if told.is_new else 200, [(b"content-type", RECEIPT_MEDIA_TYPE.encode())], kept)
 

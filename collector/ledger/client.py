@@ -1,11 +1,10 @@
-"""Writing the ledger through the process that has it open: for a process with threads, and for an event loop.
+"""Writing the ledger through the process that has it open, for a process with threads; `line` is the same for an event loop.
 
 Both keep the promises of `LedgerPort`. If the other process goes away, whoever waits for it is told that nothing is known
 of what he handed over (LedgerAway): it may be on disk and may not, so it is sent again, and a batch that was written is then
 a repeat. Both connect again by themselves.
 """
 
-import asyncio
 import contextlib
 import itertools
 import logging
@@ -14,16 +13,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
 from collector.errors import LedgerAway
 from collector.ledger import wire
 from collector.ledger.frame import Draft, Entry, sheet_of
+from collector.ledger.line import kept_as_told
 from collector.ledger.port import Kept, entry_of
 from collector.ledger.segments import read_at
-from collector.ledger.wire import Ask, Follow, Key, KeyOf, Newest, No, Number, Others, Places, Put, Told
-from collector.ledger.writer import kept_of
-from shared.keys import PublicKey
+from collector.ledger.wire import Ask, Follow, Newest, Number, Others, Places, Put, Told
 
 PATIENCE_S: Final = 30
 _AGAIN_S: Final = 0.1
@@ -200,101 +198,6 @@ class LedgerClient:
 
 def _settle(kept: "Future[Kept]", draft: Draft, answer: "Future[Told]") -> None:
     try:
-        kept.set_result(_kept(draft, answer.result()))
+        kept.set_result(kept_as_told(draft, answer.result()))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is his who waits
         kept.set_exception(error)
-
-
-def _kept(draft: Draft, told: Told) -> Kept:
-    """What came of a draft; raises what it was refused with."""
-    if not isinstance(told, wire.Written | wire.Before | No):
-        raise LedgerAway(f"the ledger's writer answered something else: {told}")
-    outcome = wire.outcome_of(told)
-    if isinstance(outcome, Exception):
-        raise outcome
-    return kept_of(draft, outcome)
-
-
-def _connected(address: str) -> socket.socket:
-    """A connection, which in one machine is there at once or not at all; raises LedgerAway."""
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        connection.settimeout(0)
-        connection.connect(address)
-    except OSError as error:
-        connection.close()
-        raise LedgerAway(f"the ledger's writer is not there: {error}") from error
-    return connection
-
-
-class LedgerLine(asyncio.Protocol):
-    """The same for one event loop, which must be the one it is opened in."""
-
-    def __init__(self, address: str) -> None:
-        """Talk to the writer at this address; connects when first asked."""
-        self._address = address
-        self._numbers = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[Told]] = {}
-        self._transport: asyncio.WriteTransport | None = None
-        self._opening: asyncio.Lock = asyncio.Lock()
-        self._buffer = bytearray()
-
-    async def append(self, draft: Draft) -> Kept:
-        """Hand over an entry, and wait for what comes of it."""
-        sheet = sheet_of(draft)
-        return _kept(draft, await self._ask(lambda number: Put.of(number, sheet)))
-
-    async def key_of(self, dev: str) -> PublicKey:
-        """A device's key; raises UnknownKey or FrozenKey."""
-        told = await self._ask(lambda number: KeyOf(number, dev))
-        match told:
-            case Key(spki=spki):
-                return PublicKey.from_spki(spki)
-            case No():
-                raise wire.refusal_of(told)
-        raise LedgerAway(f"the ledger's writer answered something else: {told}")
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    async def _ask(self, question: Callable[[int], Ask]) -> Told:
-        transport = self._transport or await self._open()
-        number = next(self._numbers)
-        future: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = future
-        transport.write(wire.spell(question(number)))
-        try:
-            return await future
-        finally:
-            self._waiting.pop(number, None)
-
-    async def _open(self) -> asyncio.WriteTransport:
-        async with self._opening:
-            if self._transport is None:
-                connection = _connected(self._address)  # by hand: uvloop cancels whoever is refused
-                await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=connection)
-            if self._transport is None:
-                raise LedgerAway("the ledger's writer went away; send it again")
-            return self._transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note that it is there."""
-        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is none by descent
-        self._buffer.clear()
-
-    def data_received(self, data: bytes) -> None:
-        """Tell those whose answers have come."""
-        self._buffer += data
-        for told in wire.tolds(self._buffer):
-            future = self._waiting.get(told.id)
-            if future is not None and not future.done():
-                future.set_result(told)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell all who wait."""
-        self._transport = None
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(LedgerAway(f"the ledger's writer went away ({exc or 'it ended'}); send it again"))

@@ -1,8 +1,8 @@
 """The index in one DuckDB file: one writer, a cursor per reader, everything in it can be made anew from the ledger.
 
-What arrives goes into a hot table, in the order of arrival. When it is enough for a run, `compact` moves it, sorted by line
-and time, into the cold one, together with the figures of its days. That is one transaction on a connection of its own: loads
-and questions go on, and whoever is killed on the way has moved nothing.
+What arrives goes into a hot table, in the order of arrival. `compact` moves it, sorted by line and time, in small pieces into
+a warm one, and when all that is enough for a run into the cold one, together with the figures of its days. Each is one
+transaction on a connection of its own: loads and questions go on, and whoever is killed on the way has moved nothing.
 """
 
 import contextlib
@@ -48,6 +48,8 @@ class _Moment(Questions):
 class DuckStore(Questions):
     """The store port over one DuckDB file (or `:memory:`)."""
 
+    _grading_runs: Sequence[str] = queries.FILE_REGRADE_RUNS
+
     def __init__(
         self, path: Path | None, peers: Peers = NOBODY, read_at: ReadAt | None = None, limits: Limits | None = None
     ) -> None:
@@ -73,7 +75,7 @@ class DuckStore(Questions):
     def _begin(self) -> duckdb.DuckDBPyConnection:
         """The engine, migrated and graded; raises duckdb.Error."""
         writer = open_engine(self._path, self._limits)
-        regrade(writer, self._peers, self._read_at, self._folder)
+        regrade(writer, self._peers, self._read_at, self._folder, self._grading_runs)
         return writer
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
@@ -130,7 +132,7 @@ class DuckStore(Questions):
                 if is_old:
                     held.enter_context(self._moving)  # a run must not take up a row whose grade is being changed
                 with transaction(self._writer):
-                    self._put(staged, late, in_runs=is_old)
+                    self._put(staged, late, self._grading_runs if is_old else ())
                     mark = {"stream": staged.stream, "no": staged.last_no, "entries": staged.entries}
                     self._writer.execute(queries.LOAD_MARK, mark)
         finally:
@@ -142,12 +144,12 @@ class DuckStore(Questions):
         first_no = staged.last_no - staged.entries + 1
         return late, any(row.stream != staged.stream or row.entry_no < first_no for row in late)
 
-    def _put(self, staged: Staged, late: Sequence[GradeRow], *, in_runs: bool) -> None:
-        """Insert the rows, within a transaction."""
+    def _put(self, staged: Staged, late: Sequence[GradeRow], runs: Sequence[str]) -> None:
+        """Insert the rows, within a transaction; `runs`: how records that are no longer hot are graded, if any are to be."""
         for table, file in staged.files.items():
             self._writer.execute(queries.LOAD[table], {"file": str(file)})
         if late:
-            apply_grades(self._writer, late, self._folder, in_runs=in_runs)
+            apply_grades(self._writer, late, self._folder, runs)
 
     def _bearing(self, staged: Staged) -> list[tuple[tuple[int, int], tuple[int, int, int, int]]]:
         """The records in the index that bear the sessions of what is to be loaded."""
@@ -159,18 +161,20 @@ class DuckStore(Questions):
         return [((device, session), (at_us, *place)) for device, session, at_us, *place in rows]
 
     def compact(self) -> int:
-        """Move what has arrived into the cold table as one run, if it is enough for one."""
+        """Put what has arrived in order: all of it as a run if that is enough for one, else what is hot as a piece."""
         with self._moving, named_errors(), self._writer.cursor() as mover:
             if self._log_bytes() >= self._limits.checkpoint_bytes:
                 _checkpoint(mover)
-            waiting = int(mover.execute(queries.WAITING).fetchall()[0][0])
-            if waiting < self._limits.run_rows:
+            ((hot, warm),) = mover.execute(queries.FILE_WAITING).fetchall()
+            is_run = hot + warm >= self._limits.run_rows
+            if not is_run and hot < self._limits.sort_rows:
                 return 0
-            log.info("compaction begins: %d records", waiting)
-            moved = move_all(mover)
-            log.info("compaction ended: %d records", moved)
+            what = "compaction" if is_run else "sort"
+            log.info("%s begins: %d records", what, hot + warm if is_run else hot)
+            moved = move_all(mover, queries.FILE_MOVE if is_run else queries.FILE_SORT)
+            log.info("%s ended: %d records", what, moved)
             _checkpoint(mover)
-            return moved
+            return moved if is_run else 0
 
     def _log_bytes(self) -> int:
         """How much was committed and is not in the file yet."""
@@ -196,13 +200,12 @@ class DuckStore(Questions):
             return cursor.execute(sql, values).fetchall()
 
 
-def move_all(mover: duckdb.DuckDBPyConnection) -> int:
-    """Make a run of what is hot, in one transaction; how many records it has."""
+def move_all(mover: duckdb.DuckDBPyConnection, statements: Sequence[str] = queries.MOVE) -> int:
+    """Make a run of what is in none, or what else these statements make, in one transaction; how many records are in it."""
     with transaction(mover):
-        for statement in queries.MOVE:
-            counted = mover.execute(statement).fetchall()
+        counted = [mover.execute(statement).fetchall() for statement in statements]
         put_together(mover)
-    return int(counted[0][0])
+    return int(counted[0][0][0])
 
 
 def put_together(connection: duckdb.DuckDBPyConnection, *more: tuple[int, int, int]) -> None:

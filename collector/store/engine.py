@@ -21,7 +21,7 @@ def open_engine(path: Path | None, limits: Limits) -> duckdb.DuckDBPyConnection:
         settings["temp_directory"] = str(path.with_name(path.name + ".tmp"))
     engine = duckdb.connect(str(path) if path else ":memory:", config=settings)  # type: ignore[arg-type]
     try:
-        migrate(engine, queries.migrations())
+        migrate(engine, queries.file_migrations())
     except BaseException:
         engine.close()
         raise

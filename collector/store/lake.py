@@ -55,6 +55,8 @@ MERGED_BELOW = (4_000_000, 64_000_000)  # bytes; whatever is put together is not
 class LakeStore(DuckStore):
     """The store port over a lake."""
 
+    _grading_runs = queries.REGRADE_COLD
+
     def __init__(
         self,
         address: LakeAddress,
@@ -220,7 +222,7 @@ class LakeStore(DuckStore):
             if row[0] > staged.last_no - staged.entries or self._newest() != self._version:
                 raise _Changed
             late, is_old = self._late(staged)
-            self._put(staged, late, in_runs=is_old)
+            self._put(staged, late, self._grading_runs if is_old else ())
             put_together(self._writer, (staged.stream, staged.last_no, staged.entries))
 
     def _sync(self) -> None:

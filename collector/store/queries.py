@@ -55,6 +55,10 @@ REGRADE_SETTLE = _read("regrade_settle")
 REGRADE_HOT = _read("regrade_hot")
 REGRADE_COLD = tuple(_read(name) for name in ("regrade_line_days", "regrade_cell_days", "regrade_cold"))
 
+FILE_WAITING = _read("file/waiting")
+FILE_SORT = (_read("file/sort"), _read("moved"))
+FILE_MOVE = (*MOVE, _read("file/emptied"))
+FILE_REGRADE_RUNS = (*REGRADE_COLD, _read("file/regrade_warm"))
 
 LAKE_GRADED_BY = _read("lake/graded_by")
 LAKE_MARK_GRADED = (_read("lake/unmark_graded"), _read("lake/mark_graded"))
@@ -75,9 +79,14 @@ def migrations() -> list[tuple[int, str]]:
     return _numbered("migrations")
 
 
+def file_migrations() -> list[tuple[int, str]]:
+    """Those, and then the ones that only an index in a file needs; their numbers begin at 2001."""
+    return [*migrations(), *_numbered("file/migrations")]
+
+
 def lake_migrations() -> list[tuple[int, str]]:
-    """Those, and then the ones that only a lake needs; their numbers begin at 1001."""
-    return [*_numbered("migrations"), *_numbered("lake/migrations")]
+    """The same for a lake; their numbers begin at 1001."""
+    return [*migrations(), *_numbered("lake/migrations")]
 
 
 def _numbered(folder: str) -> list[tuple[int, str]]:

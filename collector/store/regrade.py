@@ -26,16 +26,23 @@ _PLACES_AT_ONCE = 1024
 
 
 def regrade(
-    writer: duckdb.DuckDBPyConnection, peers: Peers, read_at: Callable[[Place], Entry] | None, folder: Path
+    writer: duckdb.DuckDBPyConnection,
+    peers: Peers,
+    read_at: Callable[[Place], Entry] | None,
+    folder: Path,
+    runs: Sequence[str],
 ) -> None:
-    """Grade every record anew if they were graded by other rules, or when other peers were trusted; raises duckdb.Error."""
+    """Grade every record anew if they were graded by other rules, or when other peers were trusted; raises duckdb.Error.
+
+    `runs`: the statements for records that are no longer hot.
+    """
     basis = basis_of(peers)
     if writer.execute(queries.GRADED_BY).fetchall() == [(basis,)]:
         return
     with transaction(writer), writer.cursor() as reader:  # it sees what was there before
         _take_new(writer, _new_grades(reader, peers, read_at), folder)
         writer.execute(queries.REGRADE_SETTLE)
-        _apply(writer, in_runs=True)
+        _apply(writer, runs)
         writer.execute(queries.MARK_GRADED, [basis])
 
 
@@ -56,7 +63,7 @@ def regrade_stream(
         others, settle = queries.LAKE_SETTLE
         writer.execute(others, own)
         writer.execute(settle)
-        _apply(writer, in_runs=True)
+        _apply(writer, queries.REGRADE_COLD)
         unmark, mark = queries.LAKE_MARK_GRADED
         writer.execute(unmark, own)
         writer.execute(mark, own | {"basis": basis})
@@ -68,18 +75,18 @@ def _take_new(writer: duckdb.DuckDBPyConnection, new: Iterator[GradeRow], folder
         writer.execute(queries.REGRADE_TAKE, {"file": str(write_rows(some, folder / "grades.ndjson"))})
 
 
-def apply_grades(writer: duckdb.DuckDBPyConnection, rows: Sequence[GradeRow], folder: Path, *, in_runs: bool) -> None:
-    """Give these records these grades, within the transaction that is open; `in_runs`: some may be in the cold table."""
+def apply_grades(
+    writer: duckdb.DuckDBPyConnection, rows: Sequence[GradeRow], folder: Path, runs: Sequence[str]
+) -> None:
+    """Give these records these grades, within the transaction that is open; `runs`: for those that are no longer hot."""
     writer.execute(queries.REGRADE_BEGIN)
     writer.execute(queries.REGRADE_TAKE, {"file": str(write_rows(rows, folder / "grades.ndjson"))})
-    _apply(writer, in_runs=in_runs)
+    _apply(writer, runs)
 
 
-def _apply(writer: duckdb.DuckDBPyConnection, *, in_runs: bool) -> None:
-    if in_runs:
-        for statement in queries.REGRADE_COLD:
-            writer.execute(statement)
-    writer.execute(queries.REGRADE_HOT)
+def _apply(writer: duckdb.DuckDBPyConnection, runs: Sequence[str]) -> None:
+    for statement in (*runs, queries.REGRADE_HOT):
+        writer.execute(statement)
 
 
 def _new_grades(

@@ -97,9 +97,10 @@ def migration(soak: Soak) -> bool:
     (soak.data / (INDEX + ".wal")).unlink(missing_ok=True)
     (soak.data / INDEX).unlink(missing_ok=True)
     with contextlib.closing(duckdb.connect(str(soak.data / INDEX))) as old:
-        migrate(old, [one for one in queries.migrations() if one[0] <= _OLD])
+        migrate(old, [one for one in queries.file_migrations() if one[0] <= _OLD])
         old.execute("INSERT INTO entry SELECT range, 'batch', 1, '000001.ndjson', 0 FROM range(1, 100001)")
-    said = _said(soak, f"migration {_OLD + 1}")
+    newer = [no for no, _ in queries.file_migrations() if no > _OLD]
+    said = _said(soak, f"migration {soak.chance.choice(newer)}")
     process = soak.spawned()
     comes = soak.until(said.is_going, 60, process)
     _perhaps(soak, 0.005)
@@ -258,6 +259,7 @@ def situations(*, lake: bool, workers: bool) -> dict[str, Situation]:
         }
     found |= {
         "the collector, starting": starting,
+        "the collector, in a sort": partial(in_the_index, name="sort"),
         "the collector, in a compaction": partial(in_the_index, name="compaction"),
         "the collector, in a checkpoint": partial(in_the_index, name="checkpoint"),
         "the collector, migrating its index": migration,

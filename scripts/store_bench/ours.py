@@ -43,7 +43,7 @@ class Ours:
         self._loaded, self._held = threading.Event(), threading.Event()
 
     def take(self, file: Path) -> None:
-        """Take in a piece: the one before becomes a run, so that the last one stays hot."""
+        """Take in a piece: the one before is put in order, so that the last one stays hot and as much as there can be is in no run."""
         start_s = time.perf_counter()
         if self.store.compact():
             self.compact_s.append(time.perf_counter() - start_s)
@@ -114,7 +114,7 @@ class Ours:
         return took
 
     def hold_runs(self, *, is_held: bool) -> None:
-        """Beside the loads, write checkpoints as the owner does, but make no run."""
+        """Beside the loads, write checkpoints and sort pieces as the owner does, but make no run."""
         if not is_held:
             self._held.clear()
             self._loaded.set()
@@ -134,8 +134,8 @@ class Ours:
         self.store._limits = limits  # noqa: SLF001
 
     def waiting(self) -> int:
-        """Measurements in the hot table."""
-        return int(self.store._ask(queries.WAITING)[0][0])  # noqa: SLF001 - past the port
+        """Measurements in no run."""
+        return int(sum(self.store._ask(queries.FILE_WAITING)[0]))  # noqa: SLF001 - past the port
 
     def close(self) -> None:
         """Let go."""

@@ -57,7 +57,9 @@ def make_ledger(folder: Path, records: int) -> int:
     portal, keys = FileKey.generate(), [FileKey.generate() for _ in range(DEVICES)]
     drafts = [Draft(EntryKind.SUBSCRIBER, {}, encode({"id": "line-0"}) + b"\n")]
     for key in keys:
-        told = Statement(Kind.ENROL, "device", key.public.key_id, {"t_us": WALL_US}).encode()
+        asked = Statement(Kind.ENROL_REQUEST, "device", key.public.key_id, {"spki": dsse.b64(key.public.spki)}).encode()
+        request: JsonObject = {"p": dsse.b64(asked), "s": ""}
+        told = Statement(Kind.ENROL, "device", key.public.key_id, {"request": request, "t_us": WALL_US}).encode()
         drafts.append(
             Draft(
                 EntryKind.ENROLMENT,

@@ -164,7 +164,7 @@ def test_a_process_that_dies(collector: Running, module: str) -> None:
     assert not set(collector.children[module]) & set(killed)
     assert {pae_sha256_of(body) for body in bodies} <= set(kept(collector))
     assert collector.add(f"anew-{module}").status == 200
-    assert collector.case(f"after-{module}")["counts"]["signed"]["ok"] == 4
+    until(lambda: collector.case(f"after-{module}")["counts"]["signed"]["ok"] == 4)  # the index comes after
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

@@ -19,8 +19,9 @@ from collector.errors import LedgerAway, StorageFull
 from collector.ledger.book import Book
 from collector.ledger.chains import Older, Repeat
 from collector.ledger.clerk import Clerk
-from collector.ledger.client import LedgerClient, LedgerLine
+from collector.ledger.client import LedgerClient
 from collector.ledger.frame import Draft, Entry, Sheet
+from collector.ledger.line import LedgerLine
 from collector.ledger.port import LedgerPort
 from collector.ledger.segments import read_at, read_entries
 from collector.ledger.writer import Ledger

@@ -39,7 +39,7 @@ def _plain(folder: Path, peers: Peers, run_rows: int) -> Store:
 
 
 def _duck(folder: Path, peers: Peers, run_rows: int) -> Store:
-    return DuckStore(folder / "index.duckdb", peers, limits=Limits(run_rows=run_rows))
+    return DuckStore(folder / "index.duckdb", peers, limits=Limits(run_rows=run_rows, sort_rows=max(1, run_rows // 3)))
 
 
 @functools.cache
@@ -66,7 +66,9 @@ def lake_of(folder: Path) -> LakeAddress:
 
 
 def _lake(folder: Path, peers: Peers, run_rows: int) -> Store:
-    return LakeStore(lake_of(folder), folder, 0, peers, limits=Limits(run_rows=run_rows))
+    return LakeStore(
+        lake_of(folder), folder, 0, peers, limits=Limits(run_rows=run_rows, sort_rows=max(1, run_rows // 3))
+    )
 
 
 LAKE = "DuckLake"

@@ -33,7 +33,7 @@ class MemoryStore:
     """The store port over lists. Nothing of it outlives the process, so `reopen` changes nothing."""
 
     peers: Peers = field(default_factory=lambda: NOBODY)
-    run_rows: int = 2_000_000
+    run_rows: int = 4_000_000
     rows: Rows = field(default_factory=Rows)
     _known: Known = field(default_factory=Known)
     _loaded: dict[int, int] = field(default_factory=dict)

@@ -37,7 +37,9 @@ class Streams:
     def device(self, line: str, at_us: int = START_US) -> Device:
         """A device of a line."""
         made = Device(key_of_scalar(0xD000 + len(self.devices)))
-        told = Statement(Kind.ENROL, "device", made.dev, {"t_us": at_us}).encode()
+        asked = Statement(Kind.ENROL_REQUEST, "device", made.dev, {"spki": dsse.b64(made.key.public.spki)}).encode()
+        request: JsonObject = {"p": dsse.b64(asked), "s": ""}
+        told = Statement(Kind.ENROL, "device", made.dev, {"request": request, "t_us": at_us}).encode()
         meta: JsonObject = {"guard_s": 60, "slot_s": 900, "subscriber": line}
         self._keep(EntryKind.ENROLMENT, meta, dsse.seal(told, PORTAL) + b"\n", at_us)
         self.devices.append(made)

@@ -39,7 +39,17 @@ def test_all_processes_and_all_moments() -> None:
     names = situations(lake=True, workers=True)
     victims = {one.keywords["victim"] for one in names.values() if getattr(one, "func", None) is at_random}  # type: ignore[attr-defined]
     assert victims == {PARENT, CLERK, WORKER}
-    for word in ("compaction", "checkpoint", "migrating", "starting", "backup", "archive", "rebuild", "migrate-store"):
+    for word in (
+        "sort",
+        "compaction",
+        "checkpoint",
+        "migrating",
+        "starting",
+        "backup",
+        "archive",
+        "rebuild",
+        "migrate-store",
+    ):
         assert any(word in name for name in names), word
     assert set(situations(lake=False, workers=False)) < set(names)
 

@@ -1,6 +1,7 @@
 """What whoever runs a collector sees: health that was looked at, and figures that add up over all processes."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from fakes.served import Client, Served
 
 from collector.errors import IndexUnusable
 from collector.metrics import Metrics, exposition
+
+PATIENCE = 100
 
 
 def figures(client: Client) -> dict[str, float]:
@@ -27,7 +30,12 @@ def told(client: Client, device: Device) -> dict[str, float]:
     assert client.post_batch(device.seal(batch=9)).error == "chain_gap"
     assert client.post_batch(b"x").error == "bad_format"
     client.case("anna")
-    return figures(client)
+    for _ in range(PATIENCE):  # counters are told a few times a second
+        found = figures(client)
+        if found['speedproof_batches_total{answer="repeat"}'] and found["speedproof_records_total"] == 3:
+            break
+        time.sleep(0.1)
+    return found
 
 
 def check(found: dict[str, float], groups: int) -> None:

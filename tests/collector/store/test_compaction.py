@@ -25,13 +25,15 @@ from collector.store.duck import DuckStore
 from collector.store.limits import Limits
 
 KILLS = 6
+TIERS = ("hot", "warm", "cold")
+SORTING = Limits(run_rows=10**6, sort_rows=1)
 CHILD = """
     import sys
     from pathlib import Path
     from collector.store.duck import DuckStore
     from collector.store.limits import Limits
 
-    store = DuckStore(Path(sys.argv[1]), limits=Limits(run_rows=1))
+    store = DuckStore(Path(sys.argv[1]), limits=Limits(run_rows=6000, sort_rows=1))
     print("ready", flush=True)
     while True:
         store.compact()
@@ -47,11 +49,10 @@ def filled(streams: Streams, batches: int, records: int = 1) -> Streams:
     return streams
 
 
-def tables(path: Path) -> tuple[int, int]:
-    """Rows in the hot and in the cold table."""
+def tables(path: Path) -> tuple[int, ...]:
+    """Rows in the hot, in the warm and in the cold table."""
     with duckdb.connect(str(path)) as connection:
-        (row,) = connection.execute("SELECT (SELECT count(*) FROM hot), (SELECT count(*) FROM cold)").fetchall()
-    return row[0], row[1]
+        return tuple(connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in TIERS)
 
 
 def test_what_is_moved_is_sorted(tmp_path: Path) -> None:
@@ -62,39 +63,61 @@ def test_what_is_moved_is_sorted(tmp_path: Path) -> None:
         before = store.digest()
         assert (store.compact(), store.compact()) == (20, 0)
         assert store.digest() == before
-    assert tables(tmp_path / "index.duckdb") == (0, 20)
+    assert tables(tmp_path / "index.duckdb") == (0, 0, 20)
     with duckdb.connect(str(tmp_path / "index.duckdb")) as connection:
         order = connection.execute("SELECT line, at_us, device, seq FROM cold ORDER BY rowid").fetchall()
     assert order == sorted(order)
 
 
-def test_too_little_for_a_run_stays(tmp_path: Path) -> None:
-    """Nothing is moved before it is enough."""
-    with contextlib.closing(open_engine("DuckDB", tmp_path, run_rows=5)) as store:
+def test_too_little_stays(tmp_path: Path) -> None:
+    """Nothing is moved before it is enough for a piece."""
+    with contextlib.closing(DuckStore(tmp_path / "index.duckdb", limits=Limits(sort_rows=5))) as store:
         store.load(filled(Streams(), 4).entries[0])
         assert store.compact() == 0
-    assert tables(tmp_path / "index.duckdb") == (4, 0)
+    assert tables(tmp_path / "index.duckdb") == (4, 0, 0)
 
 
-@pytest.mark.parametrize("failing", range(len(queries.MOVE)))
+def test_pieces_become_a_run(tmp_path: Path) -> None:
+    """What is too little for a run is sorted into pieces; a run is made of all of them and of what is hot, in one order."""
+    streams, index = Streams(), tmp_path / "index.duckdb"
+    with contextlib.closing(DuckStore(index, limits=Limits(run_rows=30, sort_rows=8))) as store:
+        found = []
+        for _ in range(4):
+            store.load(filled(streams, 3, 3).entries[0])
+            before = store.digest(), [store.line_days(line) for line in streams.lines]
+            found.append(store.compact())
+            assert (store.digest(), [store.line_days(line) for line in streams.lines]) == before
+            assert len(store.timeline("line-0")) == 9
+    assert found == [0, 0, 0, 36]
+    assert tables(index) == (0, 0, 36)
+    with duckdb.connect(str(index)) as connection:
+        order = connection.execute("SELECT line, at_us, device, seq FROM cold ORDER BY rowid").fetchall()
+    assert order == sorted(order)
+
+
+@pytest.mark.parametrize("name", ["FILE_MOVE", "FILE_SORT"])
+@pytest.mark.parametrize("failing", range(5))
 def test_a_compaction_that_fails_has_moved_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, failing: int
 ) -> None:
     """If any of its steps fails everything is where it was, and the next try moves it."""
-    with contextlib.closing(open_engine("DuckDB", tmp_path, run_rows=1)) as store:
+    steps: tuple[str, ...] = getattr(queries, name)
+    limits = Limits(run_rows=1) if name == "FILE_MOVE" else SORTING
+    with contextlib.closing(DuckStore(tmp_path / "index.duckdb", limits=limits)) as store:
         store.load(filled(Streams(), 3).entries[0])
         before = store.digest(), store.line_days("line-0")
         with monkeypatch.context() as patch:
-            patch.setattr(queries, "MOVE", (*queries.MOVE[:failing], "SELECT nothing FROM nowhere"))
+            patch.setattr(queries, name, (*steps[:failing], "SELECT nothing FROM nowhere"))
             with pytest.raises(IndexUnusable):
                 store.compact()
         assert (store.digest(), store.line_days("line-0")) == before
-        assert store.compact() == 3
+        store.compact()
         assert (store.digest(), store.line_days("line-0")) == before
+    assert tables(tmp_path / "index.duckdb")[0] == 0
 
 
 def test_killed_at_any_moment(tmp_path: Path) -> None:
-    """A process killed while it compacts leaves every record once, in one table or the other."""
+    """A process killed while it sorts pieces or makes a run leaves every record once, in one table or another."""
     child, index = tmp_path / "child.py", tmp_path / "index.duckdb"
     child.write_text(textwrap.dedent(CHILD))
     streams, wanted = Streams(), 0
@@ -124,7 +147,8 @@ def test_loads_and_questions_go_on(tmp_path: Path) -> None:
     """While runs are made, loads lose and double nothing, and whoever asks sees every record that was loaded before."""
     streams = filled(Streams(), 60, 20)
     done, seen, moved = threading.Event(), list[tuple[int, int]](), list[int]()
-    with contextlib.closing(open_engine("DuckDB", tmp_path, run_rows=50)) as store:
+    limits = Limits(run_rows=200, sort_rows=50)
+    with contextlib.closing(DuckStore(tmp_path / "index.duckdb", limits=limits)) as store:
 
         def order() -> None:
             while not done.is_set():
