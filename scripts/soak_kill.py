@@ -4,7 +4,7 @@ The collector is the real one. Each kill is a SIGKILL in one of the situations o
 in the middle of a compaction, a checkpoint, a migration, a backup, an archiving, a rebuild. All situations have their turn; the
 table says how many kills were seen to fall inside. Only processes this script started are killed. Nothing is kept.
 
-    python scripts/soak_kill.py [--kills 200] [--workers 2] [--devices 8] [--only WORD] [--no-lake] [--seed N]
+    python scripts/soak_kill.py [--kills 200] [--minutes M] [--workers 2] [--devices 8] [--only WORD] [--no-lake] [--seed N]
 
 `migrate-store` needs PostgreSQL's initdb and pg_ctl in PATH; without them it is left out, and said so.
 """
@@ -59,9 +59,13 @@ def soak_for(soak: Soak, options: argparse.Namespace) -> Counter[str]:
     chosen = {name: one for name, one in names.items() if options.only in name}
     took_s: Counter[str] = Counter()
     bag: list[str] = []
+    until_s = time.monotonic() + 60 * (options.minutes or 60 * 24)
     try:
         soak.enrol(options.devices)
         for number in range(1, options.kills + 1):
+            if time.monotonic() > until_s:
+                sys.stdout.write(f"time is up after {number - 1} kills\n")
+                break
             if not bag:
                 bag = list(chosen)
                 soak.chance.shuffle(bag)
@@ -80,6 +84,9 @@ def main() -> int:
     """Kill, check, say."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=200, help="how often (default 200)")
+    parser.add_argument(
+        "--minutes", type=float, help="kill no more after so long, and check (default: as long as it takes)"
+    )
     parser.add_argument("--workers", type=int, default=2, help="worker processes; 0: one process alone (default 2)")
     parser.add_argument("--devices", type=int, default=8, help="devices that upload at once (default 8)")
     parser.add_argument("--only", default="", metavar="WORD", help="only situations with this in their name")
