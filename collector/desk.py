@@ -9,6 +9,7 @@ from collector.case import MOMENT_S, case_of, subscriber_of
 from collector.enrol import Portal
 from collector.errors import BadRequest, NotFound
 from collector.evidence.bundle import make_evidence
+from collector.fleet import cell_of, cells_of, days_of, fleet_of
 from collector.imports import keep_import
 from collector.lines import add_subscriber
 from collector.services import Services
@@ -124,6 +125,18 @@ def _held_batches(services: Services, _: Portal, told: Told) -> Result:
     return {"batches": [asdict(row) for row in services.store.held_batches(after_no, up_to_no)]}
 
 
+def _fleet(services: Services, _: Portal, told: Told) -> Result:
+    return asdict(fleet_of(services, told))
+
+
+def _cells(services: Services, _: Portal, told: Told) -> Result:
+    return asdict(cells_of(services, told) if told.get("cell") is None else cell_of(services, told))
+
+
+def _days(services: Services, _: Portal, told: Told) -> Result:
+    return asdict(days_of(services, told))
+
+
 COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "subscriber_add": _subscriber_add,
     "code": _code,
@@ -133,4 +146,7 @@ COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "evidence": _evidence,
     "position": _position,
     "held_batches": _held_batches,
+    "fleet": _fleet,
+    "cells": _cells,
+    "days": _days,
 }

@@ -9,7 +9,6 @@ from collector.ledger.frame import Entry
 from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow
 from shared.slots import SlotPlan
 
-
 ALL_SLOTS: Final = 2**62  # beyond any number that a slot can have
 
 
