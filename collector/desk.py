@@ -13,7 +13,7 @@ from collector.fleet import cell_of, cells_of, days_of, fleet_of
 from collector.imports import keep_import
 from collector.lines import add_subscriber
 from collector.services import Services
-from collector.view import CaseView, Counts, RecordRow
+from collector.view import Counts
 from collector.web.page import SubscriberLine
 from shared.dsse import b64
 from shared.enrolment import show_code
@@ -29,11 +29,6 @@ def run(command: str, services: Services, portal: Portal, told: Told) -> Result:
     if found is None:
         raise NotFound(f"there is no command {command!r}")
     return found(services, portal, told)
-
-
-def page_of(services: Services, subscriber: str) -> tuple[CaseView, list[RecordRow]]:
-    """What the page of a subscriber shows."""
-    return case_of(services, subscriber)
 
 
 def all_lines(services: Services) -> list[SubscriberLine]:

@@ -4,15 +4,14 @@ No figure of a cell is told that fewer than FEW_DEVICES devices measured, and no
 it would be one customer's line under another name.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Final
 
-from collector.case import MOMENT_S, subscriber_of
+from collector.case import DAYS_SHOWN, at_a_moment, subscriber_of
 from collector.cells import CellName
 from collector.days import days_in_index, edges_us, last_days
 from collector.errors import BadRequest, NotFound
-from collector.moments import Stretch, stretch_of
+from collector.moments import Stretch, moment_us, stretch_of
 from collector.overview import (
     FEW_DEVICES,
     CellHourRow,
@@ -22,21 +21,21 @@ from collector.overview import (
     DaysView,
     FleetView,
     HourRow,
-    Lag,
     RecordCount,
     SilentRow,
 )
 from collector.services import Services
-from collector.store.port import Asked, CellFigures, CellHour
+from collector.store.port import CellFigures, CellHour
 from collector.web.localtime import LineClock
 
 HOUR_US: Final = 3_600_000_000
 DAY_US: Final = 24 * HOUR_US
 DIRECTIONS: Final = ("down", "up", "round_trip")
+UTC: Final = LineClock.of("UTC")
+WEEK_DAYS: Final = 7
 FLEET_DAYS: Final = 31
 CELL_DAYS: Final = 31
 LINE_DAYS: Final = 400
-DAYS_SHOWN: Final = 28  # of a line, if nobody asks for more
 LEAST_N: Final = 10  # measurements that ran: with fewer a median says little of a cell
 MOST: Final = 1000
 MOST_SHOWN: Final = 100
@@ -48,7 +47,7 @@ def fleet_of(services: Services, told: Told) -> FleetView:
     _only(told, "since", "zone", "most")
     now_us, most = services.clock.wall_us(), most_of(told)
     stretch = stretch_of(told, now_us, FLEET_DAYS, "24h")
-    with _moment(services) as (store, lag):
+    with at_a_moment(services) as (store, lag):
         fleet = store.fleet(stretch.since_us, most)
         hour, day, week = (store.heard(now_us - span_us) for span_us in (HOUR_US, DAY_US, 7 * DAY_US))
     return FleetView(
@@ -82,7 +81,7 @@ def cells_of(services: Services, told: Told) -> CellsView:
         raise BadRequest("hours is true or false")
     cells: tuple[CellRow, ...] = ()
     hours: tuple[CellHourRow, ...] = ()
-    with _moment(services) as (store, _):
+    with at_a_moment(services) as (store, _):
         if by_hour:
             found = store.cell_hours(stretch.since_us, stretch.until_us, direction, most, FEW_DEVICES)
             hours = tuple(
@@ -104,7 +103,7 @@ def cell_of(services: Services, told: Told) -> CellView:
     _only(told, "cell", "since", "until", "zone", "direction")
     stretch, direction = whole_hours(services, told), direction_of(told)
     wanted, is_named = CellName.read(told.get("cell"))
-    with _moment(services) as (store, _):
+    with at_a_moment(services) as (store, _):
         known = {one.operator: one for one in store.cell_operators(wanted.cell)}
         if not is_named and len(known) == 1:
             wanted = CellName(next(iter(known)), wanted.cell)
@@ -131,6 +130,15 @@ def cell_of(services: Services, told: Told) -> CellView:
     )
 
 
+def cell_week(services: Services, cell: str, until: str | None) -> CellView:
+    """The downloads of one cell in the WEEK_DAYS whole days (UTC) that end with the one before `until` (default: with today)."""
+    now_us = services.clock.wall_us()
+    until_us = now_us if until is None else moment_us("until", until, now_us)
+    ends_us = -(-until_us // DAY_US) * DAY_US
+    bounds = {"since": UTC.machine(ends_us - WEEK_DAYS * DAY_US), "until": UTC.machine(ends_us)}
+    return cell_of(services, {"cell": cell} | bounds)
+
+
 def days_of(services: Services, told: Told) -> DaysView:
     """A line's days by its own clock, each that the stretch touches as a whole (default: the last DAYS_SHOWN)."""
     _only(told, "subscriber", "since", "until", "zone")
@@ -141,7 +149,7 @@ def days_of(services: Services, told: Told) -> DaysView:
     else:
         stretch = stretch_of(told, now_us, LINE_DAYS, None)
         edges = edges_us(clock, stretch.since_us, stretch.until_us)
-    with _moment(services) as (store, _):
+    with at_a_moment(services) as (store, _):
         days = days_in_index(services, store, subscriber, edges)
         newest = None
         if not any(day.n for day in days):
@@ -149,16 +157,6 @@ def days_of(services: Services, told: Told) -> DaysView:
                 (one.day for one in store.line_days(subscriber.id) if one.provenance == "signed"), default=None
             )
     return DaysView(subscriber.id, subscriber.time_zone, now_us, days, newest)
-
-
-@contextmanager
-def _moment(services: Services) -> Iterator[tuple[Asked, Lag]]:
-    """The index at one moment, as fresh as it comes to be while a person waits, and how late it is."""
-    newest_no = services.ledger.newest_no()
-    services.indexer.comes_to(newest_no, MOMENT_S)
-    with services.store.moment() as store:
-        entries, age_s = services.indexer.behind(newest_no, services.clock.wall_us())
-        yield store, Lag(newest_no, newest_no - entries, entries, round(age_s * 1e6))
 
 
 def whole_hours(services: Services, told: Told) -> Stretch:

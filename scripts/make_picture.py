@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from collector.case import page_of
 from collector.complain import Complaints
 from collector.config import Config
-from collector.desk import page_of
 from collector.enrol import Portal
 from collector.ingest import Ingest
 from collector.lines import add_subscriber
