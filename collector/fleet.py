@@ -112,7 +112,10 @@ def cell_of(services: Services, told: Told) -> CellView:
             raise BadRequest(f"several operators have a cell {wanted.cell}; say which: {names}")
         if wanted.operator not in known:
             others = ", ".join(str(CellName(operator, wanted.cell)) for operator in known)
-            raise NotFound(f"nothing was ever measured in a cell {wanted}" + (f"; there is {others}" if others else ""))
+            raise NotFound(
+                f"nothing was ever measured in a cell {wanted if is_named else wanted.cell}"
+                + (f"; there is {others}" if others else "")
+            )
         hours = store.cell_hours_of(wanted.operator, wanted.cell, stretch.since_us, stretch.until_us, direction)
     days = known[wanted.operator]
     return CellView(
