@@ -92,7 +92,7 @@ def cells_of(services: Services, told: Told) -> CellsView:
             worst = store.worst_cells(stretch.since_us, stretch.until_us, direction, LEAST_N, FEW_DEVICES, most)
             cells = tuple(_cell_row(one, direction) for one in worst)
     now_us = services.clock.wall_us()
-    return CellsView(now_us, stretch.since_us, stretch.until_us, direction, LEAST_N, FEW_DEVICES, cells, hours)
+    return CellsView(now_us, stretch.since_us, stretch.until_us, direction, LEAST_N, FEW_DEVICES, by_hour, cells, hours)
 
 
 def cell_of(services: Services, told: Told) -> CellView:
@@ -133,9 +133,10 @@ def cell_of(services: Services, told: Told) -> CellView:
     )
 
 
-def cell_week(services: Services, cell: str, until: str | None) -> CellView:
+def cell_week(services: Services, cell: str, told: Told) -> CellView:
     """The downloads of one cell in the WEEK_DAYS whole days (UTC) that end with the one before `until` (default: with today)."""
-    now_us = services.clock.wall_us()
+    _only(told, "until")
+    now_us, until = services.clock.wall_us(), told.get("until")
     until_us = now_us if until is None else moment_us("until", until, now_us)
     ends_us = -(-until_us // DAY_US) * DAY_US
     bounds = {"since": UTC.machine(ends_us - WEEK_DAYS * DAY_US), "until": UTC.machine(ends_us)}

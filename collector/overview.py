@@ -99,7 +99,7 @@ class CellHourRow:
 
 @dataclass(frozen=True, slots=True)
 class CellsView:
-    """The worst cells, or the worst hours of cells, of a stretch of time; one of the two is empty."""
+    """The worst cells, or with `by_hour` the worst hours of cells, of a stretch of time; the other of the two is empty."""
 
     as_of_us: int
     since_us: int
@@ -107,6 +107,7 @@ class CellsView:
     direction: str
     least_n: int  # measurements that a cell needs to be among the cells
     few_devices: int
+    by_hour: bool
     cells: tuple[CellRow, ...] = ()
     hours: tuple[CellHourRow, ...] = ()
 

@@ -81,7 +81,10 @@ def cells(told: Told) -> None:
         if any(one["few"] for one in told["hours"]):
             lines(f"  -: fewer than {few} devices, so it would tell of a customer's line and not of the cell")
         return
-    if told["hours"]:
+    if told["by_hour"]:
+        if not told["hours"]:
+            lines(f"no hour of a cell has at least {few} devices, {window}")
+            return
         rows = [(one["cell"], *_hour(one["hour"])) for one in told["hours"]]
         lines(f"the worst hours of cells, by their mean, {window}; hours of at least {few} devices")
         lines(*(f"  {row}" for row in columns(("cell", "hour (UTC)", *head), rows, left=2)))

@@ -70,7 +70,7 @@ def cells(told: Told) -> Table:
     """A row for each cell, for each hour of a cell, or for each hour of one cell."""
     if "cell" in told:
         return ("cell", "hour_from", "few_devices", *_FIGURES), [(told["cell"], *_hour(one)) for one in told["hours"]]
-    if told["hours"]:
+    if told["by_hour"]:
         return (*_CELL, "hour_from", "few_devices", *_FIGURES), [
             (*(one[name] for name in _CELL), *_hour(one["hour"])) for one in told["hours"]
         ]

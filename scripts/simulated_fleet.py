@@ -46,8 +46,8 @@ FLEET: Final = (
     *(Unit(f"line-{number:02}", WELL) for number in range(7, 12)),
     *(Unit(f"line-{number:02}", EDGE, up=range(5, 22)) for number in range(12, 16)),
     Unit("line-16", FEW),
-    Unit("line-17", FEW, "Europe/London", silent_after=90),
-    Unit("line-18", WELL, silent_after=131),
+    Unit("line-17", FEW, "Europe/London", silent_after=31),
+    Unit("line-18", WELL, silent_after=45),
 )
 
 

@@ -79,8 +79,7 @@ async def get_cell(cell: str, request: Request, services: GivenServices, token: 
     """The page of one cell, the days before `until`."""
     if "key" in request.query_params:
         return _without_key(request, token)
-    until = request.query_params.get("until")
-    return _html(render_cell(await asyncio.to_thread(cell_week, services, cell, until)))
+    return _html(render_cell(await asyncio.to_thread(cell_week, services, cell, dict(request.query_params))))
 
 
 @router.get("/", response_model=None)

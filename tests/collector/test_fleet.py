@@ -35,7 +35,10 @@ def test_the_fleet_adds_up(fleet: Services) -> None:
     assert (told.devices, told.heard, told.silent) == (len(FLEET), len(FLEET), ())
     downloads = sum(one.n for one in told.records if one.method == "download")
     assert downloads == sum(
-        1 for unit in FLEET for hour in range(HOURS) if (START_US // HOUR_US + hour) % 24 in unit.up
+        1
+        for unit in FLEET
+        for hour in range(HOURS)
+        if (START_US // HOUR_US + hour) % 24 in unit.up and hour < (unit.silent_after or HOURS)
     )
     assert told.refused == {"chain_fork": 1}
     assert told.index.entries == 0
@@ -168,11 +171,11 @@ def test_a_cell_without_its_operator_is_found_if_it_is_the_only_one(services: Se
 
 def test_the_week_of_a_cell_is_whole_days(fleet: Services) -> None:
     """The page's week ends with today, or with the day before a moment, and has seven whole days in UTC."""
-    week = cell_week(fleet, f"23001-{SLOW}", None)
+    week = cell_week(fleet, f"23001-{SLOW}", {})
     assert (week.until_us - week.since_us, week.until_us % DAY_US) == (7 * DAY_US, 0)
     assert week.until_us - DAY_US <= END_US < week.until_us
     assert len(week.hours) == HOURS
-    before = cell_week(fleet, f"23001-{SLOW}", "2026-11-16T00:00Z")
+    before = cell_week(fleet, f"23001-{SLOW}", {"until": "2026-11-16T00:00Z"})
     assert (before.until_us, before.hours) == (week.since_us, ())
 
 
