@@ -65,10 +65,11 @@ NARROW: Final = Frame("narrow", 340, left=2, day=24, lane=64, days=14, beside=Fa
 
 @dataclass(frozen=True, slots=True)
 class DayStrip:
-    """What the page shows of a line's days."""
+    """What the page shows of a line's days: how many those are, and how many of them the narrow picture shows at most."""
 
     wide: Markup
     narrow: Markup
+    days: int
     narrow_days: int
     summary: str
 
@@ -82,7 +83,7 @@ def day_strip_of(days: Sequence[DayRow]) -> DayStrip | None:
         Markup(day_strip_svg(days[-frame.days :], frame, summary(days[-frame.days :])))  # noqa: S704  (ElementTree has escaped it)
         for frame in (WIDE, NARROW)
     )
-    return DayStrip(wide, narrow, NARROW.days, summary(days))
+    return DayStrip(wide, narrow, len(days), NARROW.days, summary(days))
 
 
 def summary(days: Sequence[DayRow]) -> str:

@@ -23,7 +23,7 @@ from collector.web import presence, quantities, vocabulary, words
 from collector.web.daystrip import day_strip_of
 from collector.web.figure import figures_of
 from collector.web.heat import DAY_US, heat_of, tones
-from collector.web.localtime import LineClock, day_words
+from collector.web.localtime import LineClock, date_words, day_words
 from collector.web.strip import strips_of
 
 MOST_RECORDS: Final = 200
@@ -85,6 +85,7 @@ def _environment() -> Environment:
         rate=quantities.rate,
         delay=quantities.delay,
         day_words=day_words,
+        date_words=date_words,
     )
     return environment
 

@@ -169,7 +169,7 @@ def test_the_page_of_a_line_has_its_days(served: Served) -> None:
     (newest,) = [
         one for one in served.command("days", {"subscriber": "line-01"}).told["days"] if one["day"] == "2026-11-22"
     ]
-    assert f'<th scope="row">2026-11-22</th><td class="number">{newest["n"]}</td>' in page
+    assert f'2026-11-22">22 Nov 2026</time></th><td class="number">{newest["n"]}</td>' in page
 
 
 def test_openapi_describes_what_there_is(served: Served) -> None:
