@@ -21,7 +21,7 @@ def columns(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1)
         "  ".join(
             text.ljust(width) if number < left else text.rjust(width)
             for number, (text, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
+        ).rstrip(" ")
         for row in every
     ]
 
