@@ -140,6 +140,7 @@ def test_who_was_heard(store: Store, streams: Streams) -> None:
         streams.batch(streams.devices[number], [download(wall_us=10**15)], at_us)
     store.load(streams.entries[0])
     assert [store.heard(at_us) for at_us in (0, 15, 16, 21)] == [2, 2, 1, 0]
+    assert store.fleet(0).heard == 2
     fleet = store.fleet(16)
     assert (fleet.devices, fleet.heard) == (3, 1)
     assert [(one.subscriber, one.heard_us) for one in fleet.silent] == [("line-1", 15), ("line-2", None)]
