@@ -65,6 +65,21 @@ class DeviceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RemovedRow:
+    """What the collector's rule of retention has removed of a device: how many batches, records and which numbers.
+
+    `until_us`: they were measured before that moment, by the device's clock and by ours.
+    """
+
+    dev: str
+    batches: int
+    records: int
+    first_seq: int
+    last_seq: int
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmRow:
     """Something that must not happen to a chain and did."""
 

@@ -29,6 +29,9 @@ from collector.store.rows import GradeRow
 from collector.store.staging import Staged, stage
 from shared.grade import NOBODY, Peers
 
+FORGET_BATCHES = (
+    8192  # whose records are removed in one transaction; each looks through the numbers of all records once
+)
 ReadAt = Callable[[Place], Entry]
 
 
@@ -166,6 +169,27 @@ class DuckStore(Questions):
             moved = move_all(mover)
             _checkpoint(mover)
             return moved
+
+    def forget(self, numbers: Sequence[int], stream: int = 0) -> int:
+        """Let go of the records of these batches, so many batches at a time that nobody waits long."""
+        done = 0
+        for start in range(0, len(numbers), FORGET_BATCHES):
+            some = sorted(numbers[start : start + FORGET_BATCHES])
+            values = {"stream": stream, "first": some[0], "last": some[-1], "numbers": some}
+            with self._arranging(), named_errors(), self._cursor() as mover:
+                if mover.execute(queries.FORGET_WAITING, values).fetchall() != [(0,)]:
+                    move_all(mover)  # whose figures only then outlast their records
+                with transaction(mover):
+                    for statement in queries.FORGET:
+                        counted = mover.execute(statement, values).fetchall()
+                done += int(counted[0][0])
+        return done
+
+    @contextlib.contextmanager
+    def _arranging(self) -> Iterator[None]:
+        """Be the only one who moves or removes records."""
+        with self._moving:
+            yield
 
     def _log_bytes(self) -> int:
         """How much was committed and is not in the file yet."""

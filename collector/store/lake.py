@@ -25,7 +25,7 @@ import contextlib
 import shutil
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from collector.store import queries
 from collector.store.address import LakeAddress
 from collector.store.duck import DuckStore, ReadAt, move_all, put_together
 from collector.store.engine import migrate, named_errors, transaction
-from collector.store.lake_engine import LOADING, ORDERING, Catalog, lake_cursor, open_lake
+from collector.store.lake_engine import LOADING, ORDERING, Catalog, Changed, is_beaten, lake_cursor, open_lake
 from collector.store.lake_files import check_files, sync_files
 from collector.store.limits import Limits
 from collector.store.port import AcceptedAt
@@ -183,7 +183,7 @@ class LakeStore(DuckStore):
                         return
                 except BaseException as error:
                     self._forget()
-                    if not (left and _is_beaten(error)):
+                    if not (left and is_beaten(error)):
                         raise
                 self._forget()
         raise IndexLags("the index was changed by others again and again; try again")
@@ -207,7 +207,7 @@ class LakeStore(DuckStore):
                 with self._seeing:
                     self._known, self._version = known, self._newest()
             self._sync()
-        except _Changed:
+        except Changed:
             return False
         finally:
             staged.unlink()
@@ -218,7 +218,7 @@ class LakeStore(DuckStore):
         with named_errors(), transaction(self._writer):
             (row,) = self._writer.execute(queries.LOADED_NO, [staged.stream]).fetchall()
             if row[0] > staged.last_no - staged.entries or self._newest() != self._version:
-                raise _Changed
+                raise Changed
             late, is_old = self._late(staged)
             self._put(staged, late, in_runs=is_old)
             put_together(self._writer, (staged.stream, staged.last_no, staged.entries))
@@ -259,6 +259,13 @@ class LakeStore(DuckStore):
                     self._tidy(mover)
             return moved
 
+    @contextlib.contextmanager
+    def _arranging(self) -> Iterator[None]:
+        """Be the only one of all collectors who moves or removes records; nobody loads meanwhile."""
+        with self._moving, self._catalog.turn(ORDERING), self._catalog.turn(LOADING):
+            yield
+        self._sync()
+
     def _files(self, below: int) -> dict[str, int]:
         """How many files smaller than this each table has."""
         return dict(self._catalog.ask(queries.LAKE_FILES, {"below": below}))
@@ -285,13 +292,3 @@ class LakeStore(DuckStore):
         super().close()
         self._catalog.close()
         shutil.rmtree(self._folder.with_name("lake.tmp"), ignore_errors=True)
-
-
-class _Changed(Exception):
-    """Somebody else has loaded meanwhile what these rows do not know of."""
-
-
-def _is_beaten(error: BaseException) -> bool:
-    """Whether a load failed because somebody else was faster: then the next try may do."""
-    cause = error.__cause__
-    return isinstance(cause, duckdb.TransactionException) and "conflict" in str(cause)

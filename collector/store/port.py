@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from collector.ledger.frame import Entry
-from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow
+from collector.store.left import Left
+from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow, RemovedRow
 from shared.slots import SlotPlan
 
 
@@ -40,6 +41,8 @@ class HeldBatch:
     offset: int
     n: int
     found: int
+    received_us: int
+    gone: bool  # its records were removed by a rule of retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,18 @@ class Asked(Protocol):
     def held_batches(self, after_no: int, up_to_no: int, stream: int = 0) -> list[HeldBatch]:
         """The batches of a stretch of a stream's ledger as the index has them, in the ledger's order."""
 
+    def newest_us(self, after_no: int, up_to_no: int, stream: int = 0) -> int | None:
+        """When the newest batch of a stretch of a stream's ledger was received (unix µs), None if it has no batch."""
+
+    def left_of(self, after_no: int, up_to_no: int, stream: int = 0) -> dict[int, Left]:
+        """What there is to note of the records of a stretch of a stream's ledger before they are removed, by entry number."""
+
+    def complained(self) -> dict[str, int]:
+        """The subscribers who ever complained, each with when his newest complaint was received (unix µs)."""
+
+    def removed(self, subscriber: str) -> list[RemovedRow]:
+        """The batches of a subscriber's devices whose records were removed, one row for each device that has any."""
+
     def timeline(self, subscriber: str, since_us: int = 0) -> list[RecordRow]:
         """A subscriber's measurements in the order of time, device and sequence number."""
 
@@ -192,6 +207,12 @@ class Store(Asked, Protocol):
         """Take in entries of a stream in order, each exactly once however often it is given; all of them or none.
 
         Raises IndexLags if they speak of a line or device that another stream has made and that is not loaded yet.
+        """
+
+    def forget(self, numbers: Sequence[int], stream: int = 0) -> int:
+        """Let go of the records of these batches (entry numbers); how many records that were. Again: nothing.
+
+        Their figures stay in the sums of their days, their sessions stay used, and the batches stay known as `gone`.
         """
 
     def compact(self) -> int:

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from odd_records import odd_members
 
 from collector.errors import IndexLags
+from collector.ledger.frame import EntryKind
 from collector.store.port import Store
 from shared.grade import trusting
 from shared.strictjson import JsonObject
@@ -33,7 +34,18 @@ def answers(store: Store, devs: Sequence[str]) -> dict[str, Any]:
     """Everything that can be asked."""
     found: dict[str, Any] = {"loaded": [store.loaded_no(stream) for stream in (0, 1)]}
     for line in (*LINES, "nobody"):
-        for name in ("timeline", "radio", "notes", "campaigns", "counts", "grades", "devices", "complaints", "alarms"):
+        for name in (
+            "timeline",
+            "radio",
+            "notes",
+            "campaigns",
+            "counts",
+            "grades",
+            "devices",
+            "complaints",
+            "alarms",
+            "removed",
+        ):
             found[f"{name} {line}"] = getattr(store, name)(line)
         found[f"places {line}"], found[f"days {line}"] = store.places(line), store.line_days(line)
         found[f"later {line}"] = (
@@ -51,6 +63,9 @@ def answers(store: Store, devs: Sequence[str]) -> dict[str, Any]:
         found[f"its hours {operator}"] = store.cell_hours_of(operator, 1, 0, 4 * DAY_US)
     with store.moment() as moment:
         found["moment"] = [moment.timeline(line) for line in LINES], moment.fleet(0)
+    found["complained"] = store.complained()
+    found["left"] = [store.left_of(after_no, 2**53, stream) for stream in (0, 1) for after_no in (0, 3)]
+    found["newest"] = [store.newest_us(after_no, 6, stream) for stream in (0, 1) for after_no in (0, 3)]
     found["held"] = [store.held_batches(after_no, 2**53, stream) for stream in (0, 1) for after_no in (0, 3)]
     found["fleet"], found["later fleet"] = store.fleet(0), store.fleet(10, most=1)
     return found
@@ -143,6 +158,28 @@ class Engines(RuleBasedStateMachine):
                 outcomes.add("lags")
         assert len(outcomes) == 1
 
+    @rule(stream=st.integers(0, 1), picks=st.lists(st.integers(0, 20), min_size=1, max_size=4))
+    def forget(self, stream: int, picks: list[int]) -> None:
+        """Some batches' records are removed, from the index and, as retention does it, from the ledger."""
+        ledger, loaded = self.streams.entries[stream], self.stores[self.names[-1]].loaded_no(stream)
+        batches = [one.no for one in ledger[:loaded] if one.kind is EntryKind.BATCH]
+        numbers = sorted({batches[pick % len(batches)] for pick in picks}) if batches else []
+        if numbers:
+            left = self.stores[self.names[0]].left_of(0, loaded, stream)
+            assert len({store.forget(numbers, stream) for store in self.stores.values()}) == 1
+            assert {store.forget(numbers, stream) for store in self.stores.values()} == {0}
+            self.streams.remove(numbers, left, stream)
+
+    def made_anew(self) -> dict[str, Any]:
+        """What an index says that is made from the ledgers as they are now."""
+        devs = [device.dev for device in self.streams.devices]
+        with tempfile.TemporaryDirectory() as folder:
+            store = open_engine(self.names[-1], Path(folder), self.peers, RUN_ROWS)
+            with contextlib.closing(store):
+                for stream, entries in self.streams.entries.items():
+                    store.load(entries[: self.stores[self.names[0]].loaded_no(stream)], stream)
+                return answers(store, devs)
+
     @rule()
     def compact(self) -> None:
         """A run, if there is enough for one."""
@@ -165,7 +202,9 @@ class Engines(RuleBasedStateMachine):
             assert found == wanted
 
     def teardown(self) -> None:
-        """Close all."""
+        """An index made anew says the same. Close all."""
+        devs = [device.dev for device in self.streams.devices]
+        assert self.made_anew() == answers(self.stores[self.names[-1]], devs)
         for store in self.stores.values():
             store.close()
         self.folder.cleanup()
