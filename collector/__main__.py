@@ -18,16 +18,18 @@ from collector.clock import SystemClock
 from collector.command import address_for_probes, open_desk
 from collector.config import Config, parse
 from collector.criteria import load_criteria
-from collector.errors import BadRequest, IndexUnusable, LedgerDamaged
+from collector.errors import BadRequest, IndexUnusable, LedgerDamaged, NotFound
 from collector.judge.casefile import judge_text
 from collector.judge.errors import JudgeError
 from collector.keyfiles import load_or_create
+from collector.ledger.arranging import arranging
 from collector.ledger.moving import move
 from collector.migrate import migrate_store
 from collector.provision.folder import provision
 from collector.provision.options import contract_of, terms_of, units_of
 from collector.reading import read_measurements
 from collector.rebuild import rebuild
+from collector.retain import days_of, retain_all
 from collector.up import run_up
 from shared.enrolment import read_code
 from shared.errors import SpeedproofError
@@ -201,7 +203,10 @@ def _migrate_store(options: argparse.Namespace) -> None:
 
 def _back_up(options: argparse.Namespace) -> None:
     config = _config(options)
-    with open_desk(config) as desk:
+    with (
+        open_desk(config) as desk,
+        arranging(config.data / "ledger", alone=False),
+    ):  # before it is asked how far it goes
         no = int(desk.run("position", {})["ledger_no"])
         done = back_up(
             config.data, options.out, no, SystemClock(), lambda n, of, name: say.progress("backup", n, of, name)
@@ -225,6 +230,7 @@ def _check(options: argparse.Namespace) -> None:
             found.append(Found("start", str(error)))
             done = Check(ledger, load_or_create(config.data / "keys" / "collector.pem").public)
         else:
+            opened.enter_context(arranging(ledger, alone=False))  # nothing may be removed between two looks
             told = desk.run("position", {})
 
             def held(after_no: int, up_to_no: int) -> list[Result]:
@@ -235,7 +241,9 @@ def _check(options: argparse.Namespace) -> None:
             done = Check(ledger, key, told["ledger_no"], told["index_no"], held)
         done.run(lambda n, of, name: say.progress("check", n, of, name))
     found += done.found
-    counts = {name: getattr(done, name) for name in ("segments", "entries", "batches", "loaded_no")}
+    counts: Result = {name: getattr(done, name) for name in ("segments", "entries", "batches", "loaded_no")}
+    counts["removed"] = {str(days): number for days, number in sorted(done.removals.by_days.items())}
+    counts["unfinished"] = done.removals.unfinished
     _print(options, counts | {"found": [asdict(one) for one in found]}, say.checked)
     if found:
         raise LedgerDamaged(f"{len(found)} things do not agree")
@@ -247,6 +255,18 @@ def _archive(options: argparse.Namespace) -> None:
         config.data / "ledger", options.to, options.keep, lambda n, of, name: say.progress("archive", n, of, name)
     )
     _print(options, {"to": options.to, "moved": [path.name for path in moved]}, say.archived)
+
+
+def _retain(options: argparse.Namespace) -> None:
+    config = _config(options)
+    days = days_of(config.retain_days if options.days is None else options.days)
+    if not (config.data / "ledger").is_dir():
+        raise NotFound(f"{config.data} is no collector's data folder: there is no ledger in it")
+    with open_desk(config) as desk:
+        told = retain_all(
+            desk.run, days, lambda n, of, name: say.progress("retain", n, of, name), dry_run=options.dry_run
+        )
+    _print(options, told, say.retained)
 
 
 def _print(options: argparse.Namespace, told: Result, words: Callable[[Result], None]) -> None:
@@ -267,6 +287,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "migrate-store": _migrate_store,
     "backup": _back_up,
     "archive": _archive,
+    "retain": _retain,
     "restore": _restore,
 }
 

@@ -183,4 +183,5 @@ class CaseView:
     verdicts: tuple[VerdictView, ...] = ()
     grades: tuple[GradeCount, ...] = ()  # by direction, grade and reason
     presence: tuple[PresenceView, ...] = ()  # by device
+    removed: tuple[RemovedRow, ...] = ()  # by device; of that time nothing else here speaks
     behind_us: int = 0  # what arrived within so long before `as_of_us` may not be in it yet

@@ -203,11 +203,13 @@ class Engines(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """An index made anew says the same. Close all."""
-        devs = [device.dev for device in self.streams.devices]
-        assert self.made_anew() == answers(self.stores[self.names[-1]], devs)
-        for store in self.stores.values():
-            store.close()
-        self.folder.cleanup()
+        try:
+            devs = [device.dev for device in self.streams.devices]
+            assert self.made_anew() == answers(self.stores[self.names[-1]], devs)
+        finally:
+            for store in self.stores.values():
+                store.close()
+            self.folder.cleanup()
 
 
 TestEngines = Engines.TestCase
