@@ -40,7 +40,7 @@ Stopped = Callable[[str], None]  # told the name of each step before it; tests s
 class Outlook:
     """What a rule would do to one segment: how many batches of which lines go, and what is held back for which lines.
 
-    `goes_bytes`: how long their frames are in the segment; a third or less of that stays, more of short batches.
+    `goes_bytes`: how long their entries are now, of which header and envelope stay.
     """
 
     segment: str
@@ -54,11 +54,11 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What was removed of one segment: batches now without their records, by how much that is shorter, batches held."""
+    """What was removed of one segment: batches now without their records, how long those were, batches held."""
 
     segment: str
     removed: int
-    freed_bytes: int
+    removed_bytes: int
     held: int
     records: int  # that the index let go of
 
@@ -87,7 +87,7 @@ def outlook(services: Services, name: str, days: int) -> Outlook:
     path, seal = _segment(services, name)
     since_us = services.clock.wall_us() - days_of(days) * DAY_US
     is_begun = prepared(path) is not None
-    rows = _old(services, seal, since_us)
+    rows = _old(services, path, seal, since_us)
     open_lines = _complained(services, since_us)
     going, holding = list[HeldBatch](), Counter[str]()
     for row in rows:
@@ -117,11 +117,10 @@ def retain(services: Services, name: str, days: int, before: Stopped = lambda _:
     rule = Rule(days_of(days), services.clock.wall_us())
     with services.retaining, arranging(services.ledger.folder):
         standing = tomb_beside(path)
-        before_bytes = seal.size - (standing.removed_bytes if standing else 0)
         while True:
             tomb = _begun(services, path) or _begin(services, path, seal, rule, before)
             if tomb is None:
-                return Removed(name, 0, 0, standing.held if standing else len(_whole(services, seal)), 0)
+                return Removed(name, 0, 0, len(_old(services, path, seal, _since_us(rule))), 0)
             if not _is_overtaken(services, path, tomb):
                 break
             forget_preparation(path)
@@ -134,8 +133,8 @@ def retain(services: Services, name: str, days: int, before: Stopped = lambda _:
         remove(path)
         before("end")
         forget_preparation(path)
-        been = standing.removed if standing and standing.sha256 != tomb.sha256 else 0
-        return Removed(name, tomb.removed - been, before_bytes - (seal.size - tomb.removed_bytes), tomb.held, records)
+        been, been_bytes = (0, 0) if standing is None else (standing.removed, standing.removed_bytes)
+        return Removed(name, tomb.removed - been, tomb.removed_bytes - been_bytes, tomb.held, records)
 
 
 def _begun(services: Services, path: Path) -> Tomb | None:
@@ -149,8 +148,8 @@ def _begun(services: Services, path: Path) -> Tomb | None:
 
 def _begin(services: Services, path: Path, seal: Seal, rule: Rule, before: Stopped) -> Tomb | None:
     """Make a tombstone and enter it in the ledger; None if nothing would be removed."""
-    since_us = rule.at_us - rule.days * DAY_US
-    rows, open_lines = _old(services, seal, since_us), _complained(services, since_us)
+    since_us = _since_us(rule)
+    rows, open_lines = _old(services, path, seal, since_us), _complained(services, since_us)
     going = {row.entry_no for row in rows if _line_of(services, row.dev) not in open_lines}
     if not going:
         return None
@@ -182,9 +181,7 @@ def _begin(services: Services, path: Path, seal: Seal, rule: Rule, before: Stopp
 
 def _is_overtaken(services: Services, path: Path, tomb: Tomb) -> bool:
     """Whether a line of which this would remove batches has complained since it was decided."""
-    open_lines = _complained(services, tomb.rule.at_us - tomb.rule.days * DAY_US)
-    standing = tomb_beside(path)
-    gone = set() if standing is None else {entry.no for entry in standing if entry.gone}
+    open_lines, gone = _complained(services, _since_us(tomb.rule)), _gone(path)
     return any(entry.gone and entry.no not in gone and _line_of(services, _dev(entry)) in open_lines for entry in tomb)
 
 
@@ -198,17 +195,25 @@ def _segment(services: Services, name: str) -> tuple[Path, Seal]:
     return path, seal
 
 
-def _whole(services: Services, seal: Seal) -> list[HeldBatch]:
-    """The batches of a segment that have their records."""
-    rows = services.store.held_batches(seal.first_no - 1, seal.last_no, services.config.stream)
-    return [row for row in rows if not row.gone]
+def _since_us(rule: Rule) -> int:
+    return rule.at_us - rule.days * DAY_US
 
 
-def _old(services: Services, seal: Seal, since_us: int) -> list[HeldBatch]:
-    """Those, if none of the segment was received since a moment; else none."""
+def _gone(path: Path) -> set[int]:
+    """The batches of a segment whose records were removed, by entry number."""
+    standing = tomb_beside(path)
+    return set() if standing is None else {entry.no for entry in standing if entry.gone}
+
+
+def _old(services: Services, path: Path, seal: Seal, since_us: int) -> list[HeldBatch]:
+    """The batches of a segment that have their records, if none of it was received since a moment; else none."""
     services.indexer.caught_up(services.ledger.newest_no())  # also complaints that were kept just now
     newest_us = services.store.newest_us(seal.first_no - 1, seal.last_no, services.config.stream)
-    return [] if newest_us is None or newest_us >= since_us else _whole(services, seal)
+    if newest_us is None or newest_us >= since_us:
+        return []
+    gone = _gone(path)
+    rows = services.store.held_batches(seal.first_no - 1, seal.last_no, services.config.stream)
+    return [row for row in rows if row.entry_no not in gone]
 
 
 def _complained(services: Services, since_us: int) -> dict[str, int]:
@@ -245,10 +250,10 @@ def retain_all(run: Run, days: int, progress: Callable[[int, int, str], None], *
         held_lines |= seen["held_lines"]
         if not (seen["goes"] or seen["is_begun"]):
             continue
-        done = {"removed": seen["goes"], "freed_bytes": seen["goes_bytes"]} if dry_run else run("retain", told)
+        done = {"removed": seen["goes"], "removed_bytes": seen["goes_bytes"]} if dry_run else run("retain", told)
         lines.update(seen["lines"])
         total["segments"] += 1
         total["batches"] += done["removed"]
-        total["bytes"] += done["freed_bytes"]
+        total["bytes"] += done["removed_bytes"]
     progress(len(names), len(names), "segments")
     return total | {"lines": sorted(lines), "held_lines": held_lines}

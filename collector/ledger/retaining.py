@@ -33,13 +33,17 @@ def prepare(path: Path, seal: Seal, rule: Rule, key: Signer, goes: Goes, left: M
 
     Raises LedgerDamaged if the segment is not what was sealed, ArchiveAway, OSError.
     """
+    standing = tomb_beside(path)
     kept, counts = list[tuple[int, bytes]](), {True: 0, False: 0}
+    removed_bytes = 0 if standing is None else standing.removed_bytes
     for entry, data in _standing(path, seal):
         is_going = entry.kind is EntryKind.BATCH and not entry.gone and goes(entry)
         kept.append((entry.offset, stub_of(data, left[entry.no]) if is_going else data))
+        if is_going:
+            removed_bytes += len(entry.body) - entry.body.index(b"\n") - 1
         if entry.kind is EntryKind.BATCH:
             counts[is_going or entry.gone] += 1
-    data = write_tomb(seal, kept, (counts[True], counts[False]), rule, key)
+    data = write_tomb(seal, kept, (counts[True], removed_bytes, counts[False]), rule, key)
     write_whole(path.with_suffix(RETAINING), data)
     return read_tomb(data)
 

@@ -53,7 +53,7 @@ class Tomb:
     seal: str  # the identity of the segment's seal
     rule: Rule
     removed: int  # batches without their records
-    removed_bytes: int  # by how much the segment was longer than what is here of its entries
+    removed_bytes: int  # how long those records were
     held: int  # batches that are whole
     sha256: str  # of the file
     line: bytes  # the signed envelope, without its LF
@@ -109,22 +109,22 @@ def _at(entry: Entry, offset: int) -> Entry:
 
 
 def write_tomb(
-    seal: Seal, kept: Iterable[tuple[int, bytes]], counts: tuple[int, int], rule: Rule, key: Signer
+    seal: Seal, kept: Iterable[tuple[int, bytes]], counts: tuple[int, int, int], rule: Rule, key: Signer
 ) -> bytes:
-    """A tombstone's bytes. `kept`: offset and what stays of each entry; `counts`: batches removed, batches held."""
+    """A tombstone's bytes. `kept`: offset and what stays of each entry; `counts`: removed, removed bytes, held."""
     places, frames = list[tuple[int, int, int]](), bytearray()
     for offset, data in kept:
         places.append((offset, len(frames), len(frames) + len(data)))
         frames += data
     rest = json.dumps(places, separators=(",", ":")).encode() + b"\n" + frames
-    removed, held = counts
+    removed, removed_bytes, held = counts
     predicate: JsonObject = {
         "at_us": rule.at_us,
         "collector": key.public.key_id,
         "days": rule.days,
         "held": held,
         "removed": removed,
-        "removed_bytes": seal.size - len(frames),
+        "removed_bytes": removed_bytes,
         "seal": seal.identity,
         "segment": seal.segment,
     }
@@ -202,14 +202,14 @@ def _check(tomb: Tomb, seal: Seal, collector: PublicKey) -> None:
     signed.verified_by(collector)
     if (tomb.segment, tomb.seal) != (seal.segment, seal.identity):
         raise Malformed("it is of another segment than its seal's")
-    offset, no, removed, held = 0, seal.first_no, 0, 0
+    offset, no, removed, removed_bytes, held = 0, seal.first_no, 0, 0, 0
     for entry, data, following in tomb.frames():
         if (entry.offset, entry.no) != (offset, no):
             raise Malformed(f"entry {no} at byte {offset} is missing in it")
         removed, held = removed + entry.gone, held + (entry.kind is EntryKind.BATCH and not entry.gone)
+        removed_bytes += 0 if entry.left is None else following - offset - (len(data) - len(entry.left) - 1)
         offset, no = following, no + 1
-        del data
     if (offset, no - 1) != (seal.size, seal.last_no):
         raise Malformed(f"its entries end at number {no - 1}, not at {seal.last_no}")
-    if (removed, held) != (tomb.removed, tomb.held):
+    if (removed, removed_bytes, held) != (tomb.removed, tomb.removed_bytes, tomb.held):
         raise Malformed("it counts other batches than there are in it")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fakes import postgres
 from fakes.cosign import PEER, SID, download
 from fakes.device import Device
@@ -19,6 +20,7 @@ from odd_records import odd_members
 from collector.errors import IndexLags
 from collector.ledger.frame import EntryKind
 from collector.store.port import Store
+from collector.view import RemovedRow
 from shared.grade import trusting
 from shared.strictjson import JsonObject
 
@@ -27,6 +29,7 @@ LINES = ("line-0", "line-1")
 DAY_US = 86_400_000_000
 OTHER_SID = "01JD8Z7Q4T9XK2M5N6P7R8S9T1"
 moments = st.integers(1, 20)  # few, so that ties and a clock set back happen
+PAUSED: JsonObject = {"end": "not_started", "method": "latency", "reason": "paused", "slot": 1, "wall_us": DAY_US}
 members = st.one_of(odd_members(), odd_members(), st.sampled_from(["first", "second", "third"]))
 
 
@@ -261,3 +264,50 @@ def test_what_lasts_is_there_again(tmp_path: Path) -> None:
                     store.load(streams.entries[0])
                     assert store.compact() == moved
                     assert len(store.timeline("line-0")) == 12
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_what_is_forgotten_leaves_its_figures(tmp_path: Path, name: str, is_compacted: bool) -> None:
+    """Forgotten records are in no answer but the figures of days; their sessions stay used; made anew it is the same."""
+    if name == LAKE and postgres.missing():
+        pytest.skip(str(postgres.missing()))
+    streams = Streams()
+    streams.line("line-0")
+    device = streams.device("line-0")
+    there: JsonObject = {"radio": {"net_mccmnc": "23001", "signals": [{"cell": 1}]}}
+    first = streams.batch(device, [download(device.dev, sid=SID) | there, download(device.dev) | there, PAUSED], 5)
+    other = streams.batch(device, [PAUSED] * 2, 6, lost=1)
+    streams.batch(device, [download(device.dev, sid=OTHER_SID) | there], 7)
+    peers, (one, two) = trusting([PEER.public]), (tmp_path / "one", tmp_path / "two")
+    for folder in (one, two):
+        folder.mkdir()
+    with contextlib.closing(open_engine(name, one, peers, 1 if is_compacted else 100)) as store:
+        store.load(streams.entries[0])
+        assert (store.compact() > 0) == is_compacted
+        days = store.line_days("line-0"), store.cell_days("23001", 1)
+        assert [len(some) > 0 for some in days] == [True, True]
+        left = store.left_of(0, store.loaded_no())
+        assert [no for no in left if left[no].sessions] == [first.no, other.no + 1]
+        assert store.forget([first.no]) == 3
+        assert store.forget([first.no]) == 0
+        assert store.forget([]) == 0
+        assert store.forget([first.no, other.no]) == 2
+        assert (store.line_days("line-0"), store.cell_days("23001", 1)) == days
+        assert [row.seq for row in store.timeline("line-0")] == [6]
+        assert [(row.gone, row.found) for row in store.held_batches(0, 9)] == [(True, 0), (True, 0), (False, 1)]
+        assert [(row.batches, row.lost) for row, _ in store.devices("line-0")] == [(3, 1)]
+        assert store.removed("line-0") == [RemovedRow(device.dev, 2, 5, 0, 5, 6)]
+        assert store.accepted(device.dev, 0) is not None
+        assert store.left_of(0, other.no) == {}
+        streams.remove([first.no, other.no], left)
+        streams.batch(device, [download(device.dev, sid=SID)], 8)
+        store.load(streams.entries[0])
+        assert store.timeline("line-0")[-1].grade_reason == "session_reused"
+        wanted, digest = answers(store, [device.dev]), store.digest()
+    with contextlib.closing(open_engine(name, two, peers)) as again:
+        for end in range(1, len(streams.entries[0]) + 1):
+            again.load(streams.entries[0][:end])
+        assert answers(again, [device.dev]) == wanted
+        if name != "plain Python":
+            assert again.digest() == digest
