@@ -155,6 +155,11 @@ def case(told: Told) -> None:
         lines(f"  {words.grades(grades)}")
     for one in told["presence"]:
         _presence(one, LineClock.of(told["time_zone"]))
+    for one in told.get("removed", ()):
+        lines(
+            f"  device {one['dev'][:8]}: the measurements of {counted(one['batches'], 'batch', 'batches')}, "
+            f"until {day(one['until_us'])}, were removed by the rule of retention"
+        )
     for complaint in told["complaints"]:
         lines(f"  complaint: “{complaint['text']}”")
     for alarm in told["alarms"]:

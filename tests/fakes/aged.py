@@ -40,6 +40,7 @@ def live(history: History, clock: FakeClock, days: int, complaint_on: int | None
     quiet, loud = history.device("line-0"), history.device("line-1")
     for day in range(days):
         for device in (quiet, loud):
+            device.wall_us = clock.wall_us()
             records = [download(wall_us=clock.wall_us(), slot=clock.wall_us() // 900_000_000) for _ in range(3)]
             history.batch(device, *records)
         if day == complaint_on:
