@@ -19,6 +19,7 @@ LOOPBACK = "127.0.0.1"
 MOST_WORKERS = 64
 MOST_STREAMS = 2**20
 LEAST_INDEX_MB = 256
+MOST_RETAIN_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Config:
         None  # postgresql://…: the index is a lake that many collectors share; None: a file in the data folder
     )
     lake: str | None = None  # where the lake's files are: a shared folder, or s3://bucket/prefix?endpoint=URL
+    retain_days: int | None = None  # batches older than that lose their records, once a day; None: nothing is removed
     stream: int = 0  # which of the lake's ledgers this collector's is
 
     @property
@@ -86,6 +88,8 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
         told["segment_mb"] = _whole("segment_mb", told["segment_mb"], 1, 4096)
     if "workers" in told:
         told["workers"] = _whole("workers", told["workers"], 0, MOST_WORKERS)
+    if "retain_days" in told:
+        told["retain_days"] = _whole("retain_days", told["retain_days"], 1, MOST_RETAIN_DAYS)
     for name, allowed in (("log_format", FORMATS), ("log_level", LEVELS)):
         if name in told and told[name] not in allowed:
             raise BadRequest(f"{name} is one of {', '.join(allowed)}, not {told[name]!r}")

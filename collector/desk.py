@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from collector import retain
 from collector.case import MOMENT_S, case_of, subscriber_of
 from collector.enrol import Portal
 from collector.errors import BadRequest, NotFound
@@ -132,6 +133,18 @@ def _days(services: Services, _: Portal, told: Told) -> Result:
     return asdict(days_of(services, told))
 
 
+def _retain_segments(services: Services, _: Portal, __: Told) -> Result:
+    return {"segments": retain.candidates(services)}
+
+
+def _retain_outlook(services: Services, _: Portal, told: Told) -> Result:
+    return asdict(retain.outlook(services, _text(told, "segment"), retain.days_of(told.get("days"))))
+
+
+def _retain(services: Services, _: Portal, told: Told) -> Result:
+    return asdict(retain.retain(services, _text(told, "segment"), retain.days_of(told.get("days"))))
+
+
 COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "subscriber_add": _subscriber_add,
     "code": _code,
@@ -144,4 +157,7 @@ COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "fleet": _fleet,
     "cells": _cells,
     "days": _days,
+    "retain_segments": _retain_segments,
+    "retain_outlook": _retain_outlook,
+    "retain": _retain,
 }

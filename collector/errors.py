@@ -17,6 +17,7 @@ CollectorError
 ├── IndexUnusable        the index cannot be opened; it can be made anew from the ledger
 ├── IndexLags            the index has not caught up with the ledger yet
 ├── BadBackup            a folder that is no backup, or not as it was made
+├── Busy                 another command is at the ledger's files; try again when it has ended
 └── AlreadyRunning       another process owns this data folder
 """
 
@@ -93,3 +94,7 @@ class BadBackup(CollectorError):
 
 class AlreadyRunning(CollectorError):
     """Another process owns this data folder."""
+
+
+class Busy(CollectorError):
+    """Another command moves, removes or copies the ledger's files just now."""

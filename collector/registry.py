@@ -76,6 +76,15 @@ class Noted:
     at_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """What the ledger says last of the records that were removed from a segment: by its tombstone's SHA-256."""
+
+    no: int
+    seal: str
+    tombstone: str
+
+
 @dataclass(slots=True)
 class Registry:
     """The state after the entries applied so far."""
@@ -87,6 +96,7 @@ class Registry:
     refused: set[tuple[str, int, bool]] = field(default_factory=set)
     imports: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     readings: dict[tuple[str, str], str] = field(default_factory=dict)
+    retained: dict[str, Retained] = field(default_factory=dict)  # by segment
 
     def key_of(self, key_id: str) -> PublicKey:
         """The key a batch may be signed with; raises UnknownKey or FrozenKey (step 3)."""
@@ -132,6 +142,9 @@ class Registry:
                 file = (statement.text(entry.meta, "subscriber"), statement.text(entry.meta, "sha256"))
                 self.imports.setdefault(file, set()).add(hashlib.sha256(entry.body).hexdigest())
                 self.readings[file] = statement.text(entry.meta, "reading")
+            case EntryKind.RETENTION:
+                segment, retained = read_retention(entry)
+                self.retained[segment] = retained
 
     def _enrol(self, entry: Entry) -> None:
         told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)
@@ -168,6 +181,13 @@ def read_subscriber(fields: JsonObject, added_us: int) -> Subscriber:
         area if isinstance(area, str) else None,
         added_us,
     )
+
+
+def read_retention(entry: Entry) -> tuple[str, Retained]:
+    """The segment that a `retention` entry is about, and what it says of it; raises Malformed."""
+    told = decode(entry.body[:-1])
+    seal, tombstone = statement.sha256_hex(told, "seal"), statement.sha256_hex(told, "tombstone")
+    return statement.text(told, "segment"), Retained(entry.no, seal, tombstone)
 
 
 def _read_code(meta: JsonObject) -> OpenCode:

@@ -76,6 +76,7 @@ class Services:
     changing: threading.Lock = field(
         default_factory=threading.Lock
     )  # held from looking for a line or an import to keeping it
+    retaining: threading.Lock = field(default_factory=threading.Lock)  # held while records are removed from a segment
 
     @classmethod
     def over_folder(cls, config: Config, clock: Clock | None = None, open_ledger: OpenLedger | None = None) -> Self:

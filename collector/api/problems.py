@@ -41,6 +41,7 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     ours.IndexUnusable: (HTTPStatus.SERVICE_UNAVAILABLE, "index_unusable"),
     ours.IndexLags: (HTTPStatus.SERVICE_UNAVAILABLE, "index_lags"),
     ours.BadBackup: (HTTPStatus.INTERNAL_SERVER_ERROR, "bad_backup"),
+    ours.Busy: (HTTPStatus.SERVICE_UNAVAILABLE, "busy"),
     ours.AlreadyRunning: (HTTPStatus.INTERNAL_SERVER_ERROR, "already_running"),
 }
 RETRY_AFTER_S = 30  # at the earliest, and within the same again: drawn, so that not all come back at once

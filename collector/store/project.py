@@ -16,15 +16,18 @@ from collector.ledger.frame import Entry, EntryKind
 from collector.store.facts import fact_of
 from collector.store.figures import loss_per_mille, plausible, rate_bps
 from collector.store.grading import Settling, columns_of
+from collector.store.left import Left, read_left
 from collector.store.rows import (
     STREAM_SPAN,
     BatchRow,
     ComplaintRow,
+    DayRow,
     DeviceRow,
     ImportRow,
     LineRow,
     RefusedRow,
     Rows,
+    SpentRow,
 )
 from collector.store.said import Said, said_of
 from shared import dsse, statement
@@ -100,14 +103,14 @@ def rows_of(entries: Iterable[Entry], known: Known, peers: Peers, stream: int = 
                 _imported(rows, entry, stream, known)
             case EntryKind.SUBSCRIBER:
                 _line(rows, entry, stream, known)
-            case EntryKind.CODE:
+            case EntryKind.CODE | EntryKind.RETENTION:
                 pass
     rows.borne = settling.settle()
     return rows
 
 
 def batch_of(entry: Entry) -> tuple[str, _Said, list[tuple[bytes, Said]]]:
-    """The identity of a batch's entry, what it says of itself, and its records."""
+    """The identity of a batch's entry, what it says of itself, and its records: none if they were removed."""
     head, _, rest = entry.body.partition(b"\n")
     try:
         payload = _envelope(head).payload
@@ -116,7 +119,7 @@ def batch_of(entry: Entry) -> tuple[str, _Said, list[tuple[bytes, Said]]]:
         payload = read_envelope(head).payload
         told = read_batch_statement(statement.read_statement(payload, Kind.BATCH))
         said = _Said(told.dev, told.batch, (told.first_seq, told.last_seq), told.n, told.lost, told.sealed_wall_us)
-    lines = rest[:-1].split(b"\n")
+    lines = rest[:-1].split(b"\n") if rest else []
     try:
         found = _records(rest)
     except (msgspec.MsgspecError, OverflowError):
@@ -141,8 +144,11 @@ def _batch(rows: Rows, entry: Entry, stream: int, known: Known, peers: Peers, se
             entry.no,
             entry.segment,
             entry.offset,
+            entry.gone or None,
         )
     )
+    if entry.left is not None:
+        _removed(rows, entry, read_left(entry.left), (device, owner), stream, settling)
     for line, record in records:
         row = fact_of(record, line, owner, "signed", stream, entry)
         row.device = device
@@ -156,6 +162,17 @@ def _batch(rows: Rows, entry: Entry, stream: int, known: Known, peers: Peers, se
             if row.session is not None:
                 settling.add((entry.at_us, stream, entry.no, record.seq), (device, row.session), row)
         rows.record.append(row)
+
+
+def _removed(rows: Rows, entry: Entry, left: Left, whose: tuple[int, int], stream: int, settling: Settling) -> None:
+    """What the index keeps of a batch whose records were removed: their figures, and the sessions that they used up."""
+    device, line = whose
+    days = [DayRow(line=line, provenance="signed", **msgspec.structs.asdict(one)) for one in left.days]
+    rows.line_day += days
+    rows.cell_day += [one for one in days if one.cell is not None]
+    for session, seq in left.sessions:
+        rows.spent.append(SpentRow(device, session, entry.at_us, stream, entry.no, seq))
+        settling.spend((entry.at_us, stream, entry.no, seq), (device, session))
 
 
 def _imported(rows: Rows, entry: Entry, stream: int, known: Known) -> None:
