@@ -28,6 +28,7 @@ from collector.provision.folder import provision
 from collector.provision.options import contract_of, terms_of, units_of
 from collector.reading import read_measurements
 from collector.rebuild import rebuild
+from collector.shown import show
 from collector.up import run_up
 from shared.enrolment import read_code
 from shared.errors import SpeedproofError
@@ -168,6 +169,10 @@ def _case_show(options: argparse.Namespace) -> None:
         _print(options, desk.run("case_show", {"subscriber": options.subscriber}), say.case)
 
 
+def _show(options: argparse.Namespace) -> None:
+    show(options, _config(options))
+
+
 def _evidence(options: argparse.Namespace) -> None:
     if not options.out.name or options.out.is_dir():
         raise BadRequest(f"--out names a file to write, {options.out} is a folder")
@@ -261,6 +266,9 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "import measurements": _import,
     "judge": _judge,
     "case show": _case_show,
+    "fleet": _show,
+    "cells": _show,
+    "days": _show,
     "evidence": _evidence,
     "rebuild": _rebuild,
     "check": _check,

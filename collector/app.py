@@ -4,6 +4,7 @@ import json
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
@@ -11,6 +12,7 @@ from starlette.routing import Route
 from collector.api import desk as desk_routes
 from collector.api import invitation as invitation_routes
 from collector.api import operator as operator_routes
+from collector.api import overview as overview_routes
 from collector.api import probes as probe_routes
 from collector.api.door import PATH, Door
 from collector.api.intake import Intake
@@ -37,8 +39,10 @@ def create_app(services: Services, desk_token: str) -> FastAPI:
     app.include_router(desk_routes.router)
     app.include_router(invitation_routes.router)
     app.include_router(operator_routes.router)
+    app.include_router(overview_routes.router)
     app.add_exception_handler(SpeedproofError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_route)
+    app.add_exception_handler(RequestValidationError, _refuse_parameters)
     return app
 
 
@@ -52,6 +56,17 @@ async def _refuse_route(request: Request, error: Exception) -> Response:
     answer = _answer(request, status, headers, body | {"title": status.phrase, "status": status.value})
     answer.headers.update(error.headers or {})
     return answer
+
+
+async def _refuse_parameters(request: Request, error: Exception) -> Response:
+    """Answer what a route's parameters cannot be, each by its name."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    told = (
+        f"{one['loc'][-1]}: {'not known here' if one['type'] == 'extra_forbidden' else one['msg']}"
+        for one in error.errors()
+    )
+    return await _refuse(request, BadRequest("; ".join(told)))
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

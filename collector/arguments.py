@@ -4,7 +4,7 @@ import argparse
 import re
 from pathlib import Path
 
-from collector import logs
+from collector import arguments_fleet, logs
 from collector.config import DEFAULT_PORT
 from collector.importers.imported import FORMATS
 from collector.importers.ucc import Load
@@ -91,6 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument("subscriber", help="the subscriber's id")
     show.set_defaults(command="case show")
 
+    arguments_fleet.add(commands, folder)
     evidence = commands.add_parser("evidence", parents=[folder], help="write the evidence file of a subscriber's case")
     evidence.add_argument("subscriber", help="the subscriber's id")
     evidence.add_argument("--out", type=Path, required=True, metavar="FILE.zip", help="where to write it")

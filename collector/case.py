@@ -1,16 +1,21 @@
 """Everything about one line, put together for the desk: what was promised, said, measured, missing, and judged."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Final
 
 from collector.campaigns import fixed_campaigns
+from collector.days import days_in_index, last_days
 from collector.errors import BadRequest, NotFound
 from collector.findings import judge_line
+from collector.overview import DayRow, Lag
 from collector.presence import presence_of
 from collector.registry import Subscriber
 from collector.services import Services
 from collector.store.port import Asked
 from collector.view import CaseView, Counts, DeviceRow, PresenceView, RecordRow
+from collector.web.localtime import LineClock
 
 
 def subscriber_of(services: Services, name: str) -> Subscriber:
@@ -21,7 +26,18 @@ def subscriber_of(services: Services, name: str) -> Subscriber:
     return found
 
 
-MOMENT_S = 0.3  # a person waits for it without noticing
+MOMENT_S: Final = 0.3  # a person waits for it without noticing
+DAYS_SHOWN: Final = 28  # of a line, if nobody asks for more
+
+
+@contextmanager
+def at_a_moment(services: Services) -> Iterator[tuple[Asked, Lag]]:
+    """The index at one moment, and how late it is: as fresh as the ledger if it is there in a moment, else as it is."""
+    newest_no = services.ledger.newest_no()
+    services.indexer.comes_to(newest_no, MOMENT_S)
+    with services.store.moment() as store:  # counts, measurements and complaints of one state
+        entries, age_s = services.indexer.behind(newest_no, services.clock.wall_us())
+        yield store, Lag(newest_no, newest_no - entries, entries, round(age_s * 1e6))
 
 
 def case_of(services: Services, name: str, criterion: str | None = None) -> tuple[CaseView, list[RecordRow]]:
@@ -30,12 +46,19 @@ def case_of(services: Services, name: str, criterion: str | None = None) -> tupl
     As fresh as the ledger, if the index is in a moment; else as fresh as the index, and how late that is is said.
     """
     subscriber_of(services, name)
-    newest_no = services.ledger.newest_no()
-    services.indexer.comes_to(newest_no, MOMENT_S)
-    with services.store.moment() as store:  # counts, measurements and complaints of one state
-        _, behind_s = services.indexer.behind(newest_no, services.clock.wall_us())
+    with at_a_moment(services) as (store, lag):
         case, rows = case_in_index(services, store, name, criterion)
-    return replace(case, behind_us=round(behind_s * 1e6)), rows
+    return replace(case, behind_us=lag.age_us), rows
+
+
+def page_of(services: Services, name: str) -> tuple[CaseView, list[RecordRow], tuple[DayRow, ...]]:
+    """What the page of a subscriber shows: his case, his measurements, and the last DAYS_SHOWN days of his line."""
+    subscriber = subscriber_of(services, name)
+    with at_a_moment(services) as (store, lag):
+        case, rows = case_in_index(services, store, name)
+        edges = last_days(LineClock.of(subscriber.time_zone), services.clock.wall_us(), DAYS_SHOWN)
+        days = days_in_index(services, store, subscriber, edges)
+    return replace(case, behind_us=lag.age_us), rows, days
 
 
 def case_in_index(

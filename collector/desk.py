@@ -9,10 +9,11 @@ from collector.case import MOMENT_S, case_of, subscriber_of
 from collector.enrol import Portal
 from collector.errors import BadRequest, NotFound
 from collector.evidence.bundle import make_evidence
+from collector.fleet import cell_of, cells_of, days_of, fleet_of
 from collector.imports import keep_import
 from collector.lines import add_subscriber
 from collector.services import Services
-from collector.view import CaseView, Counts, RecordRow
+from collector.view import Counts
 from collector.web.page import SubscriberLine
 from shared.dsse import b64
 from shared.enrolment import show_code
@@ -28,11 +29,6 @@ def run(command: str, services: Services, portal: Portal, told: Told) -> Result:
     if found is None:
         raise NotFound(f"there is no command {command!r}")
     return found(services, portal, told)
-
-
-def page_of(services: Services, subscriber: str) -> tuple[CaseView, list[RecordRow]]:
-    """What the page of a subscriber shows."""
-    return case_of(services, subscriber)
 
 
 def all_lines(services: Services) -> list[SubscriberLine]:
@@ -124,6 +120,18 @@ def _held_batches(services: Services, _: Portal, told: Told) -> Result:
     return {"batches": [asdict(row) for row in services.store.held_batches(after_no, up_to_no)]}
 
 
+def _fleet(services: Services, _: Portal, told: Told) -> Result:
+    return asdict(fleet_of(services, told))
+
+
+def _cells(services: Services, _: Portal, told: Told) -> Result:
+    return asdict(cells_of(services, told) if told.get("cell") is None else cell_of(services, told))
+
+
+def _days(services: Services, _: Portal, told: Told) -> Result:
+    return asdict(days_of(services, told))
+
+
 COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "subscriber_add": _subscriber_add,
     "code": _code,
@@ -133,4 +141,7 @@ COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "evidence": _evidence,
     "position": _position,
     "held_batches": _held_batches,
+    "fleet": _fleet,
+    "cells": _cells,
+    "days": _days,
 }

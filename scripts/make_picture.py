@@ -1,9 +1,10 @@
-"""Make the README's picture of a subscriber's page from a simulated line: four days, slow evenings, two failures.
+"""Make the README's pictures: a subscriber's page from a simulated line, and a cell's page from a simulated fleet.
 
-The measurements are simulated, everything else is real: enrolment, signatures, verification, ledger, index, judge and
-page. Nothing in it comes from chance, so the same program makes the same page. Needs headless Chromium.
+The line has four days, slow evenings, two failures; the fleet is that of `simulated_fleet.py`, a week of it. The measurements are
+simulated, everything else is real: enrolment, signatures, verification, ledger, index, judge and page. Nothing in them comes from
+chance but keys, so the same program makes the same pages. Needs headless Chromium.
 
-    .venv/bin/python scripts/make_picture.py [OUT.png]
+    .venv/bin/python scripts/make_picture.py [FOLDER]
 """
 
 import asyncio
@@ -15,14 +16,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+if __name__ == "__main__":  # started as a file: the repository is not on the path
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from collector.case import page_of
 from collector.complain import Complaints
 from collector.config import Config
-from collector.desk import page_of
 from collector.enrol import Portal
+from collector.fleet import cell_week
 from collector.ingest import Ingest
 from collector.lines import add_subscriber
 from collector.services import Services
-from collector.web.page import render_page
+from collector.web.page import render_cell, render_page
+from scripts.simulated_fleet import HOUR_US, OPERATOR, SLOW, live
 from shared.batch import Sealing, pae_sha256_of, seal_batch
 from shared.chain import START, Head
 from shared.complaint import make_complaint
@@ -32,7 +38,7 @@ from shared.record import write_record
 from shared.slots import SlotPlan
 from shared.strictjson import JsonObject
 
-OUT = Path(__file__).resolve().parent / "pictures" / "subscriber-page.png"
+OUT = Path(__file__).resolve().parent / "pictures"
 START_AT = datetime(2026, 11, 16, 23, 0, tzinfo=UTC)  # midnight in Prague
 HOURS = 96
 COMPLAINT_AT = 67  # the third evening, 19 h
@@ -56,6 +62,10 @@ class SetClock:
         """The moment set."""
         return self.now_us
 
+    def set(self, now_us: int) -> None:
+        """Set it."""
+        self.now_us = now_us
+
 
 def main() -> int:
     """Simulate, judge, render, photograph."""
@@ -64,14 +74,25 @@ def main() -> int:
     if browser is None:
         print("this needs headless Chromium (on Debian: apt install chromium)", file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder) / "page.html"
-        page.write_text(_page(Path(folder) / "data"), encoding="utf-8")
-        out.parent.mkdir(exist_ok=True)
-        subprocess.run([browser, *CHROMIUM, f"--user-data-dir={folder}/browser", "--window-size=1000,2150",
-                        f"--screenshot={out}", page.as_uri()], check=True, stderr=subprocess.DEVNULL)  # fmt: skip
-    print(out)
+    out.mkdir(exist_ok=True)
+    for name, make, size in (("subscriber-page", _page, "1000,2150"), ("cell-page", _cell_page, "1000,800")):
+        with tempfile.TemporaryDirectory() as folder:
+            page, picture = Path(folder) / "page.html", out / f"{name}.png"
+            page.write_text(make(Path(folder) / "data"), encoding="utf-8")
+            subprocess.run([browser, *CHROMIUM, f"--user-data-dir={folder}/browser", f"--window-size={size}",
+                            f"--screenshot={picture}", page.as_uri()], check=True, stderr=subprocess.DEVNULL)  # fmt: skip
+        print(picture)
     return 0
+
+
+def _cell_page(data: Path) -> str:
+    clock = SetClock()
+    services = Services.over_folder(Config(data, slots=SlotPlan(3600, 60)), clock)
+    try:
+        asyncio.run(live(services, clock.set, _us(START_AT) - 61 * HOUR_US, 24 * 7 - 10))
+        return render_cell(cell_week(services, f"{OPERATOR}-{SLOW}", {}))
+    finally:
+        services.close()
 
 
 def _page(data: Path) -> str:

@@ -8,9 +8,18 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from collector import desk
-from collector.api.given import COOKIE, DeskCommand, DeskReader, GivenIntake, GivenPortal, GivenServices
+from collector.api.given import COOKIE, EACH_ONCE, DeskCommand, DeskReader, GivenIntake, GivenPortal, GivenServices
+from collector.case import page_of
 from collector.errors import BadRequest
-from collector.web.page import CONTENT_SECURITY_POLICY, render_list, render_page
+from collector.fleet import WEEK_DAYS, cell_week, cells_of, fleet_of
+from collector.web.page import (
+    CONTENT_SECURITY_POLICY,
+    render_cell,
+    render_cells,
+    render_fleet,
+    render_list,
+    render_page,
+)
 
 LIMIT = 64 * 1024 * 1024
 PAGE_HEADERS = {
@@ -20,7 +29,7 @@ PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-router = APIRouter()
+router = APIRouter(dependencies=[EACH_ONCE])
 
 
 @router.post("/v1/desk/{command}")
@@ -44,8 +53,32 @@ async def get_subscriber(subscriber: str, request: Request, services: GivenServi
     """The page of one subscriber."""
     if "key" in request.query_params:
         return _without_key(request, token)
-    case, rows = await asyncio.to_thread(desk.page_of, services, subscriber)
-    return _html(render_page(case, rows))
+    return _html(render_page(*await asyncio.to_thread(page_of, services, subscriber)))
+
+
+@router.get("/fleet", response_model=None)
+async def get_fleet(request: Request, services: GivenServices, token: DeskReader) -> Response:
+    """The page of all devices, since `since`."""
+    if "key" in request.query_params:
+        return _without_key(request, token)
+    told = dict(request.query_params)
+    return _html(render_fleet(await asyncio.to_thread(fleet_of, services, told)))
+
+
+@router.get("/cells", response_model=None)
+async def get_cells(request: Request, services: GivenServices, token: DeskReader) -> Response:
+    """The page of the worst cells of the last days."""
+    if "key" in request.query_params:
+        return _without_key(request, token)
+    return _html(render_cells(await asyncio.to_thread(cells_of, services, {"since": f"{WEEK_DAYS}d"})))
+
+
+@router.get("/cell/{cell}", response_model=None)
+async def get_cell(cell: str, request: Request, services: GivenServices, token: DeskReader) -> Response:
+    """The page of one cell, the days before `until`."""
+    if "key" in request.query_params:
+        return _without_key(request, token)
+    return _html(render_cell(await asyncio.to_thread(cell_week, services, cell, dict(request.query_params))))
 
 
 @router.get("/", response_model=None)

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from collector.api.intake import Intake
 from collector.complain import Complaints
 from collector.enrol import Portal
-from collector.errors import NotAllowed
+from collector.errors import BadRequest, NotAllowed
 from collector.services import Services
 
 COOKIE = "speedproof_desk"
@@ -44,6 +44,14 @@ def _desk_command(request: Request) -> str:
     return _token(request, request.headers.get("authorization", "").removeprefix("Bearer "))
 
 
+def _each_once(request: Request) -> None:
+    """Refuse a parameter that is there twice: nobody could tell which one is meant."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise BadRequest(f"{', '.join(twice)}: there more than once")
+
+
 def _token(request: Request, *given: str) -> str:
     token: str = request.app.state.desk_token
     if not any(hmac.compare_digest(one.encode(), token.encode()) for one in given):
@@ -57,3 +65,4 @@ GivenIntake = Annotated[Intake, Depends(_intake)]
 GivenComplaints = Annotated[Complaints, Depends(_complaints)]
 DeskReader = Annotated[str, Depends(_desk_reader)]
 DeskCommand = Annotated[str, Depends(_desk_command)]
+EACH_ONCE = Depends(_each_once)

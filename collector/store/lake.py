@@ -40,7 +40,7 @@ from collector.store.engine import migrate, named_errors, transaction
 from collector.store.lake_engine import LOADING, ORDERING, Catalog, lake_cursor, open_lake
 from collector.store.lake_files import check_files, sync_files
 from collector.store.limits import Limits
-from collector.store.port import AcceptedAt
+from collector.store.port import ALL_SLOTS, AcceptedAt
 from collector.store.project import Known, rows_of
 from collector.store.regrade import regrade_stream
 from collector.store.staging import Staged, stage
@@ -164,10 +164,10 @@ class LakeStore(DuckStore):
         self._heard_of(dev)
         return super().accepted(dev, batch)
 
-    def filled_slots(self, dev: str) -> set[int]:
-        """The slots of a device for which anything was received."""
+    def filled_slots(self, dev: str, first: int = -ALL_SLOTS, stop: int = ALL_SLOTS) -> set[int]:
+        """The slots of a device, of a stretch of slots, for which anything was received."""
         self._heard_of(dev)
-        return super().filled_slots(dev)
+        return super().filled_slots(dev, first, stop)
 
     def load(self, entries: Sequence[Entry], stream: int = 0) -> None:
         """Take in entries of a stream, in order and exactly once: those loaded before are passed over."""

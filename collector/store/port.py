@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from collector.ledger.frame import Entry
 from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow
 from shared.slots import SlotPlan
+
+ALL_SLOTS: Final = 2**62  # beyond any number that a slot can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,55 @@ class CellHour:
     rtt_n: int
     rtt_mean_us: int | None
     rtt_max_us: int | None
+    devices: int
+    figure_devices: int  # of those, the ones that a rate or a round trip is of
+    rate_median_bps: int | None
+    rtt_median_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CellFigures:
+    """One cell over a stretch of time: how the signed measurements of one direction ended that ran, and their medians."""
+
+    operator: str | None
+    cell: int
+    n: int
+    ok: int
+    failed: int
+    devices: int
+    figure_devices: int  # of those, the ones that a rate or a round trip is of
+    rate_n: int
+    rate_median_bps: int | None
+    rtt_n: int
+    rtt_median_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CellOperator:
+    """An operator in whose network a cell of some number was measured, and the first and last day (UTC, since 1970) of it."""
+
+    operator: str | None
+    first_day: int
+    last_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDay:
+    """A day of a line by its own clock: how its signed measurements ended, and the medians of what they measured."""
+
+    from_us: int  # when it begins
+    n: int
+    ok: int
+    failed: int
+    not_started: int
+    aborted: int
+    flawed: int
+    down_n: int  # downloads that have a rate
+    down_median_bps: int | None
+    up_n: int
+    up_median_bps: int | None
+    rtt_n: int
+    rtt_median_us: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +200,8 @@ class Asked(Protocol):
     def grades(self, subscriber: str) -> list[GradeCount]:
         """How many of a subscriber's signed transfers have which grade, in the order of direction, grade and reason."""
 
-    def filled_slots(self, dev: str) -> set[int]:
-        """The slots of a device for which anything was received."""
+    def filled_slots(self, dev: str, first: int = -ALL_SLOTS, stop: int = ALL_SLOTS) -> set[int]:
+        """The slots of a device from `first` to before `stop` for which anything was received."""
 
     def devices(self, subscriber: str) -> list[tuple[DeviceRow, SlotPlan]]:
         """A subscriber's devices (never marked frozen here), each with its slots."""
@@ -170,13 +221,36 @@ class Asked(Protocol):
     def cell_days(self, operator: str | None, cell: int, since_us: int = 0) -> list[DayFigures]:
         """A cell's daily figures, from the day (UTC) of a moment on, in order."""
 
-    def cell_hours(self, since_us: int, until_us: int, direction: str = "down", most: int = 100) -> list[CellHour]:
-        """The worst hours of cells between two moments, at most so many: least mean rate, or most mean round trip, first."""
+    def local_days(self, subscriber: str, edges_us: Sequence[int]) -> list[LocalDay]:
+        """A line's days with any signed measurement, in order: `edges_us` says when each begins, its last when the last ends."""
+
+    def cell_hours(
+        self, since_us: int, until_us: int, direction: str = "down", most: int = 100, least_devices: int = 0
+    ) -> list[CellHour]:
+        """The worst hours of cells between two moments, at most so many: least mean rate, or most mean round trip, first.
+
+        Only hours of at least so many devices.
+        """
 
     def cell_hours_of(
         self, operator: str | None, cell: int, since_us: int, until_us: int, direction: str = "down", most: int = 10_000
     ) -> list[CellHour]:
         """The hours of one cell between two moments, in the order of time, at most so many."""
+
+    def cell_operators(self, cell: int, most: int = 100) -> list[CellOperator]:
+        """The operators in whose networks a cell of this number was measured, in order, at most so many."""
+
+    def worst_cells(
+        self, since_us: int, until_us: int, direction: str, least_n: int, least_devices: int, most: int
+    ) -> list[CellFigures]:
+        """The worst cells between two moments, at most so many, of those with so many measurements that ran, by so many devices.
+
+        Worst is the least median rate, or the greatest median round trip, where a failure counts as no rate at all, or as a
+        round trip without end.
+        """
+
+    def heard(self, since_us: int) -> int:
+        """How many devices were heard since a moment."""
 
     def fleet(self, since_us: int, most: int = 100) -> Fleet:
         """How all devices are since a moment; of the silent ones at most so many."""

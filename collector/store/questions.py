@@ -2,12 +2,25 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from collector.store import queries
-from collector.store.port import AcceptedAt, CampaignRow, CellHour, DayFigures, Fleet, HeldBatch, Place, Silent
+from collector.store.port import (
+    ALL_SLOTS,
+    AcceptedAt,
+    CampaignRow,
+    CellFigures,
+    CellHour,
+    CellOperator,
+    DayFigures,
+    Fleet,
+    HeldBatch,
+    LocalDay,
+    Place,
+    Silent,
+)
 from collector.store.project import Known
 from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow
 from shared.grade import RECEIVER_LIMITED
@@ -77,12 +90,13 @@ class Questions(ABC):
         """How many of a subscriber's signed transfers have which grade."""
         return [GradeCount(*row) for row in self._of_line(queries.GRADES, subscriber)]
 
-    def filled_slots(self, dev: str) -> set[int]:
-        """The slots of a device for which anything was received."""
+    def filled_slots(self, dev: str, first: int = -ALL_SLOTS, stop: int = ALL_SLOTS) -> set[int]:
+        """The slots of a device, of a stretch of slots, for which anything was received."""
         if dev not in self._known.devices:
             return set()
         device, line = self._known.devices[dev]
-        return {row[0] for row in self._ask(queries.FILLED_SLOTS, {"device": device, "line": line})}
+        values = {"device": device, "line": line, "first": first, "stop": stop}
+        return {row[0] for row in self._ask(queries.FILLED_SLOTS, values)}
 
     def devices(self, subscriber: str) -> list[tuple[DeviceRow, SlotPlan]]:
         """A subscriber's devices, not knowing which are frozen, each with its slots."""
@@ -112,10 +126,17 @@ class Questions(ABC):
         values = {"operator": operator, "cell": cell, "since_day": since_us // DAY_US}
         return [DayFigures(*row) for row in self._ask(queries.CELL_DAYS, values)]
 
-    def cell_hours(self, since_us: int, until_us: int, direction: str = "down", most: int = 100) -> list[CellHour]:
+    def local_days(self, subscriber: str, edges_us: Sequence[int]) -> list[LocalDay]:
+        """A line's days with any signed measurement, in order."""
+        values = {"edges": [*edges_us[:-1]], "since_us": edges_us[0], "until_us": edges_us[-1]}
+        return [LocalDay(*row) for row in self._of_line(queries.LOCAL_DAYS, subscriber, **values)]
+
+    def cell_hours(
+        self, since_us: int, until_us: int, direction: str = "down", most: int = 100, least_devices: int = 0
+    ) -> list[CellHour]:
         """The worst hours of cells between two moments, at most so many."""
         values = {"since_us": since_us, "until_us": until_us, "direction": direction, "most": most}
-        return [CellHour(*row) for row in self._ask(queries.CELL_HOURS, values)]
+        return [CellHour(*row) for row in self._ask(queries.CELL_HOURS, {**values, "least_devices": least_devices})]
 
     def cell_hours_of(
         self, operator: str | None, cell: int, since_us: int, until_us: int, direction: str = "down", most: int = 10_000
@@ -125,6 +146,22 @@ class Questions(ABC):
         return [
             CellHour(*row) for row in self._ask(queries.CELL_HOURS_OF, {**values, "operator": operator, "cell": cell})
         ]
+
+    def cell_operators(self, cell: int, most: int = 100) -> list[CellOperator]:
+        """The operators in whose networks a cell of this number was measured."""
+        return [CellOperator(*row) for row in self._ask(queries.CELL_OPERATORS, {"cell": cell, "most": most})]
+
+    def worst_cells(
+        self, since_us: int, until_us: int, direction: str, least_n: int, least_devices: int, most: int
+    ) -> list[CellFigures]:
+        """The worst cells between two moments, of those with enough measurements."""
+        values = {"since_us": since_us, "until_us": until_us, "direction": direction, "most": most}
+        least = {"least_n": least_n, "least_devices": least_devices}
+        return [CellFigures(*row) for row in self._ask(queries.WORST_CELLS, values | least)]
+
+    def heard(self, since_us: int) -> int:
+        """How many devices were heard since a moment."""
+        return int(self._ask(queries.HEARD, {"since_us": since_us})[0][0])
 
     def fleet(self, since_us: int, most: int = 100) -> Fleet:
         """How all devices are: who was heard since a moment, what was lost, refused and recorded."""

@@ -68,6 +68,11 @@ def date_words(at: datetime) -> str:
     return f"{at.day} {MONTHS[at.month - 1]} {at.year}"
 
 
+def day_words(day: int) -> str:
+    """A calendar day by its number since 1970-01-01: "22 Nov 2026"."""
+    return date_words(_EPOCH + timedelta(days=day))
+
+
 def instant_us(at: datetime) -> int:
     """The moment of a zoned wall clock, in unix µs."""
     return (at - _EPOCH) // _MICROSECOND

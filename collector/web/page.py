@@ -1,4 +1,4 @@
-"""The pages people read: one subscriber, the list of all, and what went wrong. Text in, text out.
+"""The pages people read: one subscriber, the list of all, the fleet, cells, and what went wrong. Text in, text out.
 
 Everything shown passes through Jinja's escaping, and a value a template expects and does not get is an
 error. A page is whole in itself: one style sheet inside it, known to the Content-Security-Policy by its
@@ -17,15 +17,21 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from collector.overview import CellsView, CellView, DayRow, FleetView
 from collector.view import CaseView, Counts, Provenance, RecordRow, VerdictName, VerdictView
 from collector.web import presence, quantities, vocabulary, words
+from collector.web.daystrip import day_strip_of
 from collector.web.figure import figures_of
-from collector.web.localtime import LineClock
+from collector.web.heat import DAY_US, heat_of, tones
+from collector.web.localtime import LineClock, date_words, day_words
 from collector.web.strip import strips_of
 
 MOST_RECORDS: Final = 200
 # A complaint that took longer than this to arrive is shown with both its times.
 LATE_US: Final = 300_000_000
+UTC: Final = LineClock.of("UTC")
+# How far back the page of the fleet can count: what is asked for, and its name.
+PERIODS: Final = (("1h", "last hour"), ("24h", "last day"), ("7d", "last 7 days"))
 _CSS: Final = files("collector.web").joinpath("static", "page.css").read_text("utf-8")
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode()
 # What a page needs and no more; also inside it, so that it holds for a page saved to a file.
@@ -75,6 +81,11 @@ def _environment() -> Environment:
         what=presence.what,
         length=presence.length,
         path_of=lambda subscriber: "/subscriber/" + quote(subscriber, safe=""),
+        cell_path=lambda cell: "/cell/" + quote(cell, safe=""),
+        rate=quantities.rate,
+        delay=quantities.delay,
+        day_words=day_words,
+        date_words=date_words,
     )
     return environment
 
@@ -82,8 +93,8 @@ def _environment() -> Environment:
 _ENVIRONMENT: Final = _environment()
 
 
-def render_page(case: CaseView, rows: Sequence[RecordRow]) -> str:
-    """The page of one subscriber, a whole HTML document."""
+def render_page(case: CaseView, rows: Sequence[RecordRow], days: Sequence[DayRow] = ()) -> str:
+    """The page of one subscriber, a whole HTML document; `days` are his line's, oldest first."""
     newest = sorted(rows, key=lambda row: (row.at_us, row.seq), reverse=True)
     return _render(
         "subscriber.html",
@@ -94,6 +105,8 @@ def render_page(case: CaseView, rows: Sequence[RecordRow]) -> str:
         frozen=tuple(device for device in case.devices if device.frozen),
         figures=figures_of(case, rows),
         strips=strips_of(case.presence, LineClock.of(case.time_zone)),
+        days=days,
+        day_strip=day_strip_of(days),
         records=newest[:MOST_RECORDS],
         records_total=len(newest),
     )
@@ -102,6 +115,32 @@ def render_page(case: CaseView, rows: Sequence[RecordRow]) -> str:
 def render_list(subscribers: Sequence[SubscriberLine]) -> str:
     """The page that lists the subscribers, in the order given, each with a link to its page."""
     return _render("list.html", subscribers=subscribers)
+
+
+def render_fleet(fleet: FleetView) -> str:
+    """The page of all devices."""
+    clocks = {one.time_zone: LineClock.of(one.time_zone) for one in fleet.silent}
+    return _render("fleet.html", fleet=fleet, clock=UTC, clocks=clocks, periods=PERIODS)
+
+
+def render_cells(cells: CellsView) -> str:
+    """The page of the worst cells, each with a link to its page."""
+    return _render("cells.html", cells=cells, clock=UTC)
+
+
+def render_cell(cell: CellView) -> str:
+    """The page of one cell over whole days (UTC)."""
+    week_us, today_ends_us = cell.until_us - cell.since_us, -(-cell.as_of_us // DAY_US) * DAY_US
+    later_us = min(cell.until_us + week_us, today_ends_us)
+    return _render(
+        "cell.html",
+        cell=cell,
+        clock=UTC,
+        heat=heat_of(cell),
+        tones=tones(),
+        earlier=UTC.machine(cell.since_us).replace("+00:00", "Z"),
+        later=UTC.machine(later_us).replace("+00:00", "Z") if later_us > cell.until_us else None,
+    )
 
 
 def render_error(status: int, title: str, detail: str) -> str:

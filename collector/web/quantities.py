@@ -20,6 +20,14 @@ def rate(rate_bps: int) -> str:
     return f"{_cut(rate_bps, _MBIT)} Mbit/s"
 
 
+def short_rate(rate_bps: int) -> str:
+    """A measured rate in Mbit/s without its unit, two digits at most below 100, cut: "8.4", "27", "186"."""
+    if 0 < rate_bps < _MBIT // 10:
+        return "<0.1"
+    whole, tenths = divmod(rate_bps * 10 // _MBIT, 10)
+    return f"{whole:,}" if whole >= 10 else f"{whole}.{tenths}"
+
+
 def promised_rate(rate_bps: int) -> str:
     """A rate out of a contract, exact to the last digit."""
     whole, rest = divmod(rate_bps, _MBIT)

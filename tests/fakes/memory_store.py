@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,7 +10,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from collector.ledger.frame import Entry
-from collector.store.port import AcceptedAt, CampaignRow, CellHour, DayFigures, Fleet, HeldBatch, Place, Silent
+from collector.store.port import (
+    ALL_SLOTS,
+    AcceptedAt,
+    CampaignRow,
+    CellFigures,
+    CellHour,
+    CellOperator,
+    DayFigures,
+    Fleet,
+    HeldBatch,
+    LocalDay,
+    Place,
+    Silent,
+)
 from collector.store.project import Known, rows_of
 from collector.store.questions import flaws_of, radio_of
 from collector.store.rows import FactRow, Order, Rows
@@ -166,10 +180,11 @@ class MemoryStore:
         found = Counter((str(row.direction), str(row.grade), row.grade_reason) for row in graded)
         return [GradeCount(*key, found[key]) for key in sorted(found, key=lambda key: (*key[:2], key[2] or "~"))]
 
-    def filled_slots(self, dev: str) -> set[int]:
+    def filled_slots(self, dev: str, first: int = -ALL_SLOTS, stop: int = ALL_SLOTS) -> set[int]:
         """The slots of a device's rows."""
         device = self._known.devices.get(dev, (-1, -1))[0]
-        return {row.slot for row in self.rows.record if row.device == device and row.slot is not None}
+        slots = {row.slot for row in self.rows.record if row.device == device and row.slot is not None}
+        return {slot for slot in slots if first <= slot < stop}
 
     def _devices(self, subscriber: str) -> list[tuple[int, str]]:
         line = self._known.lines.get(subscriber)
@@ -229,9 +244,21 @@ class MemoryStore:
                 found[row.operator, row.cell, whole(row.at_us, HOUR_US)].append(row)
         return [hour_of(*key, rows) for key, rows in found.items()]
 
-    def cell_hours(self, since_us: int, until_us: int, direction: str = "down", most: int = 100) -> list[CellHour]:
+    def local_days(self, subscriber: str, edges_us: Sequence[int]) -> list[LocalDay]:
+        """Count the line's rows between each two edges."""
+        signed = [row for row in self._of(subscriber) if row.provenance == "signed" and row.method not in UNCOUNTED]
+        days = [
+            (since_us, [row for row in signed if since_us <= row.at_us < until_us])
+            for since_us, until_us in itertools.pairwise(edges_us)
+        ]
+        return [local_day(since_us, rows) for since_us, rows in days if rows]
+
+    def cell_hours(
+        self, since_us: int, until_us: int, direction: str = "down", most: int = 100, least_devices: int = 0
+    ) -> list[CellHour]:
         """The worst first."""
-        return sorted(self._hours(since_us, until_us, direction), key=worst_first)[:most]
+        hours = [one for one in self._hours(since_us, until_us, direction) if one.devices >= least_devices]
+        return sorted(hours, key=worst_first)[:most]
 
     def cell_hours_of(
         self, operator: str | None, cell: int, since_us: int, until_us: int, direction: str = "down", most: int = 10_000
@@ -240,6 +267,39 @@ class MemoryStore:
         hours = self._hours(since_us, until_us, direction)
         mine = [one for one in hours if (one.operator, one.cell) == (operator, cell)]
         return sorted(mine, key=lambda one: one.hour_us)[:most]
+
+    def cell_operators(self, cell: int, most: int = 100) -> list[CellOperator]:
+        """Look at every day of a cell of this number."""
+        days: dict[str | None, set[int]] = defaultdict(set)
+        for row in self.rows.record:
+            if row.cell == cell and row.provenance == "signed" and row.method not in UNCOUNTED:
+                days[row.operator].add(whole(row.at_us, DAY_US))
+        found = sorted(days, key=lambda operator: (operator is None, operator or ""))
+        return [CellOperator(operator, min(days[operator]), max(days[operator])) for operator in found][:most]
+
+    def worst_cells(
+        self, since_us: int, until_us: int, direction: str, least_n: int, least_devices: int, most: int
+    ) -> list[CellFigures]:
+        """Add up what ran, by cell."""
+        cells: dict[tuple[str | None, int], list[FactRow]] = defaultdict(list)
+        for row in self.rows.record:
+            is_wanted = since_us <= row.at_us < until_us and (row.provenance, row.direction) == ("signed", direction)
+            if is_wanted and row.cell is not None and row.end in {"ok", "failed"}:
+                cells[row.operator, row.cell].append(row)
+        enough = [
+            (cell_of(*key, rows), rank_of(direction, rows)) for key, rows in cells.items() if len(rows) >= least_n
+        ]
+        enough = [one for one in enough if one[0].devices >= least_devices]
+        enough.sort(
+            key=lambda one: (
+                one[1] is None, one[1] or 0, -one[0].failed, one[0].operator is None, one[0].operator or "", one[0].cell,
+            )
+        )  # fmt: skip
+        return [one for one, _ in enough[:most]]
+
+    def heard(self, since_us: int) -> int:
+        """Who has sent a batch since then."""
+        return len({batch.device for batch in self.rows.batch if batch.received_us >= since_us})
 
     def fleet(self, since_us: int, most: int = 100) -> Fleet:
         """Look at everything."""
@@ -324,7 +384,51 @@ def hour_of(operator: str | None, cell: int, hour: int, rows: Sequence[FactRow])
         operator, cell, hour * HOUR_US, len(rows), ends["ok"], ends["failed"],
         len(rates), sum(rates) // len(rates) if rates else None, min(rates, default=None),
         len(rtts), whole(sum(rtts), len(rtts)) if rtts else None, max(rtts, default=None),
+        *devices_of(rows), middle(rates), middle(rtts),
     )  # fmt: skip
+
+
+def cell_of(operator: str | None, cell: int, rows: Sequence[FactRow]) -> CellFigures:
+    """The figures of a cell."""
+    ends = Counter(row.end for row in rows)
+    rates = [row.rate_bps for row in rows if row.rate_bps is not None]
+    rtts = [row.rtt_us for row in rows if row.rtt_us is not None]
+    return CellFigures(
+        operator, cell, len(rows), ends["ok"], ends["failed"], *devices_of(rows),
+        len(rates), middle(rates), len(rtts), middle(rtts),
+    )  # fmt: skip
+
+
+def rank_of(direction: str, rows: Sequence[FactRow]) -> int | None:
+    """The less, the worse: the median with failures as the worst there is."""
+    if direction == "round_trip":
+        rtts = [2**53 - 1 if row.end == "failed" else row.rtt_us for row in rows]
+        found = middle([rtt for rtt in rtts if rtt is not None])
+        return None if found is None else -found
+    rates = [0 if row.end == "failed" else row.rate_bps for row in rows]
+    return middle([rate for rate in rates if rate is not None])
+
+
+def devices_of(rows: Sequence[FactRow]) -> tuple[int, int]:
+    """How many devices these are of, and how many the figures in them."""
+    with_figure = [row for row in rows if row.rate_bps is not None or row.rtt_us is not None]
+    return len({row.device for row in rows}), len({row.device for row in with_figure})
+
+
+def middle(values: Iterable[int]) -> int | None:
+    """The median that is one of the values, the lower one of two."""
+    ordered = sorted(values)
+    return ordered[(len(ordered) - 1) // 2] if ordered else None
+
+
+def local_day(from_us: int, rows: Sequence[FactRow]) -> LocalDay:
+    """The figures of a line's day."""
+    ends = Counter(row.end for row in rows)
+    figures: list[int | None] = []
+    for direction, name in (("down", "rate_bps"), ("up", "rate_bps"), ("round_trip", "rtt_us")):
+        values = [getattr(row, name) for row in rows if row.direction == direction and getattr(row, name) is not None]
+        figures += [len(values), middle(values)]
+    return LocalDay(from_us, len(rows), *(ends[name] for name in ENDS), sum(map(is_flawed, rows)), *figures)  # type: ignore[arg-type]
 
 
 def worst_first(one: CellHour) -> tuple[Any, ...]:

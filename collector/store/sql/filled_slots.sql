@@ -1,2 +1,2 @@
--- a row is one slot of a device for which anything was received
-SELECT DISTINCT slot FROM record WHERE line = $line AND device = $device AND slot IS NOT NULL
+-- a row is one slot of a device, of a stretch of slots, for which anything was received
+SELECT DISTINCT slot FROM record WHERE line = $line AND device = $device AND slot >= $first AND slot < $stop

@@ -41,14 +41,21 @@ def answers(store: Store, devs: Sequence[str]) -> dict[str, Any]:
             store.radio(line, DAY_US),
             store.line_days(line, DAY_US),
         )
+        found[f"own days {line}"] = store.local_days(line, [0, DAY_US // 2, DAY_US, 3 * DAY_US])
     for dev in (*devs, "0" * 64):
+        found[f"some slots {dev}"] = store.filled_slots(dev, 1, 4)
         found[f"slots {dev}"], found[f"accepted {dev}"] = store.filled_slots(dev), store.accepted(dev, 0)
     for direction in ("down", "round_trip"):
         found[f"hours {direction}"] = store.cell_hours(0, 4 * DAY_US, direction)
         found[f"two {direction}"] = store.cell_hours(0, 2**53, direction, most=2)
+        found[f"of two {direction}"] = store.cell_hours(0, 2**53, direction, least_devices=2)
+        for least in ((1, 1), (2, 1), (1, 2)):
+            found[f"worst {direction} {least}"] = store.worst_cells(0, 4 * DAY_US, direction, *least, most=3)
     for operator in ("23001", "23002", None):
         found[f"cell {operator}"] = store.cell_days(operator, 1)
         found[f"its hours {operator}"] = store.cell_hours_of(operator, 1, 0, 4 * DAY_US)
+    found["operators"] = [store.cell_operators(cell) for cell in (0, 1, 9)], store.cell_operators(1, most=1)
+    found["heard"] = [store.heard(at_us) for at_us in (0, 5, 10, 21)]
     with store.moment() as moment:
         found["moment"] = [moment.timeline(line) for line in LINES], moment.fleet(0)
     found["held"] = [store.held_batches(after_no, 2**53, stream) for stream in (0, 1) for after_no in (0, 3)]

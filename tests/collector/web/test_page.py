@@ -309,7 +309,7 @@ def test_hostile_text_stays_text(make_row: MakeRow) -> None:
 def test_hostile_text_stays_text_in_the_other_pages() -> None:
     """The list and the error page escape as well, and a link cannot leave its path."""
     page = checked(render_list([SubscriberLine(HOSTILE), SubscriberLine("a/b?c#d", "substantiated", "imported")]))
-    assert all(re.fullmatch(r"data:,|/subscriber/[\w%.~-]+", link) for link in page.links)
+    assert all(re.fullmatch(r"data:,|/fleet|/cells|/subscriber/[\w%.~-]+", link) for link in page.links)
     assert "/subscriber/a%2Fb%3Fc%23d" in page.links
     assert HOSTILE[:20] in checked(render_error(404, HOSTILE, HOSTILE)).text
 
@@ -352,7 +352,7 @@ def test_the_list_shows_verdicts_and_counts() -> None:
         SubscriberLine("C-3", "facts_only", "imported"),
     ]
     page = checked(render_list(lines))
-    assert page.links[1:] == ["/subscriber/A-1", "/subscriber/B-2", "/subscriber/C-3"]
+    assert page.links[1:] == ["/fleet", "/cells", "/subscriber/A-1", "/subscriber/B-2", "/subscriber/C-3"]
     assert "A-1 Substantiated 1,200 2 3 of 96" in page.text
     assert "B-2 none yet" in page.text
     assert "C-3 Facts only, no verdict imported, unsigned" in page.text
