@@ -200,6 +200,15 @@ def test_client_leaves_in_mid_body(served: Served, entrance: Entrance) -> None:
         connection.sendall(head(served, entrance, f"Content-Length: {len(body)}") + body[:-1])
 
 
+def test_a_body_that_stops(served: Served, entrance: Entrance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body of which no more comes is given up after a while, at every entrance, and its sender is told."""
+    monkeypatch.setattr("collector.api.intake.SILENCE_S", 0.3)
+    for start in (b"Content-Length: 1000\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"):
+        said, _ = flood(served, head(served, entrance).removesuffix(b"\r\n") + start, b"", 0)
+        assert said.startswith(b"HTTP/1.1 408 ")
+        assert b'"too_slow"' in said
+
+
 def test_huge_header(served: Served, entrance: Entrance) -> None:
     """A header line beyond all measure is refused by the HTTP layer, or ignored; the body's answer is an error still."""
     said = served.raw(head(served, entrance, "X-Long: " + "x" * 200_000, "Content-Length: 2") + b"{}")
