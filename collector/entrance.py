@@ -60,8 +60,10 @@ class Entrance:
         match kept:
             case Older():
                 return kept
-            case Repeat(segment, offset):
+            case Repeat(segment, offset, b""):
                 return Answer(await asyncio.to_thread(receipt_at, self.ledger, segment, offset), is_new=False)
+            case Repeat(receipt=receipt):
+                return Answer(receipt, is_new=False)
             case Entry(no=no):
                 said = verified.opened.said
                 log.debug("kept batch %d of %s as entry %d", said.batch, said.dev[:16], no, extra=_ids(verified))

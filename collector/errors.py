@@ -8,6 +8,9 @@ CollectorError
 ├── NotAllowed           the desk's token is missing or wrong
 ├── StorageFull          nothing was kept; free some space and send again
 ├── LedgerAway           the process that writes the ledger is not there; whether it wrote is not known
+├── CatalogAway          the collectors' catalog does not answer; whether the entry was kept is not known
+├── Outrun               another entry came first, so what this one rests on has to be looked at again
+├── Misdirected          a device whose receipts another key signs; a collector that has it takes it
 ├── DeskAway             the process that has the index does not answer
 ├── Overloaded           more waits here than fits; send again later
 ├── TooSlow              a body that stops coming
@@ -52,6 +55,18 @@ class StorageFull(CollectorError):
 
 class LedgerAway(CollectorError):
     """The process that writes the ledger is not there: whether it wrote is not known, so send it again."""
+
+
+class CatalogAway(CollectorError):
+    """The catalog that the collectors share does not answer: whether the entry was kept is not known, so send it again."""
+
+
+class Outrun(CollectorError):
+    """Another entry was kept first, here or at another collector: what this one rests on is to be looked at again."""
+
+
+class Misdirected(CollectorError):
+    """The device was enrolled at a collector that signs with another key: it would not believe a receipt from here."""
 
 
 class DeskAway(CollectorError):

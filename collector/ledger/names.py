@@ -6,6 +6,9 @@ from typing import Final
 from collector.errors import LedgerDamaged
 
 ARCHIVE_SAID: Final = "archive.json"  # where segments are that are not here
+CONFIRMED: Final = (
+    "confirmed"  # of a ledger that shares a catalog: the newest entry that it has confirmed (`ledger.mark`)
+)
 
 
 def segment_name(number: int) -> str:
