@@ -62,7 +62,9 @@ class Session:
                     opened.execute("SELECT set_config(%s, %s, false)", [name, value])
                 row = opened.execute("SELECT pg_try_advisory_lock(%s, %s)", [_STREAMS, self._stream]).fetchone()
                 if (row is None or not row[0]) and self._was_open:
-                    raise CatalogAway("the catalog still has this collector's last connection; it is asked again in a moment")
+                    raise CatalogAway(
+                        "the catalog still has this collector's last connection; it is asked again in a moment"
+                    )
                 if row is None or not row[0]:
                     raise AlreadyRunning(
                         f"another collector writes stream {self._stream}; each has a number of its own"

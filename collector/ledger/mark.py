@@ -71,13 +71,14 @@ def take_back(folder: Path, place: Place, kept_no: int) -> Place:
     path = folder / segment_name(place.segment)
     if kept_no == place.no - 1 or seal_beside(path) is not None:
         return place
-    data, offset = path.read_bytes(), 0
+    data, offset, no = path.read_bytes(), 0, 0
     while offset < len(data):
         entry, following = read_frame(data, offset)
-        if entry.no > kept_no:
+        no = entry.no
+        if no > kept_no:
             break
         offset = following
-    if entry.no != kept_no + 1:
+    if no != kept_no + 1:
         return place
     with path.open("r+b") as file:
         file.truncate(offset)

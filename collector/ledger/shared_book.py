@@ -47,6 +47,21 @@ class _Deciding:
     rooms: set[frozenset[EntryKind]]  # in which it has written something
 
 
+def open_book(
+    folder: Path,
+    clock: Clock,
+    shared: SharedChains | None,
+    segment_bytes: int = SEGMENT_BYTES,
+    *,
+    reserve_bytes: int = 0,
+    measured: Callable[[int, float], None] = lambda _entries, _seconds: None,
+) -> Book:
+    """The book of a collector alone, or of one that shares its chains; raises what they do."""
+    if shared is None:
+        return Book(folder, clock, segment_bytes, reserve_bytes=reserve_bytes, measured=measured)
+    return SharedBook(folder, clock, shared, segment_bytes, reserve_bytes=reserve_bytes, measured=measured)
+
+
 class SharedBook(Book):
     """A ledger folder, open for its one writer, as one of several that share a catalog."""
 
@@ -79,6 +94,7 @@ class SharedBook(Book):
         try:
             self._mark = Mark(folder, self.last_no, self._first)
             self.chains.is_part = True
+            self._mark.put(self.last_no, self._first)
             if self._confirmed_no < self.last_no:
                 self._fill()
         except BaseException:
@@ -202,7 +218,7 @@ class SharedBook(Book):
                     after.standings[dev], self._shared.signer, self._shared.stream, deciding.receipts[dev]
                 )
             elif before is None:
-                heads[dev] = Stood(after.standings[dev], self._shared.signer)
+                heads[dev] = Stood(after.standings[dev], self._shared.signer, self._shared.stream)
             else:
                 heads[dev] = Stood(after.standings[dev], before.signer, before.stream, before.receipt)
         first = group.placed[0]

@@ -94,7 +94,9 @@ class FakeChains:
                 frozen = known.standing.frozen or told.standing.frozen
                 standing = replace(newer.standing, spki=known.standing.spki or told.standing.spki, frozen=frozen)
                 self.catalog.heads[dev] = replace(newer, standing=standing, signer=known.signer)
-                forks += known.standing.head.batch == told.standing.head.batch and known.standing.head != told.standing.head
+                forks += (
+                    known.standing.head.batch == told.standing.head.batch and known.standing.head != told.standing.head
+                )
             for entry in others:
                 self.catalog.tell(self.stream, entry)
             self.catalog.streams[self.stream] = first, no
@@ -127,7 +129,9 @@ class _Turn:
         for dev, told in change.heads.items():
             known = catalog.heads.get(dev)
             if known is not None and not known.standing.spki:  # enrolled, and only its batches were known
-                catalog.heads[dev] = replace(known, standing=replace(known.standing, spki=told.standing.spki), signer=told.signer)
+                catalog.heads[dev] = replace(
+                    known, standing=replace(known.standing, spki=told.standing.spki), signer=told.signer
+                )
             else:
                 catalog.heads[dev] = told
         for entry in change.others:
