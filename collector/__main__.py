@@ -23,6 +23,7 @@ from collector.judge.casefile import judge_text
 from collector.judge.errors import JudgeError
 from collector.keyfiles import load_or_create
 from collector.ledger.moving import move
+from collector.ledger.names import CONFIRMED
 from collector.migrate import migrate_store
 from collector.provision.folder import provision
 from collector.provision.options import contract_of, terms_of, units_of
@@ -232,7 +233,13 @@ def _check(options: argparse.Namespace) -> None:
                 return rows
 
             key = PublicKey.from_spki(base64.b64decode(told["collector"]))
-            done = Check(ledger, key, told["ledger_no"], told["index_no"], held)
+
+            def elsewhere(dev: str) -> PublicKey | None:
+                spki = desk.run("device_key", {"dev": dev})["spki"]
+                return None if spki is None else PublicKey.from_spki(base64.b64decode(spki))
+
+            shares = (ledger / CONFIRMED).exists()
+            done = Check(ledger, key, told["ledger_no"], told["index_no"], held, elsewhere if shares else None)
         done.run(lambda n, of, name: say.progress("check", n, of, name))
     found += done.found
     counts = {name: getattr(done, name) for name in ("segments", "entries", "batches", "loaded_no")}

@@ -15,7 +15,7 @@ from collector.view import CaseView, Counts, DeviceRow, PresenceView, RecordRow
 
 def subscriber_of(services: Services, name: str) -> Subscriber:
     """A subscriber by id; raises NotFound."""
-    found = services.registry.subscribers.get(name)
+    found = services.found(lambda: services.registry.subscribers.get(name))
     if found is None:
         raise NotFound(f"there is no subscriber {name!r}")
     return found
@@ -81,7 +81,8 @@ def _devices(
     now_us = services.clock.wall_us()
     notes = store.notes(name)
     for row, plan in store.devices(name):
-        frozen_us = services.registry.devices[row.dev].frozen_us
+        device = services.found(lambda dev=row.dev: services.registry.devices.get(dev))  # type: ignore[misc]
+        frozen_us = None if device is None else device.frozen_us
         slots = plan.ended_between(row.enrolled_us, now_us if frozen_us is None else frozen_us)
         scheduled += len(slots)
         missing += len(slots) - len(store.filled_slots(row.dev) & set(slots))

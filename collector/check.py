@@ -4,7 +4,8 @@ Reads and changes nothing, also while a collector runs: what is looked at is the
 
     1  seals      each sealed segment is what was sealed, and each seal follows the one before it
     2  entries    every frame reads back, its body has its digest, numbers have no gap
-    3  batches    each is signed by its enrolled key, follows the one before it, and its receipt is this collector's for it
+    3  batches    each is signed by its enrolled key, follows the one before it, and its receipt is this collector's for it;
+                  of collectors that share their chains the one before may be in another's ledger
     4  index      it has every batch, under its identity, at its place, with all its records, and none besides
 """
 
@@ -21,7 +22,7 @@ from collector.ledger.names import seal_file, segments
 from collector.ledger.seals import NO_SEAL
 from collector.ledger.segments import check_sealed, read_entries
 from shared import statement, strictjson
-from shared.batch import open_batch
+from shared.batch import BatchStatement, open_batch
 from shared.chain import START, Head, follow
 from shared.dsse import read_envelope
 from shared.errors import Malformed, Refused, UnknownKey
@@ -34,6 +35,7 @@ STRETCH: Final = 20_000  # entries that are compared with the index at a time
 Held = Callable[
     [int, int], Iterable[dict[str, Any]]
 ]  # what the index has of the entries after one number up to another
+Elsewhere = Callable[[str], PublicKey | None]
 Progress = Callable[[int, int, str], None]
 
 
@@ -54,6 +56,7 @@ class Check:
     last_no: int = MAX_INTEGER  # the newest entry to look at
     loaded_no: int = 0  # the newest one that is in the index
     held: Held = lambda _after_no, _up_to_no: ()
+    elsewhere: Elsewhere | None = None  # of a ledger that is one of several: the keys enrolled at the others
     segments: int = 0
     entries: int = 0
     batches: int = 0
@@ -123,7 +126,7 @@ class Check:
         try:
             opened = open_batch(entry.body, self._key_of, quickjson.decode, quickjson.records_in)
             said = opened.said
-            self._heads[said.dev] = follow(self._heads.get(said.dev, START), said, opened.pae_sha256)
+            self._heads[said.dev] = self._follow(said, opened.pae_sha256)
             told = (said.dev, said.batch, said.last_seq, opened.pae_sha256)
             if told != tuple(entry.meta.get(name) for name in ("dev", "batch", "last_seq", "head")):
                 raise Malformed("its header says something else than it does")
@@ -134,7 +137,15 @@ class Check:
         except (Refused, Malformed) as error:
             self.found.append(Found(f"entry {entry.no} ({entry.segment} at byte {entry.offset})", f"a batch: {error}"))
 
+    def _follow(self, said: BatchStatement, pae_sha256: str) -> Head:
+        """The head after a batch; those in between may be in other ledgers. Raises ChainFork or ChainGap."""
+        head = self._heads.get(said.dev, START)
+        is_over_others = self.elsewhere is not None and said.batch > head.batch and said.first_seq >= head.seq
+        return follow(Head(said.batch, said.first_seq, said.prev) if is_over_others else head, said, pae_sha256)
+
     def _key_of(self, dev: str) -> PublicKey:
+        if dev not in self._keys and self.elsewhere is not None and (key := self.elsewhere(dev)) is not None:
+            self._keys[dev] = key
         if dev not in self._keys:
             raise UnknownKey(3, f"no device with key {dev[:16]}… was enrolled before it")
         return self._keys[dev]

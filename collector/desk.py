@@ -113,7 +113,7 @@ def _evidence(services: Services, _: Portal, told: Told) -> Result:
 
 
 def _position(services: Services, _: Portal, __: Told) -> Result:
-    told = {"ledger_no": services.ledger.newest_no(), "index_no": services.store.loaded_no()}
+    told = {"ledger_no": services.ledger.newest_no(), "index_no": services.store.loaded_no(services.config.stream)}
     return told | {"collector": b64(services.collector_key.public.spki)}
 
 
@@ -121,7 +121,14 @@ def _held_batches(services: Services, _: Portal, told: Told) -> Result:
     after_no, up_to_no = told.get("after_no"), told.get("up_to_no")
     if type(after_no) is not int or type(up_to_no) is not int:
         raise BadRequest("after_no and up_to_no are whole numbers")
-    return {"batches": [asdict(row) for row in services.store.held_batches(after_no, up_to_no)]}
+    rows = services.store.held_batches(after_no, up_to_no, services.config.stream)
+    return {"batches": [asdict(row) for row in rows]}
+
+
+def _device_key(services: Services, _: Portal, told: Told) -> Result:
+    dev = _text(told, "dev")
+    found = services.found(lambda: services.registry.devices.get(dev))
+    return {"spki": None if found is None else b64(found.key.spki)}
 
 
 COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
@@ -133,4 +140,5 @@ COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "evidence": _evidence,
     "position": _position,
     "held_batches": _held_batches,
+    "device_key": _device_key,
 }

@@ -78,7 +78,12 @@ def _ids(verified: Verified) -> dict[str, object]:
 
 def receipt_at(ledger: Path, segment: str, offset: int) -> bytes:
     """The receipt that was given for the batch whose entry stands here; raises LedgerDamaged."""
-    told = read_at(ledger, segment, offset).meta.get("receipt")
+    return receipt_of(read_at(ledger, segment, offset))
+
+
+def receipt_of(entry: Entry) -> bytes:
+    """The receipt in a batch's entry; raises LedgerDamaged."""
+    told = entry.meta.get("receipt")
     if not isinstance(told, dict):
-        raise LedgerDamaged(f"{segment} at byte {offset}: an entry without a receipt")
+        raise LedgerDamaged(f"{entry.segment} at byte {entry.offset}: an entry without a receipt")
     return strictjson.encode(told)

@@ -70,6 +70,7 @@ def _serve(
     token = desk_token(config.data)
     url, desk_url = _url(listener), _url(desk or listener)
     services.indexer.start()
+    services.learning.start()
     settings = uvicorn.Config(
         create_app(services, token),
         log_config=None,

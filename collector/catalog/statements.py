@@ -14,7 +14,8 @@ BEGIN_STREAM, OWN_STREAM, LOCK_STREAM = _read("begin_stream"), _read("own_stream
 LOCK_HEADS, HEAD, NEWEST = _read("lock_heads"), _read("head"), _read("newest")
 GO_ON, ENROL, TELL, CONFIRM = _read("go_on"), _read("enrol"), _read("tell"), _read("confirm")
 FILL_HEAD, FILL_FORKS = _read("fill_head"), _read("fill_forks")
-CONTROL_AFTER, CONTROL_NAMED = _read("control_after"), _read("control_named")
+CONTROL_AFTER, CONTROL_NAMED = _read("control_after").decode(), _read("control_named").decode()
+CONTROL_THERE = _read("control_there").decode()
 
 
 def migrations() -> list[tuple[int, bytes]]:
