@@ -42,6 +42,7 @@ def case_in_index(
     services: Services, store: Asked, name: str, criterion: str | None = None
 ) -> tuple[CaseView, list[RecordRow]]:
     """A subscriber's case as far as the index has come."""
+    services.learning.learn()
     subscriber = subscriber_of(services, name)
     rows = store.timeline(name)
     complaints = store.complaints(name)

@@ -37,6 +37,7 @@ def page_of(services: Services, subscriber: str) -> tuple[CaseView, list[RecordR
 
 def all_lines(services: Services) -> list[SubscriberLine]:
     """Every subscriber with the counts of his signed measurements, in the order of their ids; nothing is judged here."""
+    services.learning.learn()
     services.indexer.comes_to(services.ledger.newest_no(), MOMENT_S)
     names = sorted(services.registry.subscribers)
     return [SubscriberLine(name, counts=services.store.counts(name).get("signed", Counts())) for name in names]
