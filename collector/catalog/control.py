@@ -25,6 +25,16 @@ def control_named(ask: Ask, kind: EntryKind, name: str) -> Control | None:
     return _read(rows[0]) if rows else None
 
 
+def made_by_others(ask: Ask) -> Callable[[EntryKind, str], tuple[int, Entry] | None]:
+    """How the entry is found that made a line or a device, with its stream, though nobody may have loaded it yet."""
+
+    def find(kind: EntryKind, name: str) -> tuple[int, Entry] | None:
+        found = control_named(ask, kind, name)
+        return None if found is None else (found.stream, found.entry)
+
+    return find
+
+
 def _read(row: tuple[Any, ...]) -> Control:
     number, stream, no, kind, at_us, meta, body, body_sha256, segment, offset = row
     entry = Entry(no, EntryKind(kind), at_us, quickjson.decode(bytes(meta)), bytes(body), segment, offset)

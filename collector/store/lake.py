@@ -31,9 +31,9 @@ from typing import Any
 
 import duckdb
 
-from collector.catalog.control import control_named
+from collector.catalog.control import made_by_others
 from collector.errors import IndexLags, IndexUnusable
-from collector.ledger.frame import Entry, EntryKind
+from collector.ledger.frame import Entry
 from collector.store import queries
 from collector.store.address import LakeAddress
 from collector.store.duck import DuckStore, ReadAt, move_all, put_together
@@ -179,7 +179,7 @@ class LakeStore(DuckStore):
                     return
                 known = self._known
                 try:
-                    rows = rows_of(fresh, known, self._peers, stream, self._elsewhere)
+                    rows = rows_of(fresh, known, self._peers, stream, made_by_others(self._catalog.ask))
                     if self._load(stage(rows, fresh, stream, self._folder), known):
                         return
                 except BaseException as error:
@@ -188,11 +188,6 @@ class LakeStore(DuckStore):
                         raise
                 self._forget()
         raise IndexLags("the index was changed by others again and again; try again")
-
-    def _elsewhere(self, kind: EntryKind, name: str) -> tuple[int, Entry] | None:
-        """The entry of another stream that made a line or a device, though that one has not come to load it."""
-        found = control_named(self._catalog.ask, kind, name)
-        return None if found is None else (found.stream, found.entry)
 
     def load_staged(self, staged: Staged) -> None:
         """Take in what somebody else has made rows of, knowing `known`; raises IndexLags if that has changed meanwhile."""
