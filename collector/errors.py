@@ -18,6 +18,7 @@ CollectorError
 ├── LedgerDamaged        the ledger does not read back as it was written
 ├── IndexUnusable        the index cannot be opened; it can be made anew from the ledger
 ├── IndexLags            the index has not caught up with the ledger yet
+│   └── NotLoaded        what made a line or a device is not in it yet
 ├── BadBackup            a folder that is no backup, or not as it was made
 └── AlreadyRunning       another process owns this data folder
 """
@@ -95,6 +96,17 @@ class IndexUnusable(CollectorError):
 
 class IndexLags(CollectorError):
     """The index has not caught up with the ledger in the time a reader waits."""
+
+
+class NotLoaded(IndexLags):
+    """What made a line or a device, an entry of this `kind` and with this `name`, is not in the index yet."""
+
+    def __init__(self, words: str, kind: str = "", name: str = "") -> None:
+        super().__init__(words, kind, name)
+        self.kind, self.name = kind, name
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class BadBackup(CollectorError):

@@ -77,7 +77,7 @@ class Together:
         self._registry, self._ask, self._let_go = registry, ask, let_go
         self._lock, self._stopping = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
-        self._seen = 0
+        self._seen, registry.of_many = 0, True
         self.learn()
 
     @property

@@ -14,7 +14,7 @@ import duckdb
 from collector.catalog.sharing import share
 from collector.clock import SystemClock
 from collector.config import Config
-from collector.errors import BadRequest, IndexLags, IndexUnusable
+from collector.errors import BadRequest, IndexLags, IndexUnusable, NotLoaded
 from collector.keyfiles import load_or_create
 from collector.ledger.tail import Tail
 from collector.ledger.writer import Ledger
@@ -22,7 +22,6 @@ from collector.peerkeys import trusted_peers
 from collector.projecting import projected
 from collector.services import INDEX, FolderLock, store_of
 from collector.store.duck import DuckStore
-from collector.store.project import NotThere
 
 Rows = dict[str, int]
 
@@ -60,7 +59,7 @@ def migrate_store(config: Config, progress: Callable[[int, int], None]) -> Migra
             before = done
             try:
                 _fill(config, store, done, last_no, progress)
-            except NotThere:
+            except NotLoaded:
                 store.load(Tail(config.data / "ledger", store.loaded_no(config.stream)).read(last_no), config.stream)
             except IndexLags:  # others have made lines or devices: who is who is asked again
                 if store.loaded_no(config.stream) == before:

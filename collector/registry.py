@@ -89,6 +89,9 @@ class Registry:
     readings: dict[tuple[str, str], str] = field(default_factory=dict)
     redeemed: dict[str, int] = field(default_factory=dict)  # when a code with this handle was used last
     frozen: dict[str, int] = field(default_factory=dict)  # since when a key is
+    of_many: bool = (
+        False  # ledgers: then a catalog that had forgotten can tell of a key that was frozen before its enrolment
+    )
 
     def key_of(self, key_id: str) -> PublicKey:
         """The key a batch may be signed with; raises UnknownKey or FrozenKey (step 3)."""
@@ -129,7 +132,7 @@ class Registry:
                 self.refused.add((dev, statement.integer(entry.meta, "batch"), freezes))
                 if freezes:
                     self.frozen[dev] = entry.at_us
-                    if dev in self.devices:  # else it is told before its enrolment
+                    if dev in self.devices or not self.of_many:
                         self.devices[dev] = replace(self.devices[dev], frozen_us=entry.at_us)
             case EntryKind.COMPLAINT:
                 self.complaints[read_envelope(entry.body[:-1]).pae_sha256] = Noted(entry.no, entry.at_us)

@@ -41,6 +41,7 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     ours.ArchiveAway: (HTTPStatus.SERVICE_UNAVAILABLE, "archive_away"),
     ours.LedgerDamaged: (HTTPStatus.INTERNAL_SERVER_ERROR, "ledger_damaged"),
     ours.IndexUnusable: (HTTPStatus.SERVICE_UNAVAILABLE, "index_unusable"),
+    ours.NotLoaded: (HTTPStatus.SERVICE_UNAVAILABLE, "index_lags"),
     ours.IndexLags: (HTTPStatus.SERVICE_UNAVAILABLE, "index_lags"),
     ours.BadBackup: (HTTPStatus.INTERNAL_SERVER_ERROR, "bad_backup"),
     ours.AlreadyRunning: (HTTPStatus.INTERNAL_SERVER_ERROR, "already_running"),

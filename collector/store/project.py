@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from collector.errors import IndexLags
+from collector.errors import NotLoaded
 from collector.importers.imported import SEQ_SPAN
 from collector.ledger.frame import Entry, EntryKind
 from collector.store.facts import fact_of
@@ -39,19 +39,6 @@ DIRECTION = {"download": "down", "upload": "up", "latency": "round_trip"}
 IMPORTED_DIRECTION = {"passive": "down", "ping": "round_trip"}
 
 
-class NotThere(IndexLags):
-    """What made a line or a device is not in the index yet."""
-
-    def __init__(self, kind: EntryKind, name: str) -> None:
-        """`name` is the line's id, or the device's."""
-        super().__init__(kind, name)
-        self.kind, self.name = kind, name
-
-    def __str__(self) -> str:
-        what = "line" if self.kind is EntryKind.SUBSCRIBER else "device"
-        return f"what made the {what} {self.name} is not in the index yet"
-
-
 Elsewhere = Callable[
     [EntryKind, str], tuple[int, Entry] | None
 ]  # the entry that made a line or a device, and its stream
@@ -65,17 +52,19 @@ class Known:
     devices: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def line(self, subscriber: str) -> int:
-        """A line's number; raises NotThere if what made it is not loaded."""
+        """A line's number; raises NotLoaded if what made it is not loaded."""
         found = self.lines.get(subscriber)
         if found is None:
-            raise NotThere(EntryKind.SUBSCRIBER, subscriber)
+            raise NotLoaded(
+                f"what made the line of {subscriber!r} is not in the index yet", EntryKind.SUBSCRIBER, subscriber
+            )
         return found
 
     def device(self, dev: str) -> tuple[int, int]:
-        """The numbers of a device and of its line; raises NotThere if its enrolment is not loaded."""
+        """The numbers of a device and of its line; raises NotLoaded if its enrolment is not loaded."""
         found = self.devices.get(dev)
         if found is None:
-            raise NotThere(EntryKind.ENROLMENT, dev)
+            raise NotLoaded(f"the enrolment of device {dev[:16]}… is not in the index yet", EntryKind.ENROLMENT, dev)
         return found
 
 
@@ -106,7 +95,7 @@ def rows_of(
 ) -> Rows:
     """The rows of some entries of one stream, in order; `known` gains the lines and devices they make.
 
-    `elsewhere` finds what another stream has made and has not loaded; its rows are made here then. Raises NotThere.
+    `elsewhere` finds what another stream has made and has not loaded; its rows are made here then. Raises NotLoaded.
     """
     rows, settling = Rows(), Settling()
     for entry in entries:
@@ -141,8 +130,8 @@ def _row(
                 _line(rows, entry, stream, known)
             case EntryKind.CODE:
                 pass
-    except NotThere as missing:  # nothing of this entry was made yet
-        found = None if elsewhere is None else elsewhere(missing.kind, missing.name)
+    except NotLoaded as missing:  # nothing of this entry was made yet
+        found = None if elsewhere is None else elsewhere(EntryKind(missing.kind), missing.name)
         if found is None:
             raise
         _row(rows, found[1], found[0], known, peers, settling, elsewhere)
