@@ -166,9 +166,8 @@ class SharedBook(Book):
             return [group] * len(sheets)
         if not group.placed:
             return group.in_order()
-        change = self._change(group, turn)
-        self._doubt = group, chains
-        turn.confirm(change)
+        self._doubt = group, chains  # from here on, whatever goes wrong: it is on disk
+        turn.confirm(self._change(group, turn))
         self._doubt = None
         self._confirmed(group, chains)
         return group.in_order()

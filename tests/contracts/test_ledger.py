@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from fakes.clock import FakeClock
 from fakes.entries import DEVS, KEYS, batch, draft, enrolment
 
 from collector.catalog.chains import CatalogChains
-from collector.errors import LedgerAway, StorageFull
+from collector.errors import CatalogAway, LedgerAway, Misdirected, Outrun, StorageFull
 from collector.ledger.chains import Older, Repeat
 from collector.ledger.clerk import Clerk
 from collector.ledger.client import LedgerClient, LedgerLine
@@ -242,6 +242,30 @@ def test_strangers(office: Office) -> None:
                 stranger.connect(office.address)
                 stranger.sendall(data)
         assert client.keep(draft("one")).no == 1
+
+
+async def test_what_a_catalog_is_the_reason_for(tmp_path: Path) -> None:
+    """A worker hears by name that the catalog is away, that another came first, or that the device belongs elsewhere."""
+    catalog = FakeCatalog()
+    with (
+        contextlib.closing(Office(tmp_path / "ledger", lambda: FakeChains(catalog))) as office,
+        contextlib.closing(Ledger(tmp_path / "other", FakeClock(), shared=FakeChains(catalog, 1, "6" * 64))) as other,
+    ):
+        line = LedgerLine(office.address)
+        await line.append(enrolment(0))
+        other.keep(enrolment(1))
+        with pytest.raises(Outrun):
+            await line.append(replace(enrolment(2), seen=1))
+        with pytest.raises(Misdirected):
+            await line.append(batch(1, START, "one"))
+        catalog.away = True
+        with pytest.raises(CatalogAway):
+            await line.key_of(DEVS[0])
+        with pytest.raises(CatalogAway):
+            await line.append(batch(0, START, "one"))
+        catalog.away = False
+        assert isinstance(await line.append(batch(0, START, "one")), Entry)
+        line.close()
 
 
 async def test_a_line_of_an_event_loop(office: Office) -> None:
