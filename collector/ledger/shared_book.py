@@ -128,6 +128,8 @@ class SharedBook(Book):
             )
         self._confirmed_no = confirmed_no
         back = take_back(self.folder, place, kept_no)
+        if back.no == 1:
+            self._first = NO_FIRST
         if back.offset < place.offset:
             log.warning("took back %d entries that were never confirmed or acknowledged", place.no - back.no)
         return back, torn_bytes + place.offset - back.offset

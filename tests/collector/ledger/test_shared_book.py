@@ -394,5 +394,5 @@ class TwoBooks(RuleBasedStateMachine):
         shutil.rmtree(self.root)
 
 
-TwoBooks.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TwoBooks.TestCase.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
 TestTwoBooks = TwoBooks.TestCase
