@@ -20,7 +20,7 @@ from collector.web.localtime import LineClock
 
 def subscriber_of(services: Services, name: str) -> Subscriber:
     """A subscriber by id; raises NotFound."""
-    found = services.registry.subscribers.get(name)
+    found = services.found(lambda: services.registry.subscribers.get(name))
     if found is None:
         raise NotFound(f"there is no subscriber {name!r}")
     return found
@@ -65,6 +65,7 @@ def case_in_index(
     services: Services, store: Asked, name: str, criterion: str | None = None
 ) -> tuple[CaseView, list[RecordRow]]:
     """A subscriber's case as far as the index has come."""
+    services.learning.learn()
     subscriber = subscriber_of(services, name)
     rows = store.timeline(name)
     complaints = store.complaints(name)
@@ -111,7 +112,8 @@ def _devices(
     now_us = services.clock.wall_us()
     notes = store.notes(name)
     for row, plan in store.devices(name):
-        frozen_us = services.registry.devices[row.dev].frozen_us
+        device = services.found(lambda dev=row.dev: services.registry.devices.get(dev))  # type: ignore[misc]
+        frozen_us = None if device is None else device.frozen_us
         since_us = max(row.enrolled_us, removed[row.dev].until_us if row.dev in removed else row.enrolled_us)
         slots = plan.ended_between(since_us, now_us if frozen_us is None else frozen_us)
         scheduled += len(slots)

@@ -6,7 +6,8 @@ Reads and changes nothing, also while a collector runs: what is looked at is the
                   ledger; each seal follows the one before it
     2  entries    every frame reads back, its body has its digest, numbers have no gap
     3  batches    each is signed by its enrolled key, follows the one before it, and its receipt is this collector's for it;
-                  of one whose records were removed by a rule that is still so, and nothing can be said of the records
+                  of one whose records were removed by a rule that is still so, and nothing can be said of the records;
+                  of collectors that share their chains the one before may be in another's ledger
     4  index      it has every batch, under its identity, at its place, with all its records, and none besides; and none of
                   those that were removed
 """
@@ -38,6 +39,7 @@ STRETCH: Final = 20_000  # entries that are compared with the index at a time
 Held = Callable[
     [int, int], Iterable[dict[str, Any]]
 ]  # what the index has of the entries after one number up to another
+Elsewhere = Callable[[str], PublicKey | None]
 Progress = Callable[[int, int, str], None]
 
 
@@ -58,6 +60,7 @@ class Check:
     last_no: int = MAX_INTEGER  # the newest entry to look at
     loaded_no: int = 0  # the newest one that is in the index
     held: Held = lambda _after_no, _up_to_no: ()
+    elsewhere: Elsewhere | None = None  # of a ledger that is one of several: the keys enrolled at the others
     segments: int = 0
     entries: int = 0
     batches: int = 0
@@ -144,7 +147,7 @@ class Check:
     def _batch(self, entry: Entry) -> None:
         try:
             said, pae_sha256 = self._said(entry)
-            self._heads[said.dev] = follow(self._heads.get(said.dev, START), said, pae_sha256)
+            self._heads[said.dev] = self._follow(said, pae_sha256)
             told = (said.dev, said.batch, said.last_seq, pae_sha256)
             if told != tuple(entry.meta.get(name) for name in ("dev", "batch", "last_seq", "head")):
                 raise Malformed("its header says something else than it does")
@@ -162,7 +165,15 @@ class Check:
         opened = open_batch(entry.body, self._key_of, quickjson.decode, quickjson.records_in)
         return opened.said, opened.pae_sha256
 
+    def _follow(self, said: BatchStatement, pae_sha256: str) -> Head:
+        """The head after a batch; those in between may be in other ledgers. Raises ChainFork or ChainGap."""
+        head = self._heads.get(said.dev, START)
+        is_over_others = self.elsewhere is not None and said.batch > head.batch and said.first_seq >= head.seq
+        return follow(Head(said.batch, said.first_seq, said.prev) if is_over_others else head, said, pae_sha256)
+
     def _key_of(self, dev: str) -> PublicKey:
+        if dev not in self._keys and self.elsewhere is not None and (key := self.elsewhere(dev)) is not None:
+            self._keys[dev] = key
         if dev not in self._keys:
             raise UnknownKey(3, f"no device with key {dev[:16]}… was enrolled before it")
         return self._keys[dev]

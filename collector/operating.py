@@ -16,6 +16,7 @@ from collector.errors import IndexUnusable, LedgerDamaged, NotFound
 from collector.keyfiles import load_or_create
 from collector.ledger.arranging import arranging
 from collector.ledger.moving import move
+from collector.ledger.names import CONFIRMED
 from collector.migrate import migrate_store
 from collector.options import config_of, tell
 from collector.rebuild import rebuild
@@ -80,8 +81,13 @@ def _check(options: argparse.Namespace) -> None:
                 rows: list[Result] = desk.run("held_batches", {"after_no": after_no, "up_to_no": up_to_no})["batches"]
                 return rows
 
+            def elsewhere(dev: str) -> PublicKey | None:
+                spki = desk.run("device_key", {"dev": dev})["spki"]
+                return None if spki is None else PublicKey.from_spki(base64.b64decode(spki))
+
             key = PublicKey.from_spki(base64.b64decode(told["collector"]))
-            done = Check(ledger, key, told["ledger_no"], told["index_no"], held)
+            shares = (ledger / CONFIRMED).exists()
+            done = Check(ledger, key, told["ledger_no"], told["index_no"], held, elsewhere if shares else None)
         done.run(lambda n, of, name: say.progress("check", n, of, name))
     found += done.found
     counts: Result = {name: getattr(done, name) for name in ("segments", "entries", "batches", "loaded_no")}

@@ -175,7 +175,7 @@ def _begin(services: Services, path: Path, seal: Seal, rule: Rule, before: Stopp
     }
     before("enter")
     draft = Draft(EntryKind.RETENTION, {"days": rule.days, "segment": seal.segment}, quickjson.encode(told) + b"\n")
-    services.registry.apply(services.ledger.keep(draft))
+    services.learning.kept(services.ledger.keep(draft))
     return tomb
 
 

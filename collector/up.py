@@ -80,6 +80,7 @@ def _serve(
     daily = None if config.retain_days is None else Daily(_local(services), config.retain_days)
     if daily is not None:
         daily.start()
+    services.learning.start()
     settings = uvicorn.Config(
         create_app(services, token),
         log_config=None,

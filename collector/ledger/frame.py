@@ -51,12 +51,17 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry before it has its number and its time. A batch's is written only if its `link` holds then."""
+    """An entry before it has its number and its time. A batch's is written only if its `link` holds then.
+
+    `seen` is the newest entry of all collectors that whoever made it knew of (`ledger.shared`): with it, it is written only
+    if none of the same room has come since.
+    """
 
     kind: EntryKind
     meta: JsonObject
     body: bytes
     link: Link | None = None
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,12 @@ class Sheet:
     after: bytes  # those behind the number, and the LF
     body: bytes
     link: Link | None = None
+    seen: int | None = None
+
+    @property
+    def meta(self) -> JsonObject:
+        """What the collector has to say of it."""
+        return quickjson.decode(self.before[self.before.index(b',"meta":') + len(b',"meta":') : -len(b',"no":')])
 
     def frame(self, no: int, at_us: int) -> bytes:
         """The bytes of the entry."""
@@ -113,7 +124,9 @@ def sheet_of(draft: Draft) -> Sheet:
     if len(told) > MAX_HEADER_BYTES - _REST_OF_HEADER_BYTES:
         raise Malformed(f"a ledger header has at most {MAX_HEADER_BYTES} bytes")
     digest = hashlib.sha256(draft.body).hexdigest().encode()
-    return Sheet(draft.kind, b',%b,"no":' % told[1:-1], b',"sha256":"%b"}\n' % digest, draft.body, draft.link)
+    return Sheet(
+        draft.kind, b',%b,"no":' % told[1:-1], b',"sha256":"%b"}\n' % digest, draft.body, draft.link, draft.seen
+    )
 
 
 def write_frame(draft: Draft, no: int, at_us: int) -> bytes:

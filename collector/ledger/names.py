@@ -8,6 +8,9 @@ from collector.errors import LedgerDamaged
 ARCHIVE_SAID: Final = "archive.json"  # where segments are that are not here
 TOMB: Final = ".tomb"  # in the place of a segment of which batches were removed
 RETAINING: Final = ".retaining"  # the same before it is finished
+CONFIRMED: Final = (
+    "confirmed"  # of a ledger that shares a catalog: the newest entry that it has confirmed (`ledger.mark`)
+)
 
 
 def segment_name(number: int) -> str:

@@ -31,6 +31,7 @@ from typing import Any
 
 import duckdb
 
+from collector.catalog.control import made_by_others
 from collector.errors import IndexLags, IndexUnusable
 from collector.ledger.frame import Entry
 from collector.store import queries
@@ -181,7 +182,7 @@ class LakeStore(DuckStore):
                     return
                 known = self._known
                 try:
-                    rows = rows_of(fresh, known, self._peers, stream)
+                    rows = rows_of(fresh, known, self._peers, stream, made_by_others(self._catalog.ask))
                     if self._load(stage(rows, fresh, stream, self._folder), known):
                         return
                 except BaseException as error:

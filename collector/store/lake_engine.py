@@ -138,7 +138,7 @@ class Catalog:
         except psycopg.Error as error:
             raise IndexUnusable(f"the catalog does not answer: {error}") from error
 
-    def ask(self, sql: str, values: Mapping[str, int] | None = None) -> list[tuple[Any, ...]]:
+    def ask(self, sql: str, values: Mapping[str, int | str] | None = None) -> list[tuple[Any, ...]]:
         """Rows of the catalog's own tables; raises IndexUnusable."""
         import psycopg  # noqa: PLC0415 - an optional part
 
