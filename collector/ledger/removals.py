@@ -7,7 +7,7 @@ from collector import quickjson
 from collector.ledger.frame import Entry
 from collector.ledger.names import RETAINING, tomb_file
 from collector.ledger.seals import Seal
-from collector.ledger.tombs import Tomb, check_tomb, tomb_beside
+from collector.ledger.tombs import check_tomb, tomb_beside
 from shared import statement
 from shared.batch import BatchStatement, read_batch_statement
 from shared.dsse import read_envelope
@@ -23,18 +23,18 @@ class Removals:
 
     by_days: dict[int, int] = field(default_factory=dict)  # batches without their records, by the rule's days
     unfinished: list[str] = field(default_factory=list)  # segments whose removal was cut off: the next run finishes it
-    _tombs: dict[str, Tomb] = field(default_factory=dict)
+    _tombs: dict[str, _Named] = field(default_factory=dict)
     _named: dict[str, set[_Named]] = field(default_factory=dict)
 
     def tomb(self, path: Path, seal: Seal, collector: PublicKey) -> bool:
         """Look at the tombstone of a segment, if it has one; whether it has. Raises LedgerDamaged naming it."""
         if path.with_suffix(RETAINING).exists():
             self.unfinished.append(path.name)
-        tomb = tomb_beside(path)
+        tomb = tomb_beside(path, anew=True)
         if tomb is None:
             return False
         check_tomb(tomb, seal, collector)
-        self._tombs[path.name] = tomb
+        self._tombs[path.name] = tomb.seal, tomb.sha256
         self.by_days[tomb.rule.days] = self.by_days.get(tomb.rule.days, 0) + tomb.removed
         return True
 
@@ -48,8 +48,8 @@ class Removals:
         """The tombstones that no entry of the ledger names: records that were removed by no rule."""
         return [
             tomb_file(Path(name)).name
-            for name, tomb in self._tombs.items()
-            if (tomb.seal, tomb.sha256) not in self._named.get(name, set())
+            for name, found in self._tombs.items()
+            if found not in self._named.get(name, set())
         ]
 
 

@@ -167,12 +167,12 @@ def _statement(payload: bytes) -> Statement:
     return told
 
 
-def tomb_beside(path: Path) -> Tomb | None:
-    """The tombstone that stands for a segment, None if it has none; raises LedgerDamaged."""
+def tomb_beside(path: Path, *, anew: bool = False) -> Tomb | None:
+    """The tombstone that stands for a segment, None if it has none; raises LedgerDamaged. `anew`: not from memory."""
     file = tomb_file(path)
     try:
         found = file.stat()
-        tomb = _kept(file, found.st_ino, found.st_mtime_ns, found.st_size)
+        tomb = read_tomb(file.read_bytes()) if anew else _kept(file, found.st_ino, found.st_mtime_ns, found.st_size)
     except FileNotFoundError:
         return None
     except (Malformed, OSError) as error:
