@@ -1,6 +1,6 @@
 """What a running collector does once a day by itself: apply its rule of retention, if it has one.
 
-It begins a minute after the start and again each day after that. What could not be done is logged and tried again after ten
+It begins some seconds after the start and again each day after that. What could not be done is logged and tried again after ten
 minutes; a collector that is started more often than once a day applies the rule more often, which changes nothing.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 from collector.retain import Run, retain_all
 from shared.errors import SpeedproofError
 
-FIRST_S: Final = 60.0
+FIRST_S: Final = 5.0
 EVERY_S: Final = 24 * 3600.0
 AGAIN_S: Final = 600.0
 log = logging.getLogger(__name__)

@@ -120,15 +120,16 @@ def test_whatever_happened(
     with aged(data, clock, segment_bytes) as services:
         happen(History(services), clock, happened)
         before, known, figures = entries_of(services), known_of(services), figures_of(services)
-        gone = wanted_gone(services, before, days, clock.wall_us())
         names = candidates(services)
         with contextlib.suppress(InterruptedError):
-            retain(services, names[place % len(names)], days, stop)
+            for name in names[place % len(names) :][:1] if names else ():
+                retain(services, name, days, stop)
         assert checked(services) == []
     with aged(data, clock, segment_bytes) as services:
-        retain_all_of(services, days)
+        while any(one.removed for one in retain_all_of(services, days)):
+            pass  # a run adds entries, so a segment that was the newest may be treated by the next one
         assert checked(services) == []
-        assert {one.removed for one in retain_all_of(services, days)} <= {0}
+        gone = wanted_gone(services, before, days, clock.wall_us())
         assert figures_of(services) == figures
         digest = services.store.digest()
     with aged(data, clock, segment_bytes) as services:
