@@ -25,8 +25,8 @@ from collector.store.port import Place
 from collector.store.project import Known, rows_of
 from collector.store.questions import Questions
 from collector.store.regrade import apply_grades, regrade
-from collector.store.rows import GradeRow
-from collector.store.staging import Staged, stage
+from collector.store.rows import ForgottenRow, GradeRow
+from collector.store.staging import Staged, stage, write_rows
 from shared.grade import NOBODY, Peers
 
 FORGET_BATCHES = (
@@ -175,8 +175,11 @@ class DuckStore(Questions):
         done = 0
         for start in range(0, len(numbers), FORGET_BATCHES):
             some = sorted(numbers[start : start + FORGET_BATCHES])
-            values = {"stream": stream, "first": some[0], "last": some[-1], "numbers": some}
+            values = {"stream": stream, "first": some[0], "last": some[-1]}
             with self._arranging(), named_errors(), self._cursor() as mover:
+                mover.execute(queries.FORGET_BEGIN)
+                file = write_rows([ForgottenRow(no) for no in some], self._folder / "forgotten.ndjson")
+                mover.execute(queries.FORGET_TAKE, {"file": str(file)})
                 if mover.execute(queries.FORGET_WAITING, values).fetchall() != [(0,)]:
                     move_all(mover)  # whose figures only then outlast their records
                 with transaction(mover):

@@ -51,6 +51,8 @@ MOVE = tuple(_read(name) for name in ("move_records", "move_line_days", "move_ce
 MARKS = _read("marks")
 UNMARK = _read("unmark")
 
+FORGET_BEGIN = _read("forget_begin")
+FORGET_TAKE = _read("forget_take")
 FORGET_WAITING = _read("forget_waiting")
 FORGET = tuple(_read(name) for name in ("forget_spent", "forget_batches", "forget_records"))
 

@@ -182,6 +182,12 @@ class SpentRow(msgspec.Struct, omit_defaults=True, gc=False):
     seq: int
 
 
+class ForgottenRow(msgspec.Struct):
+    """A batch whose records are to be removed."""
+
+    entry_no: int
+
+
 class GradeRow(msgspec.Struct, omit_defaults=True, gc=False):
     """The new grade of a measurement that is in the index."""
 
