@@ -9,8 +9,8 @@ Each collector loads its own ledger as a stream of its own number, and asks for 
 2. **One at a time.** Loads take turns, a lock in the catalog: a commit that would be refused is not worth its work. Rows are
    made before that, beside the others' loads; if somebody has made lines or devices meanwhile they are made again.
 3. **One compactor** among all collectors, by another lock. It moves what is hot into a run during a turn, puts small files
-   together beside the loads, and drops states older than an hour, their files, and files that never became part of the lake.
-   A question must therefore be answered within the hour.
+   together beside the loads, writes those anew of which retention has removed the half, and drops states older than an hour,
+   their files, and files that never became part of the lake. A question must therefore be answered within the hour.
 4. **PostgreSQL may go away.** Whatever is asked then raises IndexUnusable; `reopen` attaches anew.
 5. **Power.** The engine syncs no file and no folder: on a shared folder, unlike in a bucket, a commit that was acknowledged can
    lose its files to a power cut while the catalog still has its mark. The mark promises that rows were committed, not that

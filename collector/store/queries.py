@@ -77,7 +77,7 @@ LAKE_FILES = _read("lake/catalog_files")
 LAKE_NEW_FILES = _read("lake/catalog_new_files")
 LAKE_KNOWN = _read("lake/catalog_known")
 LAKE_MERGE = _read("lake/merge")
-LAKE_TIDY = tuple(_read(f"lake/{name}") for name in ("expire", "clean_up", "orphans"))
+LAKE_TIDY = tuple(_read(f"lake/{name}") for name in ("rewrite", "expire", "clean_up", "orphans"))
 
 
 def migrations() -> list[tuple[int, str]]:
