@@ -33,7 +33,7 @@ from shared.strictjson import JsonObject
 
 DAY_US: Final = 86_400_000_000
 Run = Callable[[str, dict[str, Any]], dict[str, Any]]  # a command of the desk
-Stopped = Callable[[str], None]  # told the name of each step before it; tests stop there
+Before = Callable[[str], None]  # told the name of each step before it is done; tests cut it off there
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def outlook(services: Services, name: str, days: int) -> Outlook:
     )
 
 
-def retain(services: Services, name: str, days: int, before: Stopped = lambda _: None) -> Removed:
+def retain(services: Services, name: str, days: int, before: Before = lambda _: None) -> Removed:
     """Apply a rule of so many days to a segment, or finish what was begun there.
 
     Raises NotFound, BadRequest, Busy, StorageFull, IndexLags, IndexUnusable, LedgerDamaged, ArchiveAway, OSError.
@@ -146,7 +146,7 @@ def _begun(services: Services, path: Path) -> Tomb | None:
     return None
 
 
-def _begin(services: Services, path: Path, seal: Seal, rule: Rule, before: Stopped) -> Tomb | None:
+def _begin(services: Services, path: Path, seal: Seal, rule: Rule, before: Before) -> Tomb | None:
     """Make a tombstone and enter it in the ledger; None if nothing would be removed."""
     since_us = _since_us(rule)
     rows, open_lines = _old(services, path, seal, since_us), _complained(services, since_us)

@@ -241,7 +241,7 @@ class LakeEngines(Engines):
     def same_answers(self) -> None:
         """Whatever is asked, both say the same."""
         self.step += 1
-        if self.step % 4 == 0:
+        if self.step % 6 == 0:
             super().same_answers()
 
     def teardown(self) -> None:
@@ -254,7 +254,7 @@ class LakeEngines(Engines):
 
 if postgres.missing() is None:
     TestLakeEngines = LakeEngines.TestCase
-    TestLakeEngines.settings = settings(TestEngines.settings, max_examples=2, stateful_step_count=14)
+    TestLakeEngines.settings = settings(TestEngines.settings, max_examples=2, stateful_step_count=12)
 
 
 def test_what_lasts_is_there_again(tmp_path: Path) -> None:
