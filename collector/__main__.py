@@ -2,38 +2,29 @@
 
 import argparse
 import base64
-import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from collector import logs, say
 from collector.arguments import build_parser
-from collector.backup import back_up, restore
-from collector.check import Check, Found
-from collector.clock import SystemClock
 from collector.command import address_for_probes, open_desk
-from collector.config import Config, parse
 from collector.criteria import load_criteria
-from collector.errors import BadRequest, IndexUnusable, LedgerDamaged
+from collector.errors import BadRequest
 from collector.judge.casefile import judge_text
 from collector.judge.errors import JudgeError
-from collector.keyfiles import load_or_create
-from collector.ledger.moving import move
-from collector.migrate import migrate_store
+from collector.operating import OPERATIONS
+from collector.options import config_of, tell
 from collector.provision.folder import provision
 from collector.provision.options import contract_of, terms_of, units_of
 from collector.reading import read_measurements
-from collector.rebuild import rebuild
 from collector.shown import show
 from collector.up import run_up
 from shared.enrolment import read_code
 from shared.errors import SpeedproofError
 from shared.invitation import Invitation
-from shared.keys import PublicKey
 
 WORKED, FAILED, MISUSED = 0, 1, 2
 Result = dict[str, Any]
@@ -62,58 +53,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     return WORKED
 
 
-def _config(options: argparse.Namespace) -> Config:
-    """The configuration of a data folder: its `collector.toml`, if there is one, then the options."""
-    data = options.data or Path(os.environ.get("SPEEDPROOF_DATA", Path.home() / ".local/share/speedproof/collector"))
-    file = data / "collector.toml"
-    try:
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"{file} is not UTF-8") from error
-    peer = ("peer_port", "peer_host", "peer_tls_cert", "peer_tls_key", "peer_tls_port")
-    names = (
-        "host",
-        "port",
-        "url",
-        *peer,
-        "criteria",
-        "slot_s",
-        "guard_s",
-        "code_minutes",
-        "workers",
-        "desk_port",
-        "log_format",
-        "log_level",
-    )
-    return parse(text, data, {name: getattr(options, name, None) for name in names})
-
-
 def _up(options: argparse.Namespace) -> None:
     def ready(told: dict[str, object]) -> None:
         say.result(told) if options.json else say.up(told)
 
-    config = _config(options)
+    config = config_of(options)
     logs.begin(config.log_format, config.log_level)
     run_up(config, ready)
 
 
 def _subscriber_add(options: argparse.Namespace) -> None:
-    with open_desk(_config(options)) as desk:
-        _print(options, desk.run("subscriber_add", contract_of(options) | {"id": options.id}), say.subscriber)
+    with open_desk(config_of(options)) as desk:
+        tell(options, desk.run("subscriber_add", contract_of(options) | {"id": options.id}), say.subscriber)
 
 
 def _code(options: argparse.Namespace) -> None:
-    config = _config(options)
+    config = config_of(options)
     with open_desk(config) as desk:
         told = desk.run("code", {"subscriber": options.subscriber, "minutes": options.code_minutes})
         url = address_for_probes(config, desk)
     if url is not None:
         told |= {"url": url, "link": Invitation(url, read_code(told["code"]), told["collector_key"]).link}
-    _print(options, told, say.code)
+    tell(options, told, say.code)
 
 
 def _provision(options: argparse.Namespace) -> None:
-    config, units = _config(options), units_of(options)
+    config, units = config_of(options), units_of(options)
     with open_desk(config) as desk:
         terms = terms_of(options, address_for_probes(config, desk))
         made = provision(
@@ -125,12 +90,12 @@ def _provision(options: argparse.Namespace) -> None:
         "url": terms.url,
         "expires_us": min(ready.expires_us for ready in made),
     }
-    _print(options, told, say.provisioned)
+    tell(options, told, say.provisioned)
 
 
 def _import(options: argparse.Namespace) -> None:
     total: Result = {"subscriber": options.subscriber, "files": 0, "lines": 0, "kept": 0, "signed": False}
-    with open_desk(_config(options)) as desk:
+    with open_desk(config_of(options)) as desk:
         for number, file in enumerate(options.files, start=1):
             for part in read_measurements(options.format, file, options.load, options.time_zone):
                 result = desk.run("import", part | {"subscriber": options.subscriber})
@@ -138,7 +103,7 @@ def _import(options: argparse.Namespace) -> None:
                 total["kept"] += result["kept"]
             total["files"] = number
             say.progress("import", number, len(options.files), file.name)
-    _print(options, total, say.imported)
+    tell(options, total, say.imported)
 
 
 def _judge(options: argparse.Namespace) -> None:
@@ -153,8 +118,8 @@ def _judge(options: argparse.Namespace) -> None:
     if options.subscriber is None:
         raise BadRequest("judge needs a subscriber, or --input FILE")
     told = {"subscriber": options.subscriber, "criterion": options.criterion}
-    with open_desk(_config(options)) as desk:
-        _print(options, desk.run("judge", told), say.verdicts)
+    with open_desk(config_of(options)) as desk:
+        tell(options, desk.run("judge", told), say.verdicts)
 
 
 def _read(file: Path) -> bytes:
@@ -165,97 +130,24 @@ def _read(file: Path) -> bytes:
 
 
 def _case_show(options: argparse.Namespace) -> None:
-    with open_desk(_config(options)) as desk:
-        _print(options, desk.run("case_show", {"subscriber": options.subscriber}), say.case)
+    with open_desk(config_of(options)) as desk:
+        tell(options, desk.run("case_show", {"subscriber": options.subscriber}), say.case)
 
 
 def _show(options: argparse.Namespace) -> None:
-    show(options, _config(options))
+    show(options, config_of(options))
 
 
 def _evidence(options: argparse.Namespace) -> None:
     if not options.out.name or options.out.is_dir():
         raise BadRequest(f"--out names a file to write, {options.out} is a folder")
-    with open_desk(_config(options)) as desk:
+    with open_desk(config_of(options)) as desk:
         result = desk.run("evidence", {"subscriber": options.subscriber})
     partial = options.out.with_name(options.out.name + ".new")
     partial.write_bytes(base64.b64decode(result["zip_b64"]))
     partial.replace(options.out)
     told = {"subscriber": options.subscriber, "file": str(options.out), "bytes": result["bytes"]}
-    _print(options, told, say.evidence)
-
-
-def _rebuild(options: argparse.Namespace) -> None:
-    done = rebuild(_config(options), lambda no, last: say.progress("rebuild", no, last, "entries"))
-    told: Result = {
-        "entries": done.entries,
-        "same_as_before": None if done.before is None else done.before == done.after,
-        "tables": {name: {"rows": rows, "sha256": digest} for name, (rows, digest) in done.after.items()},
-    }
-    _print(options, told, say.rebuilt)
-
-
-def _migrate_store(options: argparse.Namespace) -> None:
-    done = migrate_store(_config(options), lambda no, last: say.progress("migrate-store", no, last, "entries"))
-    _print(
-        options,
-        asdict(done) | {"same_as_before": None if done.before is None else done.before == done.after},
-        say.migrated,
-    )
-
-
-def _back_up(options: argparse.Namespace) -> None:
-    config = _config(options)
-    with open_desk(config) as desk:
-        no = int(desk.run("position", {})["ledger_no"])
-        done = back_up(
-            config.data, options.out, no, SystemClock(), lambda n, of, name: say.progress("backup", n, of, name)
-        )
-    _print(options, asdict(done) | {"folder": str(options.out)}, say.backed_up)
-
-
-def _restore(options: argparse.Namespace) -> None:
-    config = _config(options)
-    done = restore(options.source, config.data, lambda n, of, name: say.progress("restore", n, of, name))
-    _print(options, asdict(done) | {"folder": str(config.data)}, say.restored)
-
-
-def _check(options: argparse.Namespace) -> None:
-    config = _config(options)
-    ledger, found = config.data / "ledger", list[Found]()
-    with contextlib.ExitStack() as opened:
-        try:
-            desk = opened.enter_context(open_desk(config))
-        except (LedgerDamaged, IndexUnusable) as error:  # no collector can start: the ledger is looked at all the same
-            found.append(Found("start", str(error)))
-            done = Check(ledger, load_or_create(config.data / "keys" / "collector.pem").public)
-        else:
-            told = desk.run("position", {})
-
-            def held(after_no: int, up_to_no: int) -> list[Result]:
-                rows: list[Result] = desk.run("held_batches", {"after_no": after_no, "up_to_no": up_to_no})["batches"]
-                return rows
-
-            key = PublicKey.from_spki(base64.b64decode(told["collector"]))
-            done = Check(ledger, key, told["ledger_no"], told["index_no"], held)
-        done.run(lambda n, of, name: say.progress("check", n, of, name))
-    found += done.found
-    counts = {name: getattr(done, name) for name in ("segments", "entries", "batches", "loaded_no")}
-    _print(options, counts | {"found": [asdict(one) for one in found]}, say.checked)
-    if found:
-        raise LedgerDamaged(f"{len(found)} things do not agree")
-
-
-def _archive(options: argparse.Namespace) -> None:
-    config = _config(options)
-    moved = move(
-        config.data / "ledger", options.to, options.keep, lambda n, of, name: say.progress("archive", n, of, name)
-    )
-    _print(options, {"to": options.to, "moved": [path.name for path in moved]}, say.archived)
-
-
-def _print(options: argparse.Namespace, told: Result, words: Callable[[Result], None]) -> None:
-    say.result(told) if options.json else words(told)
+    tell(options, told, say.evidence)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -270,12 +162,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "cells": _show,
     "days": _show,
     "evidence": _evidence,
-    "rebuild": _rebuild,
-    "check": _check,
-    "migrate-store": _migrate_store,
-    "backup": _back_up,
-    "archive": _archive,
-    "restore": _restore,
+    **OPERATIONS,
 }
 
 

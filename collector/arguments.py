@@ -117,6 +117,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     archive.add_argument("--to", required=True, metavar="PLACE", help="a folder, or s3://bucket/prefix?endpoint=URL")
     archive.add_argument("--keep", type=int, default=4, help="how many of the newest to leave here (default 4)")
+    retain = commands.add_parser(
+        "retain",
+        parents=[folder],
+        help="remove the records of old batches by a rule; proofs stay. Also while the collector runs",
+    )
+    retain.add_argument(
+        "--days",
+        type=int,
+        metavar="N",
+        help="remove what is older than N days (default: `retain_days` of collector.toml)",
+    )
+    retain.add_argument("--dry-run", action="store_true", help="say what would go and what is held, and remove nothing")
     return parser
 
 

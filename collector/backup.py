@@ -4,7 +4,8 @@ A backup is a folder: the same files, and `backup.json`, which names each with i
 a folder without it is no backup. Taken while the collector runs it holds the ledger up to the newest entry at its beginning:
 nothing that was acknowledged before. A second backup into the same folder copies only what is new, since sealed segments
 never change. What `archive` has moved elsewhere is not fetched for it, and the index is not in it: `rebuild` makes it, the
-same to the last row.
+same to the last row. Of a segment whose records a rule of retention has removed the tombstone is copied, and what an earlier
+backup in the same folder had of it is dropped there; other copies are their keeper's affair.
 
 It holds the private keys: whoever has it can sign as this collector.
 """
@@ -24,7 +25,7 @@ from collector.durable import sync_folder, write_whole
 from collector.errors import BadBackup, Conflict, NotFound
 from collector.ledger.archive import OTHERS
 from collector.ledger.frame import read_frame
-from collector.ledger.names import ARCHIVE_SAID, segments
+from collector.ledger.names import ARCHIVE_SAID, segments, tomb_file
 from shared.errors import Malformed
 
 MANIFEST: Final = "backup.json"
@@ -89,7 +90,16 @@ def back_up(data: Path, out: Path, ledger_no: int, clock: Clock, progress: Progr
     told = {"files": files, "ledger_no": ledger_no, "made_us": clock.wall_us()}
     write_whole(out / MANIFEST, json.dumps(told, indent=1, sort_keys=True).encode() + b"\n")
     (out / BEGUN).unlink(missing_ok=True)
+    _drop_removed(data, out)
     return Copied(ledger_no, len(files), sum(one.size for one in wanted), copied)
+
+
+def _drop_removed(data: Path, out: Path) -> None:
+    """Let go of what an earlier backup in this folder holds of segments whose records have been removed since."""
+    for path in segments(data / "ledger"):
+        if tomb_file(path).exists():
+            for end in (path.suffix, OTHERS):
+                (out / "ledger" / path.name).with_suffix(end).unlink(missing_ok=True)
 
 
 def restore(source: Path, data: Path, progress: Progress) -> Copied:
@@ -155,11 +165,11 @@ def _files(data: Path, ledger_no: int, before: Mapping[str, dict[str, object]]) 
         seal = path.with_suffix(".seal")
         if seal.exists():
             told = json.loads(seal.read_bytes())
-            if (
-                path.exists() or before.get(name, {}).get("sha256") == told["sha256"]
-            ):  # archived: stays if it is whole there
+            has_tomb = tomb_file(path).exists()  # which stands for the segment, even if that is still there
+            in_backup = before.get(name, {}).get("sha256") == told["sha256"]
+            if not has_tomb and (path.exists() or in_backup):  # archived: stays if it is whole there
                 yield _File(name, told["size"], told["sha256"])
-            for beside in (seal, path.with_suffix(OTHERS)):
+            for beside in (seal, tomb_file(path) if has_tomb else path.with_suffix(OTHERS)):
                 if beside.exists():
                     yield _File(f"ledger/{beside.name}", beside.stat().st_size)
             continue

@@ -1,6 +1,6 @@
 """Everything about one line, put together for the desk: what was promised, said, measured, missing, and judged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
@@ -14,13 +14,13 @@ from collector.presence import presence_of
 from collector.registry import Subscriber
 from collector.services import Services
 from collector.store.port import Asked
-from collector.view import CaseView, Counts, DeviceRow, PresenceView, RecordRow
+from collector.view import CaseView, Counts, DeviceRow, PresenceView, RecordRow, RemovedRow
 from collector.web.localtime import LineClock
 
 
 def subscriber_of(services: Services, name: str) -> Subscriber:
     """A subscriber by id; raises NotFound."""
-    found = services.registry.subscribers.get(name)
+    found = services.found(lambda: services.registry.subscribers.get(name))
     if found is None:
         raise NotFound(f"there is no subscriber {name!r}")
     return found
@@ -65,6 +65,7 @@ def case_in_index(
     services: Services, store: Asked, name: str, criterion: str | None = None
 ) -> tuple[CaseView, list[RecordRow]]:
     """A subscriber's case as far as the index has come."""
+    services.learning.learn()
     subscriber = subscriber_of(services, name)
     rows = store.timeline(name)
     complaints = store.complaints(name)
@@ -73,7 +74,8 @@ def case_in_index(
         known = ", ".join(sorted(services.criteria))
         raise BadRequest(f"unknown criterion {criterion or subscriber.criterion!r}; known are {known}")
     opened_us = complaints[0].received_us if complaints else None  # by our clock: the device's could be set back
-    devices, counts, presence = _devices(services, store, name, rows)
+    removed = {row.dev: row for row in store.removed(name)}
+    devices, counts, presence = _devices(services, store, name, rows, removed)
     plans = {row.dev: plan for row, plan in store.devices(name)}
     campaigns = fixed_campaigns(store.campaigns(name))
     return (
@@ -86,26 +88,34 @@ def case_in_index(
             devices=devices,
             alarms=tuple(store.alarms(name)),
             counts=counts,
-            verdicts=tuple(judge_line(chosen, subscriber, rows, store.radio(name), plans, opened_us, campaigns)),
+            verdicts=tuple(
+                judge_line(chosen, subscriber, rows, store.radio(name), plans, opened_us, campaigns, removed)
+            ),
             grades=tuple(store.grades(name)),
             presence=presence,
+            removed=tuple(removed.values()),
         ),
         rows,
     )
 
 
 def _devices(
-    services: Services, store: Asked, name: str, timeline: Sequence[RecordRow]
+    services: Services, store: Asked, name: str, timeline: Sequence[RecordRow], removed: Mapping[str, RemovedRow]
 ) -> tuple[tuple[DeviceRow, ...], dict[str, Counts], tuple[PresenceView, ...]]:
-    """The line's devices, the counts with the slots and losses of all of them, and what is known of each one's slots."""
+    """The line's devices, the counts with the slots and losses of all of them, and what is known of each one's slots.
+
+    Slots are told from the moment on until which a device's records were removed: what was in earlier ones is not here.
+    """
     counts = {"signed": Counts()} | store.counts(name)
     scheduled = missing = lost = 0
     rows, presence = [], []
     now_us = services.clock.wall_us()
     notes = store.notes(name)
     for row, plan in store.devices(name):
-        frozen_us = services.registry.devices[row.dev].frozen_us
-        slots = plan.ended_between(row.enrolled_us, now_us if frozen_us is None else frozen_us)
+        device = services.found(lambda dev=row.dev: services.registry.devices.get(dev))  # type: ignore[misc]
+        frozen_us = None if device is None else device.frozen_us
+        since_us = max(row.enrolled_us, removed[row.dev].until_us if row.dev in removed else row.enrolled_us)
+        slots = plan.ended_between(since_us, now_us if frozen_us is None else frozen_us)
         scheduled += len(slots)
         missing += len(slots) - len(store.filled_slots(row.dev) & set(slots))
         lost += row.lost

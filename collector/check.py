@@ -2,10 +2,14 @@
 
 Reads and changes nothing, also while a collector runs: what is looked at is the ledger up to its newest entry at the beginning.
 
-    1  seals      each sealed segment is what was sealed, and each seal follows the one before it
+    1  seals      each sealed segment is what was sealed, or has this collector's tombstone, whole, and named by an entry of the
+                  ledger; each seal follows the one before it
     2  entries    every frame reads back, its body has its digest, numbers have no gap
-    3  batches    each is signed by its enrolled key, follows the one before it, and its receipt is this collector's for it
-    4  index      it has every batch, under its identity, at its place, with all its records, and none besides
+    3  batches    each is signed by its enrolled key, follows the one before it, and its receipt is this collector's for it;
+                  of one whose records were removed by a rule that is still so, and nothing can be said of the records;
+                  of collectors that share their chains the one before may be in another's ledger
+    4  index      it has every batch, under its identity, at its place, with all its records, and none besides; and none of
+                  those that were removed
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,10 +22,11 @@ from collector.errors import CollectorError, LedgerDamaged
 from collector.ledger.enrolled import enrolled_spki
 from collector.ledger.frame import Entry, EntryKind
 from collector.ledger.names import seal_file, segments
-from collector.ledger.seals import NO_SEAL
+from collector.ledger.removals import Removals, dev_of, sealed_batch
+from collector.ledger.seals import NO_SEAL, Seal, seal_beside
 from collector.ledger.segments import check_sealed, read_entries
 from shared import statement, strictjson
-from shared.batch import open_batch
+from shared.batch import BatchStatement, open_batch
 from shared.chain import START, Head, follow
 from shared.dsse import read_envelope
 from shared.errors import Malformed, Refused, UnknownKey
@@ -34,6 +39,7 @@ STRETCH: Final = 20_000  # entries that are compared with the index at a time
 Held = Callable[
     [int, int], Iterable[dict[str, Any]]
 ]  # what the index has of the entries after one number up to another
+Elsewhere = Callable[[str], PublicKey | None]
 Progress = Callable[[int, int, str], None]
 
 
@@ -54,9 +60,11 @@ class Check:
     last_no: int = MAX_INTEGER  # the newest entry to look at
     loaded_no: int = 0  # the newest one that is in the index
     held: Held = lambda _after_no, _up_to_no: ()
+    elsewhere: Elsewhere | None = None  # of a ledger that is one of several: the keys enrolled at the others
     segments: int = 0
     entries: int = 0
     batches: int = 0
+    removals: Removals = field(default_factory=Removals)
     found: list[Found] = field(default_factory=list)
     _keys: dict[str, PublicKey] = field(default_factory=dict)
     _heads: dict[str, Head] = field(default_factory=dict)
@@ -70,6 +78,8 @@ class Check:
             self.entries += 1
             if entry.kind is EntryKind.ENROLMENT:
                 self._enrolment(entry)
+            if entry.kind is EntryKind.RETENTION:
+                self._retention(entry)
             if entry.kind is EntryKind.BATCH:
                 self.batches += 1
                 self._batch(entry)
@@ -79,6 +89,9 @@ class Check:
                 stretch, begun = {}, entry.no
                 progress(entry.no, self.last_no, "entries")
         self._index(stretch, begun, self.last_no)
+        self.found += [
+            Found(name, "no entry of the ledger says that records were removed") for name in self.removals.unnamed()
+        ]
         progress(self.entries, self.entries, "entries")
 
     def _seals(self, progress: Progress) -> None:
@@ -91,7 +104,7 @@ class Check:
         for number, path in enumerate(sealed, start=1):
             progress(number, len(sealed), path.name)
             try:
-                seal = check_sealed(self.ledger, int(path.stem))
+                seal = self._sealed(path)
             except CollectorError as error:
                 self.found.append(Found(path.name, str(error)))
                 continue
@@ -99,6 +112,18 @@ class Check:
                 self.found.append(Found(f"{path.stem}.seal", "does not follow the seal before it"))
             before = seal
             self.segments += 1
+
+    def _sealed(self, path: Path) -> Seal:
+        seal = seal_beside(path)
+        if seal is not None and self.removals.tomb(path, seal, self.collector):
+            return seal
+        return check_sealed(self.ledger, int(path.stem))
+
+    def _retention(self, entry: Entry) -> None:
+        try:
+            self.removals.entry(entry)
+        except Malformed as error:
+            self.found.append(Found(f"entry {entry.no}", f"tells of no removal: {error}"))
 
     def _entries(self) -> Iterator[Entry]:
         """All entries up to the newest; what cannot be read ends it, and is found."""
@@ -121,20 +146,34 @@ class Check:
 
     def _batch(self, entry: Entry) -> None:
         try:
-            opened = open_batch(entry.body, self._key_of, quickjson.decode, quickjson.records_in)
-            said = opened.said
-            self._heads[said.dev] = follow(self._heads.get(said.dev, START), said, opened.pae_sha256)
-            told = (said.dev, said.batch, said.last_seq, opened.pae_sha256)
+            said, pae_sha256 = self._said(entry)
+            self._heads[said.dev] = self._follow(said, pae_sha256)
+            told = (said.dev, said.batch, said.last_seq, pae_sha256)
             if told != tuple(entry.meta.get(name) for name in ("dev", "batch", "last_seq", "head")):
                 raise Malformed("its header says something else than it does")
             receipt = entry.meta.get("receipt")
             if not isinstance(receipt, dict):
                 raise Malformed("it has no receipt")
-            read_receipt(strictjson.encode(receipt), self.collector, opened.pae_sha256)
+            read_receipt(strictjson.encode(receipt), self.collector, pae_sha256)
         except (Refused, Malformed) as error:
             self.found.append(Found(f"entry {entry.no} ({entry.segment} at byte {entry.offset})", f"a batch: {error}"))
 
+    def _said(self, entry: Entry) -> tuple[BatchStatement, str]:
+        """What the device signed, and its identity; with the records if they are there."""
+        if entry.gone:
+            return sealed_batch(entry, self._key_of(dev_of(entry)))
+        opened = open_batch(entry.body, self._key_of, quickjson.decode, quickjson.records_in)
+        return opened.said, opened.pae_sha256
+
+    def _follow(self, said: BatchStatement, pae_sha256: str) -> Head:
+        """The head after a batch; those in between may be in other ledgers. Raises ChainFork or ChainGap."""
+        head = self._heads.get(said.dev, START)
+        is_over_others = self.elsewhere is not None and said.batch > head.batch and said.first_seq >= head.seq
+        return follow(Head(said.batch, said.first_seq, said.prev) if is_over_others else head, said, pae_sha256)
+
     def _key_of(self, dev: str) -> PublicKey:
+        if dev not in self._keys and self.elsewhere is not None and (key := self.elsewhere(dev)) is not None:
+            self._keys[dev] = key
         if dev not in self._keys:
             raise UnknownKey(3, f"no device with key {dev[:16]}… was enrolled before it")
         return self._keys[dev]
@@ -161,7 +200,10 @@ class Check:
             if wanted != tuple(row[name] for name in ("dev", "batch", "pae_sha256", "segment", "offset")):
                 self.found.append(Found(f"entry {no}", "is in the index as something else"))
             records = entry.body.count(b"\n") - 1
-            if not row["n"] == row["found"] == records:
+            if entry.gone:
+                if row["found"] and entry.segment not in self.removals.unfinished:
+                    self.found.append(Found(f"entry {no}", f"lost its records by a rule, the index has {row['found']}"))
+            elif not row["n"] == row["found"] == records:
                 self.found.append(
                     Found(f"entry {no}", f"has {records} records, the index {row['found']} of {row['n']}")
                 )

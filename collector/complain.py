@@ -22,24 +22,26 @@ class Complaints:
 
     async def take(self, line: bytes) -> tuple[Noted, bool]:
         """Keep a complaint; raises a Refused naming the step. The second value: whether it is new."""
-        registry = self._services.registry
-        complaint = self._read(line)
+        services = self._services
+        complaint = await asyncio.to_thread(self._read, line)
+        meta: JsonObject = {"dev": complaint.dev, "subscriber": services.registry.devices[complaint.dev].subscriber}
+
+        def make() -> Draft | None:
+            is_known = complaint.pae_sha256 in services.registry.complaints
+            return None if is_known else Draft(EntryKind.COMPLAINT, meta, line + b"\n")
+
         async with self._lock:
-            known = registry.complaints.get(complaint.pae_sha256)
-            if known is not None:
-                return known, False
-            meta: JsonObject = {"dev": complaint.dev, "subscriber": registry.devices[complaint.dev].subscriber}
-            draft = Draft(EntryKind.COMPLAINT, meta, line + b"\n")
-            entry = await asyncio.to_thread(self._services.ledger.keep, draft)
-            registry.apply(entry)
-            return Noted(entry.no, entry.at_us), True
+            entry = await asyncio.to_thread(services.keep, make)
+            return services.registry.complaints[complaint.pae_sha256], entry is not None
 
     def _read(self, line: bytes) -> Complaint:
         try:
             envelope = read_envelope(line)
         except Malformed as error:
             raise BadFormat(2, str(error)) from error
-        key = self._services.registry.key_of(envelope.key_id)
+        registry = self._services.registry
+        self._services.found(lambda: registry.devices.get(envelope.key_id))
+        key = registry.key_of(envelope.key_id)
         try:
             return read_complaint(envelope, key)
         except WrongSignature as error:

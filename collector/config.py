@@ -19,6 +19,7 @@ LOOPBACK = "127.0.0.1"
 MOST_WORKERS = 64
 MOST_STREAMS = 2**20
 LEAST_INDEX_MB = 256
+MOST_RETAIN_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,9 @@ class Config:
         None  # postgresql://…: the index is a lake that many collectors share; None: a file in the data folder
     )
     lake: str | None = None  # where the lake's files are: a shared folder, or s3://bucket/prefix?endpoint=URL
+    retain_days: int | None = None  # batches older than that lose their records, once a day; None: nothing is removed
     stream: int = 0  # which of the lake's ledgers this collector's is
+    ledgers: Mapping[int, str] = field(default_factory=dict)  # where those of other collectors can be read, by stream
 
     @property
     def index(self) -> Limits:
@@ -86,6 +89,8 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
         told["segment_mb"] = _whole("segment_mb", told["segment_mb"], 1, 4096)
     if "workers" in told:
         told["workers"] = _whole("workers", told["workers"], 0, MOST_WORKERS)
+    if "retain_days" in told:
+        told["retain_days"] = _whole("retain_days", told["retain_days"], 1, MOST_RETAIN_DAYS)
     for name, allowed in (("log_format", FORMATS), ("log_level", LEVELS)):
         if name in told and told[name] not in allowed:
             raise BadRequest(f"{name} is one of {', '.join(allowed)}, not {told[name]!r}")
@@ -95,6 +100,8 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
         told["index_memory"] = _memory(told["index_memory"])
     if {"catalog", "lake", "stream"} & told.keys():
         _lake(told)
+    if "ledgers" in told:
+        told["ledgers"] = _ledgers(told["ledgers"])
     for name in ("host", "peer_host"):
         if name in told and not isinstance(told[name], str):
             raise BadRequest(f"{name} is not text")
@@ -123,6 +130,18 @@ def _lake(told: Mapping[str, object]) -> None:
         raise BadRequest(f"catalog, lake and stream belong together; {' and '.join(missing)} is missing")
     read_lake(told["catalog"], told["lake"])
     _whole("stream", told["stream"], 0, MOST_STREAMS - 1)
+
+
+def _ledgers(value: object) -> dict[int, str]:
+    """Folders by stream; each is read, never written."""
+    found = value if isinstance(value, dict) else {"": None}
+    for stream, folder in found.items():
+        is_stream = stream.isdecimal() and int(stream) < MOST_STREAMS
+        if not is_stream or not isinstance(folder, str) or not folder.startswith("/"):
+            raise BadRequest(
+                f'[ledgers] says for each stream its ledger\'s absolute folder: 2 = "/…/ledger", not {value!r}'
+            )
+    return {int(stream): str(folder) for stream, folder in found.items()}
 
 
 def _memory(value: object) -> str:

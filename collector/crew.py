@@ -17,14 +17,16 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final, Self
 
+from collector.catalog.sharing import told_of
 from collector.clock import Clock
 from collector.config import Config
 from collector.errors import CollectorError
+from collector.keyfiles import load_or_create
 from collector.ledger.client import LedgerClient
 from collector.metrics import environment
 
@@ -50,6 +52,7 @@ class Mate:
     socket: socket.socket  # it inherits
     errors: Path
     metrics: Path  # the folder its figures go to
+    told: Mapping[str, str] = field(default_factory=dict)  # what is in its environment besides
     ends: list[float] = field(default_factory=list)
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -64,7 +67,7 @@ class Mate:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 pass_fds=(self.socket.fileno(),),
-                env=environment(self.metrics),
+                env=environment(self.metrics) | dict(self.told),
             )
         return _ready(self.name, self.process.stdout, self.errors)
 
@@ -137,7 +140,9 @@ class Crew:
         config = self._config
         command = ["collector.ledger.clerk", "--ledger", str(folder), "--listener", str(door.fileno())]
         command += ["--segment-mb", str(config.segment_mb), "--reserve-mb", str(config.reserve_mb), *self._logging]
-        told = self._start(Mate("ledger", command, door, self._log("ledger"), self.metrics))
+        signer = load_or_create(config.data / "keys" / "collector.pem").public.key_id
+        catalog = told_of(config.catalog, config.stream, signer)
+        told = self._start(Mate("ledger", command, door, self._log("ledger"), self.metrics, catalog))
         return LedgerClient(self.ledger, folder, int(told["torn_bytes"]), committed)
 
     def start_workers(self, count: int, listener: socket.socket) -> None:

@@ -9,7 +9,8 @@ from itertools import pairwise
 from collector.overview import DayRow
 from collector.registry import Subscriber
 from collector.services import Services
-from collector.store.port import Asked, LocalDay
+from collector.store.answers import LocalDay
+from collector.store.port import Asked
 from collector.web.localtime import LineClock, instant_us
 from shared.slots import SlotPlan
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from collector import retain
 from collector.case import MOMENT_S, case_of, subscriber_of
 from collector.enrol import Portal
 from collector.errors import BadRequest, NotFound
@@ -33,6 +34,7 @@ def run(command: str, services: Services, portal: Portal, told: Told) -> Result:
 
 def all_lines(services: Services) -> list[SubscriberLine]:
     """Every subscriber with the counts of his signed measurements, in the order of their ids; nothing is judged here."""
+    services.learning.learn()
     services.indexer.comes_to(services.ledger.newest_no(), MOMENT_S)
     names = sorted(services.registry.subscribers)
     return [SubscriberLine(name, counts=services.store.counts(name).get("signed", Counts())) for name in names]
@@ -109,7 +111,7 @@ def _evidence(services: Services, _: Portal, told: Told) -> Result:
 
 
 def _position(services: Services, _: Portal, __: Told) -> Result:
-    told = {"ledger_no": services.ledger.newest_no(), "index_no": services.store.loaded_no()}
+    told = {"ledger_no": services.ledger.newest_no(), "index_no": services.store.loaded_no(services.config.stream)}
     return told | {"collector": b64(services.collector_key.public.spki)}
 
 
@@ -117,7 +119,14 @@ def _held_batches(services: Services, _: Portal, told: Told) -> Result:
     after_no, up_to_no = told.get("after_no"), told.get("up_to_no")
     if type(after_no) is not int or type(up_to_no) is not int:
         raise BadRequest("after_no and up_to_no are whole numbers")
-    return {"batches": [asdict(row) for row in services.store.held_batches(after_no, up_to_no)]}
+    rows = services.store.held_batches(after_no, up_to_no, services.config.stream)
+    return {"batches": [asdict(row) for row in rows]}
+
+
+def _device_key(services: Services, _: Portal, told: Told) -> Result:
+    dev = _text(told, "dev")
+    found = services.found(lambda: services.registry.devices.get(dev))
+    return {"spki": None if found is None else b64(found.key.spki)}
 
 
 def _fleet(services: Services, _: Portal, told: Told) -> Result:
@@ -132,6 +141,18 @@ def _days(services: Services, _: Portal, told: Told) -> Result:
     return asdict(days_of(services, told))
 
 
+def _retain_segments(services: Services, _: Portal, __: Told) -> Result:
+    return {"segments": retain.candidates(services)}
+
+
+def _retain_outlook(services: Services, _: Portal, told: Told) -> Result:
+    return asdict(retain.outlook(services, _text(told, "segment"), retain.days_of(told.get("days"))))
+
+
+def _retain(services: Services, _: Portal, told: Told) -> Result:
+    return asdict(retain.retain(services, _text(told, "segment"), retain.days_of(told.get("days"))))
+
+
 COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "subscriber_add": _subscriber_add,
     "code": _code,
@@ -144,4 +165,8 @@ COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "fleet": _fleet,
     "cells": _cells,
     "days": _days,
+    "retain_segments": _retain_segments,
+    "retain_outlook": _retain_outlook,
+    "retain": _retain,
+    "device_key": _device_key,
 }

@@ -36,21 +36,25 @@ class Portal:
         `minutes` is how long it lives; None: as configured.
         """
         services = self._services
-        if subscriber not in services.registry.subscribers:
+        if services.found(lambda: services.registry.subscribers.get(subscriber)) is None:
             raise NotFound(f"there is no subscriber {subscriber!r}")
-        while (code := enrolment.make_code(secrets.token_bytes(7)))[:HANDLE_LENGTH] in services.registry.codes:
-            continue
-        salt = secrets.token_bytes(16)
+        code, salt = "", secrets.token_bytes(16)
         expires_us = services.clock.wall_us() + (minutes or services.config.code_minutes) * 60_000_000
-        meta: strictjson.JsonObject = {
-            "digest": b64(code_digest(code, salt)),
-            "expires_us": expires_us,
-            "handle": code[:HANDLE_LENGTH],
-            "salt": b64(salt),
-            "subscriber": subscriber,
-        }
-        entry = services.ledger.keep(Draft(EntryKind.CODE, meta, b"{}\n"))
-        services.registry.apply(entry)
+
+        def make() -> Draft:
+            nonlocal code
+            while (code := enrolment.make_code(secrets.token_bytes(7)))[:HANDLE_LENGTH] in services.registry.codes:
+                continue
+            meta: strictjson.JsonObject = {
+                "digest": b64(code_digest(code, salt)),
+                "expires_us": expires_us,
+                "handle": code[:HANDLE_LENGTH],
+                "salt": b64(salt),
+                "subscriber": subscriber,
+            }
+            return Draft(EntryKind.CODE, meta, b"{}\n")
+
+        services.keep(make)
         self._wrong.pop(code[:HANDLE_LENGTH], None)
         return code, expires_us
 
@@ -61,15 +65,23 @@ class Portal:
             return self._enrol(code, request)
 
     def _enrol(self, code: str, request: EnrolRequest) -> Device:
-        known = self._services.registry.devices.get(request.key.key_id)
-        if known is not None:
-            return _again(known, code, request)
-        opened = self._open_code(code)
-        try:
-            request.with_code(code)
-        except Malformed as error:
-            raise CodeRefused(str(error)) from error
-        return self._keep(opened, request)
+        registry, dev = self._services.registry, request.key.key_id
+
+        def make() -> Draft | None:
+            known = registry.devices.get(dev)
+            if known is not None:
+                _again(known, code, request)
+                return None
+            opened = self._open_code(code)
+            try:
+                request.with_code(code)
+            except Malformed as error:
+                raise CodeRefused(str(error)) from error
+            return self._drawn_up(opened, request)
+
+        self._services.found(lambda: registry.devices.get(dev) or registry.codes.get(code[:HANDLE_LENGTH]))
+        self._services.keep(make)
+        return registry.devices[dev]
 
     def _open_code(self, code: str) -> OpenCode:
         handle = code[:HANDLE_LENGTH]
@@ -85,7 +97,7 @@ class Portal:
             raise CodeRefused("this code has expired; ask for a new one")
         return opened
 
-    def _keep(self, opened: OpenCode, request: EnrolRequest) -> Device:
+    def _drawn_up(self, opened: OpenCode, request: EnrolRequest) -> Draft:
         services = self._services
         salt = secrets.token_bytes(SALT_BYTES)
         line = make_enrolment(
@@ -98,12 +110,10 @@ class Portal:
             "slot_s": services.config.slots.slot_s,
             "subscriber": opened.subscriber,
         }
-        entry = services.ledger.keep(Draft(EntryKind.ENROLMENT, meta, line + b"\n"))
-        services.registry.apply(entry)
-        return services.registry.devices[request.key.key_id]
+        return Draft(EntryKind.ENROLMENT, meta, line + b"\n")
 
 
-def _again(known: Device, code: str, request: EnrolRequest) -> Device:
+def _again(known: Device, code: str, request: EnrolRequest) -> None:
     """The same key once more: the same answer if it knows its own code, a conflict otherwise."""
     try:
         request.with_code(code)
@@ -111,4 +121,3 @@ def _again(known: Device, code: str, request: EnrolRequest) -> Device:
         raise CodeRefused(str(error)) from error
     if known.handle != code[:HANDLE_LENGTH]:
         raise Conflict("this key is enrolled already; enrol anew with a new key")
-    return known

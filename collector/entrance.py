@@ -60,8 +60,10 @@ class Entrance:
         match kept:
             case Older():
                 return kept
-            case Repeat(segment, offset):
+            case Repeat(segment, offset, b""):
                 return Answer(await asyncio.to_thread(receipt_at, self.ledger, segment, offset), is_new=False)
+            case Repeat(receipt=receipt):
+                return Answer(receipt, is_new=False)
             case Entry(no=no):
                 said = verified.opened.said
                 log.debug("kept batch %d of %s as entry %d", said.batch, said.dev[:16], no, extra=_ids(verified))
@@ -76,7 +78,12 @@ def _ids(verified: Verified) -> dict[str, str | int]:
 
 def receipt_at(ledger: Path, segment: str, offset: int) -> bytes:
     """The receipt that was given for the batch whose entry stands here; raises LedgerDamaged."""
-    told = read_at(ledger, segment, offset).meta.get("receipt")
+    return receipt_of(read_at(ledger, segment, offset))
+
+
+def receipt_of(entry: Entry) -> bytes:
+    """The receipt in a batch's entry; raises LedgerDamaged."""
+    told = entry.meta.get("receipt")
     if not isinstance(told, dict):
-        raise LedgerDamaged(f"{segment} at byte {offset}: an entry without a receipt")
+        raise LedgerDamaged(f"{entry.segment} at byte {entry.offset}: an entry without a receipt")
     return strictjson.encode(told)

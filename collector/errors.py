@@ -8,6 +8,9 @@ CollectorError
 ├── NotAllowed           the desk's token is missing or wrong
 ├── StorageFull          nothing was kept; free some space and send again
 ├── LedgerAway           the process that writes the ledger is not there; whether it wrote is not known
+├── CatalogAway          the collectors' catalog does not answer; whether the entry was kept is not known
+├── Outrun               another entry came first, so what this one rests on has to be looked at again
+├── Misdirected          a device whose receipts another key signs; a collector that has it takes it
 ├── DeskAway             the process that has the index does not answer
 ├── Overloaded           more waits here than fits; send again later
 ├── TooSlow              a body or a request's head that stops coming
@@ -16,7 +19,9 @@ CollectorError
 ├── LedgerDamaged        the ledger does not read back as it was written
 ├── IndexUnusable        the index cannot be opened; it can be made anew from the ledger
 ├── IndexLags            the index has not caught up with the ledger yet
+│   └── NotLoaded        what made a line or a device is not in it yet
 ├── BadBackup            a folder that is no backup, or not as it was made
+├── Busy                 another command is at the ledger's files; try again when it has ended
 └── AlreadyRunning       another process owns this data folder
 """
 
@@ -55,6 +60,18 @@ class LedgerAway(CollectorError):
     """The process that writes the ledger is not there: whether it wrote is not known, so send it again."""
 
 
+class CatalogAway(CollectorError):
+    """The catalog that the collectors share does not answer: whether the entry was kept is not known, so send it again."""
+
+
+class Outrun(CollectorError):
+    """Another entry was kept first, here or at another collector: what this one rests on is to be looked at again."""
+
+
+class Misdirected(CollectorError):
+    """The device was enrolled at a collector that signs with another key: it would not believe a receipt from here."""
+
+
 class DeskAway(CollectorError):
     """The process that has the index does not answer."""
 
@@ -87,9 +104,24 @@ class IndexLags(CollectorError):
     """The index has not caught up with the ledger in the time a reader waits."""
 
 
+class NotLoaded(IndexLags):
+    """What made a line or a device, an entry of this `kind` and with this `name`, is not in the index yet."""
+
+    def __init__(self, words: str, kind: str = "", name: str = "") -> None:
+        super().__init__(words, kind, name)
+        self.kind, self.name = kind, name
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class BadBackup(CollectorError):
     """A folder that is no backup, or is not as it was made."""
 
 
 class AlreadyRunning(CollectorError):
     """Another process owns this data folder."""
+
+
+class Busy(CollectorError):
+    """Another command moves, removes or copies the ledger's files just now."""

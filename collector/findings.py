@@ -12,12 +12,12 @@ schedule's own starts may make a campaign, as far as they fit the rule. The two 
 before the complaint is of the schedule's starts alone.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from collector.campaigns import UNKNOWN, Campaigns, LeftOut, Tried
-from collector.holes import Plans
+from collector.holes import NONE_REMOVED, Plans
 from collector.judge.criterion import Criterion
 from collector.judge.doubt import stands
 from collector.judge.evaluate import judge
@@ -28,7 +28,7 @@ from collector.judge.verdict import combine, in_words
 from collector.judge.window import Window, before, campaign, fixed, least_set
 from collector.registry import Subscriber
 from collector.samples import Radio, Sifted, sift
-from collector.view import FindingView, Provenance, RecordRow, VerdictView
+from collector.view import FindingView, Provenance, RecordRow, RemovedRow, VerdictView
 from shared.criteria.answer import Answer
 
 Phase = Literal["all", "after", "before"]
@@ -43,13 +43,15 @@ def judge_line(
     plans: Plans,
     opened_us: int | None,
     campaigns: Campaigns | None = None,
+    removed: Mapping[str, RemovedRow] = NONE_REMOVED,
 ) -> list[VerdictView]:
     """The verdicts of one criterion, one for each provenance there is; the signed one always, and first.
 
     Signed measurements are judged from `opened_us` (when the complaint came in; None: no complaint) on, and what lies
-    before is shown beside it. An imported log was handed over as a whole and is judged from its beginning.
+    before is shown beside it. An imported log was handed over as a whole and is judged from its beginning. What the collector
+    itself has removed by a rule (`removed`, by device) is no hole in a chain.
     """
-    sifted = sift(rows, radio, "signed", plans, campaigns)
+    sifted = sift(rows, radio, "signed", plans, campaigns, removed)
     verdicts = [_verdict(criterion, subscriber, sifted, "signed", opened_us)]
     if any(row.provenance == "imported" for row in rows):
         verdicts.append(_verdict(criterion, subscriber, sift(rows, radio, "imported", plans), "imported", None))

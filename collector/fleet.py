@@ -25,7 +25,7 @@ from collector.overview import (
     SilentRow,
 )
 from collector.services import Services
-from collector.store.port import CellFigures, CellHour
+from collector.store.answers import CellFigures, CellHour
 from collector.web.localtime import LineClock
 
 HOUR_US: Final = 3_600_000_000

@@ -11,14 +11,16 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from types import MappingProxyType
 from typing import Final
 
 from collector.judge.doubt import Gap
-from collector.view import RecordRow
+from collector.view import RecordRow, RemovedRow
 from shared.slots import SlotPlan
 
 MOST_SLOTS: Final = 10_000  # of one hole, the last ones before its end: a clock at 1970 must not make half a century
 Plans = Mapping[str, SlotPlan]
+NONE_REMOVED: Final[Mapping[str, RemovedRow]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,21 @@ class Numbering:
                 yield earliest, max(earliest, latest)
 
 
-def numbering_of(rows: Sequence[RecordRow], plans: Plans) -> Numbering:
-    """The numbering of the signed rows of a line, notes and tests by hand among them."""
+def _missing(before: int, after: int, removed: RemovedRow | None) -> int:
+    """How many numbers between two are nobody's, and were not removed here either."""
+    if removed is None:
+        return after - before - 1
+    there = min(after - 1, removed.last_seq) - max(before + 1, removed.first_seq) + 1
+    return after - before - 1 - max(0, there)
+
+
+def numbering_of(
+    rows: Sequence[RecordRow], plans: Plans, removed: Mapping[str, RemovedRow] = NONE_REMOVED
+) -> Numbering:
+    """The numbering of the signed rows of a line, notes and tests by hand among them.
+
+    Numbers that the collector has received and removed by its own rule are not missing.
+    """
     chains: dict[str, list[RecordRow]] = {}
     for row in rows:
         if row.provenance == "signed":
@@ -107,7 +122,9 @@ def numbering_of(rows: Sequence[RecordRow], plans: Plans) -> Numbering:
     for dev in sorted(chains):
         chain: list[RecordRow | None] = [None, *sorted(chains[dev], key=lambda one: one.seq)]
         for before, after in pairwise(chain):
-            missing = 0 if after is None else after.seq - (-1 if before is None else before.seq) - 1
+            missing = (
+                0 if after is None else _missing(-1 if before is None else before.seq, after.seq, removed.get(dev))
+            )
             if after is not None and missing > 0:
                 holes.append(Hole(missing, before, after))
     filled = frozenset(

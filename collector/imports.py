@@ -36,12 +36,14 @@ def keep_import(
         "sha256": sha256,
         "subscriber": subscriber.id,
     }
-    draft = Draft(EntryKind.IMPORT, meta, body)
-    with services.changing:
+
+    def make() -> Draft | None:
         before = services.registry.readings.get((subscriber.id, sha256), reading)
         if before != reading:
             raise Conflict(f"{file} was imported before, read as {before}; now it is read as {reading}")
         known = services.registry.has_import(subscriber.id, sha256, body)
-        if not known:
-            services.registry.apply(services.ledger.keep(draft))
-    return {"subscriber": subscriber.id, "file": file, "lines": len(lines), "kept": 0 if known else len(lines)}
+        return None if known else Draft(EntryKind.IMPORT, meta, body)
+
+    with services.changing:
+        entry = services.keep(make)
+    return {"subscriber": subscriber.id, "file": file, "lines": len(lines), "kept": 0 if entry is None else len(lines)}

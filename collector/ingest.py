@@ -2,14 +2,14 @@
 
 import asyncio
 
-from collector.entrance import Answer, Entrance, receipt_at
-from collector.errors import IndexUnusable
+from collector.entrance import Answer, Entrance, receipt_of
+from collector.errors import IndexLags, IndexUnusable
 from collector.ledger.chains import Older
 from collector.ledger.frame import Draft
 from collector.ledger.port import Kept
 from collector.services import Services
 from collector.verify import Verified
-from shared.errors import ChainFork
+from shared.errors import ChainFork, UnknownKey
 
 _TWO_OF_ONE_NUMBER = 11  # the step in FORMAT.md
 
@@ -30,7 +30,7 @@ class Ingest:
 
     async def take(self, body: bytes) -> Answer:
         """Keep a batch and give its receipt; raises a Refused naming the step, or StorageFull."""
-        verified = self._entrance.verified(body)
+        verified = await self._verified(body)
         try:
             answer = await self._entrance.keep(verified)
             return await self._earlier(verified, answer) if isinstance(answer, Older) else answer
@@ -38,27 +38,40 @@ class Ingest:
             await self._keep_aside(verified, refusal)
             raise
 
+    async def _verified(self, body: bytes) -> Verified:
+        """A batch that holds by itself, by a key that may have been enrolled elsewhere just now."""
+        try:
+            return self._entrance.verified(body)
+        except UnknownKey:
+            if self._services.learning.seen is None:
+                raise
+            await asyncio.to_thread(self._services.learning.learn)
+            return self._entrance.verified(body)
+
     async def _earlier(self, verified: Verified, older: Older) -> Answer:
         """The answer to a batch of a number that has long been taken: its receipt if it is that batch; raises ChainFork."""
         services, said = self._services, verified.opened.said
         newest_no = await asyncio.to_thread(services.ledger.newest_no)
         await asyncio.to_thread(services.indexer.caught_up, newest_no)
         earlier = await asyncio.to_thread(services.store.accepted, said.dev, said.batch)
+        if earlier is None and services.learning.seen is not None:
+            raise IndexLags(
+                f"batch {said.batch} of this device is perhaps in a ledger that is not loaded yet; try again"
+            )
         if earlier is None:  # the ledger has it: an index that lost a row must not pass for a forked chain
             raise IndexUnusable(f"batch {said.batch} of this device is in the ledger and not in the index; rebuild it")
         if earlier.pae_sha256 != verified.opened.pae_sha256:
             raise older.as_fork
-        receipt = await asyncio.to_thread(
-            receipt_at, services.ledger.folder, earlier.place.segment, earlier.place.offset
-        )
-        return Answer(receipt, is_new=False)
+        return Answer(receipt_of(await asyncio.to_thread(services.entry_at, earlier.place)), is_new=False)
 
     async def _keep_aside(self, verified: Verified, refusal: ChainFork) -> None:
         """Keep a forking batch as evidence, one of a kind; a second batch of one number also freezes the key."""
         said, services = verified.opened.said, self._services
         freezes = refusal.step == _TWO_OF_ONE_NUMBER
+
+        def make() -> Draft | None:
+            is_kept = (said.dev, said.batch, freezes) in services.registry.refused
+            return None if is_kept else verified.kept_aside(refusal, freezes=freezes)
+
         async with self._one_aside:
-            if (said.dev, said.batch, freezes) in services.registry.refused:
-                return
-            entry = await asyncio.to_thread(services.ledger.keep, verified.kept_aside(refusal, freezes=freezes))
-            services.registry.apply(entry)
+            await asyncio.to_thread(services.keep, make)

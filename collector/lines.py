@@ -27,15 +27,18 @@ def add_subscriber(services: Services, fields: Mapping[str, object]) -> tuple[Su
         wanted = read_subscriber(told, services.clock.wall_us())
     except Malformed as error:
         raise BadRequest(str(error)) from error
-    with services.changing:
+
+    def make() -> Draft | None:
         there = services.registry.subscribers.get(wanted.id)
-        if there is not None:
-            if read_subscriber(told, there.added_us) != there:
-                raise Conflict(f"subscriber {wanted.id!r} is there already with another contract")
-            return there, False
-        entry = services.ledger.keep(Draft(EntryKind.SUBSCRIBER, {}, body + b"\n"))
-        services.registry.apply(entry)
-        return services.registry.subscribers[wanted.id], True
+        if there is None:
+            return Draft(EntryKind.SUBSCRIBER, {}, body + b"\n")
+        if read_subscriber(told, there.added_us) != there:
+            raise Conflict(f"subscriber {wanted.id!r} is there already with another contract")
+        return None
+
+    with services.changing:
+        entry = services.keep(make)
+        return services.registry.subscribers[wanted.id], entry is not None
 
 
 def _check(services: Services, told: JsonObject) -> None:

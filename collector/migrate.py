@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import duckdb
 
+from collector.catalog.sharing import share
 from collector.clock import SystemClock
 from collector.config import Config
-from collector.errors import BadRequest, IndexLags, IndexUnusable
+from collector.errors import BadRequest, IndexLags, IndexUnusable, NotLoaded
 from collector.keyfiles import load_or_create
+from collector.ledger.tail import Tail
 from collector.ledger.writer import Ledger
 from collector.peerkeys import trusted_peers
 from collector.projecting import projected
@@ -44,11 +46,12 @@ def migrate_store(config: Config, progress: Callable[[int, int], None]) -> Migra
         raise BadRequest("collector.toml names no lake: set catalog, lake and stream")
     with contextlib.ExitStack() as opened:
         opened.callback(FolderLock(config.data).close)
-        ledger = Ledger(config.data / "ledger", SystemClock())
+        keys, clock = config.data / "keys", SystemClock()
+        key = load_or_create(keys / "collector.pem")
+        shared = share(config.catalog, config.stream, key.public.key_id, clock)
+        ledger = Ledger(config.data / "ledger", clock, shared=shared)
         last_no = ledger.last_no
         ledger.close()
-        keys = config.data / "keys"
-        key = load_or_create(keys / "collector.pem")
         store = store_of(config, trusted_peers(keys), config.data / "ledger", key)
         opened.callback(store.close)
         begun = done = store.loaded_no(config.stream)
@@ -56,6 +59,8 @@ def migrate_store(config: Config, progress: Callable[[int, int], None]) -> Migra
             before = done
             try:
                 _fill(config, store, done, last_no, progress)
+            except NotLoaded:
+                store.load(Tail(config.data / "ledger", store.loaded_no(config.stream)).read(last_no), config.stream)
             except IndexLags:  # others have made lines or devices: who is who is asked again
                 if store.loaded_no(config.stream) == before:
                     raise

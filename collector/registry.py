@@ -76,6 +76,15 @@ class Noted:
     at_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """What the ledger says last of the records that were removed from a segment: by its tombstone's SHA-256."""
+
+    no: int
+    seal: str
+    tombstone: str
+
+
 @dataclass(slots=True)
 class Registry:
     """The state after the entries applied so far."""
@@ -87,6 +96,12 @@ class Registry:
     refused: set[tuple[str, int, bool]] = field(default_factory=set)
     imports: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     readings: dict[tuple[str, str], str] = field(default_factory=dict)
+    retained: dict[str, Retained] = field(default_factory=dict)  # by segment
+    redeemed: dict[str, int] = field(default_factory=dict)  # when a code with this handle was used last
+    frozen: dict[str, int] = field(default_factory=dict)  # since when a key is
+    of_many: bool = (
+        False  # ledgers: then a catalog that had forgotten can tell of a key that was frozen before its enrolment
+    )
 
     def key_of(self, key_id: str) -> PublicKey:
         """The key a batch may be signed with; raises UnknownKey or FrozenKey (step 3)."""
@@ -101,21 +116,22 @@ class Registry:
         """Whether this very part of this file was imported for this subscriber before."""
         return hashlib.sha256(body).hexdigest() in self.imports.get((subscriber, file_sha256), set())
 
-    def apply(self, entry: Entry) -> None:
-        """Take in one entry; raises LedgerDamaged if it says what cannot be."""
+    def apply(self, entry: Entry, body_sha256: str | None = None) -> None:
+        """Take in one entry; raises LedgerDamaged if it says what cannot be. Of an import the body's SHA-256 is enough."""
         try:
-            self._apply(entry)
+            self._apply(entry, body_sha256 or hashlib.sha256(entry.body).hexdigest())
         except (Malformed, Refused, KeyError, TypeError) as error:
             raise LedgerDamaged(f"entry {entry.no} ({entry.kind}): {error}") from error
 
-    def _apply(self, entry: Entry) -> None:
+    def _apply(self, entry: Entry, body_sha256: str) -> None:
         match entry.kind:
             case EntryKind.SUBSCRIBER:
                 subscriber = read_subscriber(decode(entry.body[:-1]), entry.at_us)
                 self.subscribers[subscriber.id] = subscriber
             case EntryKind.CODE:
                 code = _read_code(entry.meta)
-                self.codes[code.handle] = code
+                if self.redeemed.get(code.handle, -1) <= entry.at_us:  # else it is told after its own use
+                    self.codes[code.handle] = code
             case EntryKind.ENROLMENT:
                 self._enrol(entry)
             case EntryKind.BATCH:
@@ -125,13 +141,18 @@ class Registry:
                 freezes = bool(entry.meta.get("freeze"))
                 self.refused.add((dev, statement.integer(entry.meta, "batch"), freezes))
                 if freezes:
-                    self.devices[dev] = replace(self.devices[dev], frozen_us=entry.at_us)
+                    self.frozen[dev] = entry.at_us
+                    if dev in self.devices or not self.of_many:
+                        self.devices[dev] = replace(self.devices[dev], frozen_us=entry.at_us)
             case EntryKind.COMPLAINT:
                 self.complaints[read_envelope(entry.body[:-1]).pae_sha256] = Noted(entry.no, entry.at_us)
             case EntryKind.IMPORT:
                 file = (statement.text(entry.meta, "subscriber"), statement.text(entry.meta, "sha256"))
-                self.imports.setdefault(file, set()).add(hashlib.sha256(entry.body).hexdigest())
+                self.imports.setdefault(file, set()).add(body_sha256)
                 self.readings[file] = statement.text(entry.meta, "reading")
+            case EntryKind.RETENTION:
+                segment, retained = read_retention(entry)
+                self.retained[segment] = retained
 
     def _enrol(self, entry: Entry) -> None:
         told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)
@@ -145,8 +166,10 @@ class Registry:
             statement.integer(told.predicate, "t_us"),
             handle,
             entry.body[:-1],
+            self.frozen.get(key.key_id),
         )
         self.codes.pop(handle, None)
+        self.redeemed[handle] = max(entry.at_us, self.redeemed.get(handle, -1))
 
 
 def read_subscriber(fields: JsonObject, added_us: int) -> Subscriber:
@@ -168,6 +191,13 @@ def read_subscriber(fields: JsonObject, added_us: int) -> Subscriber:
         area if isinstance(area, str) else None,
         added_us,
     )
+
+
+def read_retention(entry: Entry) -> tuple[str, Retained]:
+    """The segment that a `retention` entry is about, and what it says of it; raises Malformed."""
+    told = decode(entry.body[:-1])
+    seal, tombstone = statement.sha256_hex(told, "seal"), statement.sha256_hex(told, "tombstone")
+    return statement.text(told, "segment"), Retained(entry.no, seal, tombstone)
 
 
 def _read_code(meta: JsonObject) -> OpenCode:

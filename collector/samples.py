@@ -42,9 +42,9 @@ from collector.campaigns import (
     objection,
     with_hole,
 )
-from collector.holes import Numbering, Plans, numbering_of
+from collector.holes import NONE_REMOVED, Numbering, Plans, numbering_of
 from collector.judge.sample import Direction, Sample, Signal
-from collector.view import Provenance, RecordRow
+from collector.view import Provenance, RecordRow, RemovedRow
 
 CLOCK_TOLERANCE_US = 300_000_000
 Radio = Mapping[tuple[str, int], Mapping[str, Any]]
@@ -68,7 +68,12 @@ class Sifted:
 
 
 def sift(
-    rows: Sequence[RecordRow], radio: Radio, provenance: Provenance, plans: Plans, campaigns: Campaigns | None = None
+    rows: Sequence[RecordRow],
+    radio: Radio,
+    provenance: Provenance,
+    plans: Plans,
+    campaigns: Campaigns | None = None,
+    removed: Mapping[str, RemovedRow] = NONE_REMOVED,
 ) -> Sifted:
     """The rows of one provenance as samples; rows of methods no rule speaks of (an object fetch) are passed over."""
     samples: list[Sample] = []
@@ -97,7 +102,7 @@ def sift(
     in_order = sorted(tried.values(), key=lambda one: (one.fixed.campaign.starts_us, one.fixed.dev, one.fixed.seq))
     if provenance != "signed":
         return Sifted(tuple(samples), tuple(left_out))
-    return Sifted(tuple(samples), tuple(left_out), tuple(in_order), tuple(held), numbering_of(rows, plans))
+    return Sifted(tuple(samples), tuple(left_out), tuple(in_order), tuple(held), numbering_of(rows, plans, removed))
 
 
 def _in_campaign(row: RecordRow, sample: Sample | None, tried: Tried | None) -> LeftOut:

@@ -155,6 +155,11 @@ def case(told: Told) -> None:
         lines(f"  {words.grades(grades)}")
     for one in told["presence"]:
         _presence(one, LineClock.of(told["time_zone"]))
+    for one in told.get("removed", ()):
+        lines(
+            f"  device {one['dev'][:8]}: the measurements of {counted(one['batches'], 'batch', 'batches')}, "
+            f"until {day(one['until_us'])}, were removed by the rule of retention"
+        )
     for complaint in told["complaints"]:
         lines(f"  complaint: “{complaint['text']}”")
     for alarm in told["alarms"]:
@@ -194,6 +199,12 @@ def checked(told: Told) -> None:
         f"looked at {counted(told['entries'], 'ledger entry', 'ledger entries')}, "
         f"{counted(told['batches'], 'batch', 'batches')}, {counted(told['segments'], 'sealed segment')}; "
         f"the index holds entries up to {told['loaded_no']}",
+        *(
+            f"{counted(number, 'batch', 'batches')} lost {'its' if number == 1 else 'their'} records by a rule of {days} days; "
+            "everything else about them is here"
+            for days, number in told["removed"].items()
+        ),
+        *(f"{name}: its removal was cut off; run retain again" for name in told["unfinished"]),
         *(f"{one['where']}: {one['what']}" for one in told["found"]),
         "everything agrees" if not told["found"] else "IT DOES NOT AGREE",
     )
@@ -204,6 +215,20 @@ def archived(told: Told) -> None:
     lines(
         f"{counted(len(told['moved']), 'sealed segment')} moved to {told['to']}; they are fetched when they are needed"
     )
+
+
+def retained(told: Told) -> None:
+    """Records were removed by a rule, or would be."""
+    would = told["dry_run"]
+    verb, amount = ("would lose", "about ") if would else ("lost", "")
+    lines(
+        f"{counted(told['batches'], 'batch', 'batches')} older than {counted(told['days'], 'day')}, of "
+        f"{counted(len(told['lines']), 'line')} in {counted(told['segments'], 'segment')}, {verb} their records: "
+        f"{amount}{told['bytes'] / 1e6:.1f} MB" + ("; nothing was removed" if would else "")
+    )
+    if told["held"]:
+        lines(f"{counted(told['held'], 'batch', 'batches')} as old are held, since their lines have complained:")
+        lines(*(f"  {line}, last on {day(at_us)}" for line, at_us in sorted(told["held_lines"].items())))
 
 
 def restored(told: Told) -> None:

@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
+from collector.catalog.sharing import share
 from collector.clock import Clock, SystemClock
 from collector.config import Config
 from collector.criteria import load_criteria
@@ -16,7 +17,8 @@ from collector.errors import AlreadyRunning, ArchiveAway
 from collector.indexer import LAKE_PACE, Indexer
 from collector.judge.criterion import Criterion
 from collector.keyfiles import load_or_create
-from collector.ledger.frame import Entry
+from collector.learning import Alone, Learning, Together, found, keep
+from collector.ledger.frame import Draft, Entry
 from collector.ledger.port import LedgerPort
 from collector.ledger.segments import read_at
 from collector.ledger.writer import Ledger
@@ -25,11 +27,13 @@ from collector.peerkeys import trusted_peers
 from collector.registry import Registry
 from collector.store.duck import DuckStore
 from collector.store.lake import LakeStore
+from collector.store.lake_engine import Catalog
 from collector.store.port import Place, Store
 from shared.grade import Peers
 from shared.keys import FileKey
 
 OpenLedger = Callable[[Path, Callable[[], None]], LedgerPort]
+T = TypeVar("T")
 INDEX = "index.duckdb"
 DESK_FILE = "desk.json"
 
@@ -68,6 +72,7 @@ class Services:
     collector_key: FileKey
     portal_key: FileKey
     criteria: Mapping[str, Criterion]
+    learning: Learning
     peers: Peers  # whose counter-signature is believed
     lock: FolderLock | None = None
     peer: dict[str, str | int] | None = None  # what the running peer said of itself
@@ -76,6 +81,7 @@ class Services:
     changing: threading.Lock = field(
         default_factory=threading.Lock
     )  # held from looking for a line or an import to keeping it
+    retaining: threading.Lock = field(default_factory=threading.Lock)  # held while records are removed from a segment
 
     @classmethod
     def over_folder(cls, config: Config, clock: Clock | None = None, open_ledger: OpenLedger | None = None) -> Self:
@@ -91,7 +97,7 @@ class Services:
             collector_key, portal_key = load_or_create(keys / "collector.pem"), load_or_create(keys / "portal.pem")
             peers = trusted_peers(keys)
             used = clock or SystemClock()
-            registry = Registry()
+            registry, signer = Registry(), collector_key.public.key_id
             wake: list[Indexer] = []
             folder = config.data / "ledger"
             ledger: LedgerPort
@@ -111,10 +117,16 @@ class Services:
                     config.segment_mb * 1_000_000,
                     reserve_bytes=reserve_bytes,
                     measured=metrics.measured,
+                    shared=None if config.catalog is None else share(config.catalog, config.stream, signer, used),
                 )
             opened.callback(ledger.close)
-            for segment, offset in ledger.others():
-                registry.apply(read_at(ledger.folder, segment, offset))
+            learning: Learning
+            if config.lake_address is None:
+                learning = Alone(registry, ledger)
+            else:
+                catalog = Catalog(config.lake_address)
+                opened.callback(catalog.close)
+                learning = Together(registry, catalog.ask, catalog.close, config.stream)
             store = store_of(config, peers, ledger.folder, collector_key)
             opened.callback(store.close)
             indexer = Indexer(ledger, store, config.stream, None if config.catalog is None else LAKE_PACE)
@@ -130,6 +142,7 @@ class Services:
             collector_key,
             portal_key,
             criteria,
+            learning,
             peers,
             lock,
             metrics=metrics,
@@ -137,10 +150,22 @@ class Services:
 
     def entry_at(self, place: Place) -> Entry:
         """The entry of the ledger that the index says is there; raises LedgerDamaged, and ArchiveAway for another collector's."""
-        return _entry_at(self.ledger.folder, self.config.stream)(place)
+        return _entry_at(self.ledger.folder, self.config)(place)
+
+    def keep(self, make: Callable[[], Draft | None]) -> Entry | None:
+        """Keep the entry that `make` makes of the registry as it is, and have it there; None if it makes none.
+
+        It may be asked more than once, if another collector was faster. Raises what it raises, StorageFull, CatalogAway, Outrun.
+        """
+        return keep(self.ledger, self.learning, make)
+
+    def found(self, look: Callable[[], T | None]) -> T | None:
+        """What is looked for in the registry, also if another collector has made it just now."""
+        return found(self.learning, look)
 
     def close(self) -> None:
         """Stop writing, loading and reading, then let go of the folder."""
+        self.learning.close()
         self.ledger.close()
         self.indexer.close()
         self.store.close()
@@ -150,18 +175,26 @@ class Services:
 
 def store_of(config: Config, peers: Peers, folder: Path, key: FileKey) -> DuckStore:
     """The index of the collector with this key, over its ledger's folder: a file of its own, or a lake that it shares."""
-    read, address = _entry_at(folder, config.stream), config.lake_address
+    read, address = _entry_at(folder, config), config.lake_address
     if address is None:
         return DuckStore(config.data / INDEX, peers, read, config.index)
     return LakeStore(address, config.data, config.stream, peers, read, config.index, key.public.key_id)
 
 
-def _entry_at(folder: Path, stream: int) -> Callable[[Place], Entry]:
-    """How the index reads a ledger."""
+def _entry_at(folder: Path, config: Config) -> Callable[[Place], Entry]:
+    """How the index reads a ledger: the own one, and those of other collectors whose folders can be reached from here."""
 
     def read(place: Place) -> Entry:
-        if place.stream != stream:
-            raise ArchiveAway(f"this entry is in the ledger of another collector, stream {place.stream}")
-        return read_at(folder, place.segment, place.offset)
+        if place.stream == config.stream:
+            return read_at(folder, place.segment, place.offset)
+        other = config.ledgers.get(place.stream)
+        if other is None:
+            raise ArchiveAway(
+                f"this entry is in the ledger of another collector, stream {place.stream}; ask there, "
+                f'or say where its ledger can be read, under [ledgers] in collector.toml: {place.stream} = "/its/folder/ledger"'
+            )
+        if not Path(other).is_dir():
+            raise ArchiveAway(f"the ledger of stream {place.stream} is not there: {other}")
+        return read_at(Path(other), place.segment, place.offset)
 
     return read

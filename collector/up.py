@@ -22,12 +22,16 @@ from typing import IO, Final, NoReturn
 
 import uvicorn
 
+from collector import desk
 from collector.api.connection import Connection
 from collector.app import create_app
 from collector.clock import SystemClock
 from collector.config import Config
 from collector.crew import Crew
+from collector.daily import Daily
+from collector.enrol import Portal
 from collector.errors import BadRequest, CollectorError
+from collector.retain import Run
 from collector.services import DESK_FILE, Services
 from shared.keys import PublicKey
 
@@ -73,6 +77,10 @@ def _serve(
     token = desk_token(config.data)
     url, desk_url = _url(listener), _url(desk or listener)
     services.indexer.start()
+    daily = None if config.retain_days is None else Daily(_local(services), config.retain_days)
+    if daily is not None:
+        daily.start()
+    services.learning.start()
     settings = uvicorn.Config(
         create_app(services, token),
         log_config=None,
@@ -97,7 +105,15 @@ def _serve(
     except (KeyboardInterrupt, SystemExit):
         pass
     finally:
+        if daily is not None:
+            daily.close()
         (config.data / DESK_FILE).unlink(missing_ok=True)
+
+
+def _local(services: Services) -> Run:
+    """The desk's commands, in this process."""
+    portal = Portal(services)
+    return lambda command, told: desk.run(command, services, portal, told)
 
 
 def _stop_with(peer: "subprocess.Popen[bytes]", server: uvicorn.Server) -> None:

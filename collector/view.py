@@ -65,6 +65,21 @@ class DeviceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RemovedRow:
+    """What the collector's rule of retention has removed of a device: how many batches, records and which numbers.
+
+    `until_us`: they were measured before that moment, by the device's clock and by ours.
+    """
+
+    dev: str
+    batches: int
+    records: int
+    first_seq: int
+    last_seq: int
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmRow:
     """Something that must not happen to a chain and did."""
 
@@ -168,4 +183,5 @@ class CaseView:
     verdicts: tuple[VerdictView, ...] = ()
     grades: tuple[GradeCount, ...] = ()  # by direction, grade and reason
     presence: tuple[PresenceView, ...] = ()  # by device
+    removed: tuple[RemovedRow, ...] = ()  # by device; of that time nothing else here speaks
     behind_us: int = 0  # what arrived within so long before `as_of_us` may not be in it yet

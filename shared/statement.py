@@ -27,6 +27,7 @@ class Kind(StrEnum):
     TICKET_REQUEST = _ROOT + "ticket-request/v1"
     TICKET = _ROOT + "ticket/v1"
     TRANSFER = _ROOT + "transfer/v1"
+    TOMBSTONE = _ROOT + "tombstone/v1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,11 @@ async def get_health(services: GivenServices) -> Response:
 def _looked_at(services: Services) -> tuple[dict[str, object], bool]:
     told: dict[str, object] = {}
     is_well = True
-    for name, look in (("ledger_no", services.ledger.newest_no), ("index_no", services.store.loaded_no)):
+
+    def loaded_no() -> int:
+        return services.store.loaded_no(services.config.stream)
+
+    for name, look in (("ledger_no", services.ledger.newest_no), ("index_no", loaded_no)):
         try:
             told[name] = look()
         except CollectorError as error:

@@ -32,6 +32,9 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     ours.NotAllowed: (HTTPStatus.UNAUTHORIZED, "not_allowed"),
     ours.StorageFull: (HTTPStatus.SERVICE_UNAVAILABLE, "storage_full"),
     ours.LedgerAway: (HTTPStatus.SERVICE_UNAVAILABLE, "ledger_away"),
+    ours.CatalogAway: (HTTPStatus.SERVICE_UNAVAILABLE, "catalog_away"),
+    ours.Outrun: (HTTPStatus.SERVICE_UNAVAILABLE, "outrun"),
+    ours.Misdirected: (HTTPStatus.SERVICE_UNAVAILABLE, "misdirected"),
     ours.DeskAway: (HTTPStatus.SERVICE_UNAVAILABLE, "desk_away"),
     ours.Overloaded: (HTTPStatus.SERVICE_UNAVAILABLE, "overloaded"),
     ours.TooSlow: (HTTPStatus.REQUEST_TIMEOUT, "too_slow"),
@@ -39,8 +42,10 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     ours.ArchiveAway: (HTTPStatus.SERVICE_UNAVAILABLE, "archive_away"),
     ours.LedgerDamaged: (HTTPStatus.INTERNAL_SERVER_ERROR, "ledger_damaged"),
     ours.IndexUnusable: (HTTPStatus.SERVICE_UNAVAILABLE, "index_unusable"),
+    ours.NotLoaded: (HTTPStatus.SERVICE_UNAVAILABLE, "index_lags"),
     ours.IndexLags: (HTTPStatus.SERVICE_UNAVAILABLE, "index_lags"),
     ours.BadBackup: (HTTPStatus.INTERNAL_SERVER_ERROR, "bad_backup"),
+    ours.Busy: (HTTPStatus.SERVICE_UNAVAILABLE, "busy"),
     ours.AlreadyRunning: (HTTPStatus.INTERNAL_SERVER_ERROR, "already_running"),
 }
 RETRY_AFTER_S = 30  # at the earliest, and within the same again: drawn, so that not all come back at once

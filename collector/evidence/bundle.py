@@ -11,11 +11,15 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.resources import files
+from pathlib import Path
 
 from collector.case import case_in_index
 from collector.criteria import criterion_file
+from collector.errors import Busy
 from collector.evidence.grades import FOLDER
 from collector.ledger.frame import Entry, EntryKind
+from collector.ledger.names import RETAINING
+from collector.ledger.tombs import tomb_beside
 from collector.services import Services
 from collector.view import CaseView
 from shared import dsse, statement, strictjson
@@ -27,8 +31,13 @@ _MOMENT = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal evidence is eq
 
 
 def make_evidence(services: Services, subscriber: str) -> bytes:
-    """The zip of one subscriber's case; raises NotFound."""
+    """The zip of one subscriber's case; raises NotFound, and Busy if a removal was cut off that concerns it."""
     services.indexer.caught_up(services.ledger.newest_no())
+    with services.retaining:  # nothing is removed while it is read
+        return _evidence(services, subscriber)
+
+
+def _evidence(services: Services, subscriber: str) -> bytes:
     with services.store.moment() as store:  # a batch between the two would be counted in neither or in one of them only
         case, _ = case_in_index(services, store, subscriber)
         places = store.places(subscriber)
@@ -45,6 +54,8 @@ def make_evidence(services: Services, subscriber: str) -> bytes:
     for place in places:
         entry = services.entry_at(place)
         members |= _members(entry)
+        if entry.gone:
+            members |= _tombstone(services, entry.segment)
         if entry.kind is EntryKind.ENROLMENT:
             salts[_dev(entry)] = statement.text(entry.meta, "salt")
     manifest = _manifest(case, members, salts)
@@ -69,6 +80,8 @@ def _members(entry: Entry) -> dict[str, bytes]:
         case EntryKind.BATCH:
             name = f"{_dev(entry)}/{statement.integer(entry.meta, 'batch'):08d}"
             receipt = entry.meta["receipt"]
+            if entry.gone:
+                return {f"removed/{name}.json": entry.body, f"receipts/{name}.json": strictjson.encode(receipt) + b"\n"}
             return {f"batches/{name}.ndjson": entry.body, f"receipts/{name}.json": strictjson.encode(receipt) + b"\n"}
         case EntryKind.COMPLAINT:
             return {f"complaints/{entry.no:08d}.json": entry.body}
@@ -78,6 +91,15 @@ def _members(entry: Entry) -> dict[str, bytes]:
             return {f"imports/{entry.no:08d}.ndjson": entry.body}
         case _:
             return {}
+
+
+def _tombstone(services: Services, segment: str) -> dict[str, bytes]:
+    """The collector's signed word on what it removed from a segment, when, and by which rule."""
+    path = services.ledger.folder / segment
+    if path.with_suffix(RETAINING).exists():  # the index may still have what is not here
+        raise Busy(f"the removal of records from {segment} was cut off; run `retain` again, which finishes it")
+    tomb = tomb_beside(path)
+    return {} if tomb is None else {f"tombstones/{Path(segment).stem}.json": tomb.line + b"\n"}
 
 
 def _manifest(case: CaseView, members: Mapping[str, bytes], salts: JsonObject) -> bytes:

@@ -5,7 +5,8 @@
      3  collector   the collector's key signed the manifest; it is the key you were told, if you were told one
      4  enrolments  the portal's key bound each device's key to this subscriber
      5  batches     every batch: form, signature, digest, counts (FORMAT.md, steps 2 to 8)
-     6  chain       each device's batches follow one another from the first on, none left out
+     6  chain       each device's batches follow one another from the first on, none left out; of those that the collector
+                    has removed by its rule the device's envelope is here, and its signed word that it has
      7  receipts    each batch has the collector's receipt for these very bytes
      8  complaints  each complaint was signed by one of these devices
      9  counts      the numbers in the case are those of the signed records
@@ -23,6 +24,7 @@ from dataclasses import dataclass, field
 
 from collector.evidence.archive import NotEvidence
 from collector.evidence.grades import peers_in, regrade, told_in
+from collector.evidence.removed import SealedBatch, removed_in
 from shared import chain, statement, strictjson
 from shared.batch import OpenedBatch, open_batch
 from shared.complaint import read_complaint
@@ -67,10 +69,22 @@ class _Found:
     collector: PublicKey | None = None
     devices: dict[str, PublicKey] = field(default_factory=dict)
     batches: dict[str, list[OpenedBatch]] = field(default_factory=dict)
+    removed: dict[str, list[SealedBatch]] = field(default_factory=dict)
 
     def named(self, folder: str) -> list[str]:
         """The members of a folder, in order."""
         return sorted(name for name in self.files if name.startswith(folder + "/"))
+
+    def chains(self) -> dict[str, list[OpenedBatch | SealedBatch]]:
+        """All batches by device, in the order of their numbers, those without their records too."""
+        return {
+            dev: sorted([*self.batches.get(dev, []), *self.removed.get(dev, [])], key=_number)
+            for dev in sorted({*self.batches, *self.removed})
+        }
+
+
+def _number(batch: OpenedBatch | SealedBatch) -> int:
+    return batch.said.batch
 
 
 def check_evidence(files: Files, told_key: str | None = None) -> list[Step]:
@@ -160,17 +174,19 @@ def _batches(found: _Found) -> str:
 
 
 def _chain(found: _Found) -> str:
-    for opened in found.batches.values():
+    found.removed, rules = removed_in(found.files, found.devices, found.collector)
+    chains = found.chains()
+    for batches in chains.values():
         head = chain.START
-        for batch in opened:
+        for batch in batches:
             head = chain.follow(head, batch.said, batch.pae_sha256)
-    lost = sum(batch.said.lost for opened in found.batches.values() for batch in opened)
-    return f"{len(found.batches)} chains without a gap, {lost} records declared lost"
+    lost = sum(batch.said.lost for batches in chains.values() for batch in batches)
+    return "; ".join((f"{len(chains)} chains without a gap, {lost} records declared lost", *rules))
 
 
 def _receipts(found: _Found) -> str:
     names = set(found.named("receipts"))
-    for opened in (batch for batches in found.batches.values() for batch in batches):
+    for opened in (batch for batches in found.chains().values() for batch in batches):
         name = f"receipts/{opened.said.dev}/{opened.said.batch:08d}.json"
         if name not in names:
             raise StepFailed("this batch has no receipt", name)

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from collector.durable import write_whole
-from collector.errors import ArchiveAway, BadRequest, LedgerDamaged
-from collector.ledger.names import ARCHIVE_SAID
+from collector.durable import sync_folder, write_whole
+from collector.errors import ArchiveAway, BadRequest, CollectorError, LedgerDamaged
+from collector.ledger.names import ARCHIVE_SAID, tomb_file
 from collector.ledger.seals import Seal, is_sealed_as, seal_beside
+from collector.ledger.tombs import Tomb, tomb_beside
 
 FETCHED: Final = "fetched"
 OTHERS: Final = ".others"  # beside a seal: a JSON list of [offset in the segment, begin, end] LF, then frames
@@ -29,13 +30,16 @@ _TRIES: Final = 3
 
 
 class Archive(Protocol):
-    """A place for files that never change. Both raise ArchiveAway."""
+    """A place for files that never change. All raise ArchiveAway."""
 
     def put(self, source: Path) -> None:
         """Keep a file under its name."""
 
     def get(self, name: str, target: Path) -> None:
         """Write the file of this name to `target`."""
+
+    def drop(self, name: str) -> None:
+        """Keep the file of this name no longer; nothing if there is none."""
 
 
 class FolderArchive:
@@ -61,6 +65,14 @@ class FolderArchive:
         except OSError as error:
             raise ArchiveAway(f"the archive {self._folder} does not give {name}: {error}") from error
 
+    def drop(self, name: str) -> None:
+        """Keep the file of this name no longer."""
+        try:
+            (self._folder / name).unlink(missing_ok=True)
+            sync_folder(self._folder)
+        except OSError as error:
+            raise ArchiveAway(f"the archive {self._folder} does not let go of {name}: {error}") from error
+
 
 class BucketArchive:
     """A bucket, by way of boto3."""
@@ -82,6 +94,10 @@ class BucketArchive:
     def get(self, name: str, target: Path) -> None:
         """Write the file of this name to `target`."""
         self._tried(lambda: self._client.download_file(self._bucket, self._prefix + name, str(target)))
+
+    def drop(self, name: str) -> None:
+        """Keep the file of this name no longer; earlier versions of it, where a bucket keeps some, are its own affair."""
+        self._tried(lambda: self._client.delete_object(Bucket=self._bucket, Key=self._prefix + name))
 
     def _tried(self, call: Callable[[], object]) -> None:
         try:
@@ -124,6 +140,20 @@ def opened(path: Path) -> BinaryIO:
     raise ArchiveAway(f"{path.name} cannot be kept here long enough to read it")
 
 
+def found(path: Path) -> Tomb | BinaryIO:
+    """What stands for a segment: its tombstone if it has one, else its file, open for reading. Raises as `opened` does."""
+    tomb = tomb_beside(path)
+    if tomb is not None:
+        return tomb
+    try:
+        return opened(path)
+    except (OSError, CollectorError):
+        tomb = tomb_beside(path)  # it was put into its place just now
+        if tomb is None:
+            raise
+        return tomb
+
+
 def read(path: Path) -> bytes:
     """A whole segment."""
     with opened(path) as file:
@@ -152,6 +182,9 @@ def _fetch(path: Path, seal: Seal, fetched: Path) -> None:
         if not is_sealed_as(seal, partial):
             raise LedgerDamaged(f"{path.name} in the archive is not what was sealed")
         partial.replace(fetched)
+        if tomb_file(path).exists():  # removed meanwhile: nothing of it may stay here
+            fetched.unlink(missing_ok=True)
+            raise FileNotFoundError(f"{path.name} has a tombstone now")
     finally:
         partial.unlink(missing_ok=True)
     old = sorted(fetched.parent.glob("*.ndjson"), key=lambda one: one.stat().st_mtime)[:-MOST_FETCHED]

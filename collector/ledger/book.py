@@ -11,32 +11,23 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from collector.clock import Clock
 from collector.durable import sync_folder
-from collector.errors import AlreadyRunning, StorageFull
-from collector.ledger.chains import Older, Repeat, Standing
-from collector.ledger.frame import Entry, EntryKind, Sheet, Spot, read_frame
+from collector.errors import AlreadyRunning, CatalogAway, StorageFull
+from collector.ledger.chains import Chains, Standing
+from collector.ledger.frame import EntryKind, Sheet, Spot
+from collector.ledger.group import Group, Outcome, Placed, digest_of, entry_at, write_all
+from collector.ledger.mark import read_mark
 from collector.ledger.names import segment_name
 from collector.ledger.seals import Seal, seal_missing, write_seal
 from collector.ledger.segments import SEGMENT_BYTES, Place, mend
 from collector.ledger.snapshot import GROWN_BYTES, GROWN_TIMES, chains_of, snapshot_of, write_snapshot
 from shared.errors import Malformed, Refused
 
-Outcome = Spot | Repeat | Older | Refused | StorageFull
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A sheet with its place in the ledger, before it is on disk."""
-
-    number: int  # in its group
-    sheet: Sheet
-    spot: Spot
 
 
 class Book:
@@ -67,7 +58,7 @@ class Book:
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(folder)
         try:
-            self._place, self.torn_bytes = mend(folder)
+            self._place, self.torn_bytes = self._mended()
             self._last_seal = seal_missing(folder, self._place.segment)
             if self._last_seal.segment == segment_name(
                 self._place.segment
@@ -75,7 +66,7 @@ class Book:
                 self._place = Place(self._place.segment + 1, 0, self._place.no)
             self.chains, self._snapshot_no = chains_of(folder, self.last_no)
             self._unsnapped_bytes, self._snapshot_bytes = 0, 0
-            self._digest = _digest_of(folder / segment_name(self._place.segment))
+            self._digest = self._group_digest = digest_of(folder / segment_name(self._place.segment))
             self._file = self._open()
         except BaseException:
             os.close(self._lock)
@@ -94,6 +85,20 @@ class Book:
         os.close(self._file)
         os.close(self._lock)
 
+    def _mended(self) -> tuple[Place, int]:
+        """Where writing goes on, and how many bytes were cut off there."""
+        mark = read_mark(self.folder)
+        if mark is not None:
+            raise CatalogAway(
+                f"the ledger {self.folder} is one of several that share a catalog, and can be opened only with it: "
+                "set catalog, lake and stream in collector.toml as before"
+            )
+        return mend(self.folder)
+
+    def key_of(self, dev: str) -> bytes:
+        """The key (SPKI DER) of a device that may be taken from; raises UnknownKey or FrozenKey."""
+        return self.chains.standing_of(dev).spki
+
     def commit(self, sheets: Sequence[Sheet]) -> list[Outcome]:
         """Write and fsync a group; what came of each sheet, in order."""
         begun_us = self._clock.mono_us()
@@ -103,79 +108,82 @@ class Book:
             self._measured(len(sheets), (self._clock.mono_us() - begun_us) / 1e6)
 
     def _commit(self, sheets: Sequence[Sheet]) -> list[Outcome]:
-        outcomes: dict[int, Outcome] = {}  # by place in the group
-        before, undo = self._place, dict[str, Standing]()
-        placed: list[_Placed] = []
-        digest = self._digest.copy()
+        group = self._written(sheets, self.chains)
+        if isinstance(group, StorageFull):
+            return [group] * len(sheets)
+        self._keep(group)
+        return group.in_order()
+
+    def _written(self, sheets: Sequence[Sheet], chains: Chains) -> Group | StorageFull:
+        """Write and fsync what `chains` admits of these; on an error everything is as it was."""
+        group = Group(sheets, chains, self._place, self._place)
         try:
             if self._broken:
                 raise self._broken
-            if before.offset >= self._segment_bytes:
+            if self._place.offset >= self._segment_bytes:
                 self._next_segment()
-                digest = self._digest.copy()
-            frames = self._place_all(sheets, outcomes, placed, undo)
+                group.begins = group.ends = self._place
+            frames = self._place_all(group)
             if frames:
                 data = b"".join(frames)
-                digest.update(data)
-                _write_all(self._file, data)
+                self._group_digest = self._digest.copy()
+                self._group_digest.update(data)
+                write_all(self._file, data)
                 os.fdatasync(self._file)
         except BaseException as error:
-            same = self._place.segment == before.segment
-            self._undo(Place(self._place.segment, before.offset if same else 0, before.no), undo)
+            self._undo(group)
             if not isinstance(error, OSError):
                 raise
-            return [StorageFull(f"nothing was kept: {error}")] * len(sheets)
-        self._digest = digest
-        for one in placed:
-            outcomes[one.number] = one.spot
-            if one.sheet.kind is not EntryKind.BATCH:
-                self.chains.apply(_entry(one.sheet.frame(one.spot.no, one.spot.at_us), one.spot))
-        return [outcomes[number] for number in range(len(sheets))]
+            return StorageFull(f"nothing was kept: {error}")
+        return group
 
-    def _place_all(
-        self, sheets: Sequence[Sheet], outcomes: dict[int, Outcome], placed: list[_Placed], undo: dict[str, Standing]
-    ) -> list[bytes]:
+    def _keep(self, group: Group) -> None:
+        """Go on behind a group that is on disk for good."""
+        self._place = group.ends
+        if group.placed:
+            self._digest = self._group_digest
+        for one in group.placed:
+            group.outcomes[one.number] = one.spot
+            if one.sheet.kind is not EntryKind.BATCH:
+                self.chains.apply(one.entry)
+
+    def _place_all(self, group: Group) -> list[bytes]:
         """Give each sheet that may be written its place; the frames, in order."""
         name, at_us = segment_name(self._place.segment), self._clock.wall_us()
         offset, no = self._place.offset, self._place.no
         frames: list[bytes] = []
-        for number, sheet in enumerate(sheets):
-            if sheet.link is not None:
-                try:
-                    admitted = self._admitted(sheet, (name, offset), undo)
-                except Refused as refusal:
-                    outcomes[number] = refusal
-                    continue
-                if admitted is not None:
-                    outcomes[number] = admitted
-                    continue
+        for number, sheet in enumerate(group.sheets):
+            instead = self._instead(sheet, (name, offset), group)
             frame, spot = sheet.frame(no, at_us), Spot(no, at_us, name, offset)
-            if sheet.kind is not EntryKind.BATCH:
+            if instead is None and sheet.kind is not EntryKind.BATCH:
                 try:
-                    self.chains.check(_entry(frame, spot))
+                    group.chains.check(entry_at(frame, spot))
                 except (Malformed, KeyError) as error:  # or it would stop every start from now on
-                    outcomes[number] = StorageFull(f"nothing was kept: this can be no entry: {error}")
-                    continue
-            placed.append(_Placed(number, sheet, spot))
+                    instead = StorageFull(f"nothing was kept: this can be no entry: {error}")
+            if instead is not None:
+                group.outcomes[number] = instead
+                continue
+            group.placed.append(Placed(number, sheet, spot))
             frames.append(frame)
             offset, no = offset + len(frame), no + 1
-        self._place = Place(self._place.segment, offset, no)
+        group.ends = Place(self._place.segment, offset, no)
         return frames
 
-    def _admitted(
-        self, sheet: Sheet, at: tuple[str, int], undo: dict[str, Standing]
-    ) -> Repeat | Older | StorageFull | None:
-        """None if the sheet may be written; the chain then goes on with it. Raises a Refused."""
+    def _instead(self, sheet: Sheet, at: tuple[str, int], group: Group) -> Outcome | None:
+        """What comes of a sheet instead of being written there; None if it may be: its chain then goes on with it."""
         link = sheet.link
         if link is None:
             return None
-        admitted = self.chains.admit(link)
+        try:
+            admitted = group.chains.admit(link)
+        except Refused as refusal:
+            return refusal
         if not isinstance(admitted, Standing):
             return admitted
         if self._is_short():
             return StorageFull(f"nothing was kept: less than {self._reserve_bytes / 1e6:.0f} MB are free on the disk")
-        undo.setdefault(link.dev, self.chains.standings[link.dev])
-        self.chains.standings[link.dev] = replace(admitted, newest_at=at)
+        group.undo.setdefault(link.dev, group.chains.standings[link.dev])
+        group.chains.standings[link.dev] = replace(admitted, newest_at=at)
         return None
 
     def _is_short(self) -> bool:
@@ -220,21 +228,16 @@ class Book:
         self._snapping = threading.Thread(target=_write_snapshot, args=(self.folder, kept, no), name="snapshot")
         self._snapping.start()
 
-    def _undo(self, place: Place, standings: dict[str, Standing]) -> None:
-        self._place = place
-        self.chains.standings.update(standings)
+    def _undo(self, group: Group) -> None:
+        self._place = Place(self._place.segment, group.begins.offset, group.begins.no)
+        group.chains.standings.update(group.undo)
         try:
-            os.ftruncate(self._file, place.offset)
-            os.lseek(self._file, place.offset, os.SEEK_SET)
+            os.ftruncate(self._file, self._place.offset)
+            os.lseek(self._file, self._place.offset, os.SEEK_SET)
         except OSError as error:
             self._broken = error  # writing behind a torn end would be damage: nothing is, until it could be cut off
         else:
             self._broken = None
-
-
-def _entry(frame: bytes, spot: Spot) -> Entry:
-    entry, _ = read_frame(frame, 0, spot.segment)
-    return replace(entry, offset=spot.offset)
 
 
 def _write_snapshot(folder: Path, kept: bytes, no: int) -> None:
@@ -253,18 +256,3 @@ def _locked(folder: Path) -> int:
         os.close(file)
         raise AlreadyRunning(f"another process writes the ledger {folder}") from error
     return file
-
-
-def _digest_of(path: Path) -> "hashlib._Hash":
-    digest = hashlib.sha256()
-    if path.exists():
-        with path.open("rb") as file:
-            while part := file.read(1 << 20):
-                digest.update(part)
-    return digest
-
-
-def _write_all(file: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]

@@ -34,10 +34,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """The newest batch of its chain once more: it was written here, with the receipt that was given for it."""
+    """The newest batch of its chain once more: it was written here, with the receipt that was given for it.
+
+    With a `receipt` it may have been written by another collector.
+    """
 
     segment: str
     offset: int
+    receipt: bytes = field(default=b"", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,15 @@ class Older:
 
 @dataclass(slots=True)
 class Chains:
-    """The state after the entries applied so far."""
+    """The state after the entries applied so far.
+
+    `is_part`: other ledgers hold batches and enrolments of these devices too. It is then no state to decide by.
+    """
 
     standings: dict[str, Standing] = field(default_factory=dict)
     refused: set[tuple[str, int, bool]] = field(default_factory=set)  # batches kept aside; whether that froze the key
     others: list[tuple[str, int]] = field(default_factory=list)  # where every entry that is no batch stands, in order
+    is_part: bool = False
 
     def admit(self, link: Link) -> Standing | Repeat | Older:
         """What the device's standing will be with this batch, but for the batch's own spot; or what it is instead.
@@ -99,7 +107,9 @@ class Chains:
         match entry.kind:
             case EntryKind.ENROLMENT:
                 dev, spki = _enrolled(entry)
-                self.standings.setdefault(dev, Standing(spki))  # enrolled twice, its chain goes on
+                known = self.standings.setdefault(dev, Standing(spki))  # enrolled twice, its chain goes on
+                if not known.spki:
+                    self.standings[dev] = replace(known, spki=spki)
             case EntryKind.BATCH:
                 dev = statement.sha256_hex(entry.meta, "dev")
                 head = Head(
@@ -107,14 +117,18 @@ class Chains:
                     statement.integer(entry.meta, "last_seq") + 1,
                     statement.sha256_hex(entry.meta, "head"),
                 )
-                self.standings[dev] = replace(self.standings[dev], head=head, newest_at=spot)
+                self.standings[dev] = replace(self._known(dev), head=head, newest_at=spot)
             case EntryKind.REFUSED:
                 dev, freezes = statement.sha256_hex(entry.meta, "dev"), bool(entry.meta.get("freeze"))
                 self.refused.add((dev, statement.integer(entry.meta, "batch"), freezes))
                 if freezes:
-                    self.standings[dev] = replace(self.standings[dev], frozen=True)
+                    self.standings[dev] = replace(self._known(dev), frozen=True)
             case _:
                 pass
+
+    def _known(self, dev: str) -> Standing:
+        """A device's standing; one that was enrolled elsewhere has no key here. Raises KeyError."""
+        return self.standings.setdefault(dev, Standing(b"")) if self.is_part else self.standings[dev]
 
 
 def _enrolled(entry: Entry) -> tuple[str, bytes]:

@@ -10,6 +10,7 @@ else is told of it, so that whoever was acknowledged something can ask them and 
 import argparse
 import contextlib
 import json
+import os
 import select
 import selectors
 import signal
@@ -20,10 +21,12 @@ from pathlib import Path
 from typing import Final
 
 from collector import logs
+from collector.catalog.sharing import shared_of
 from collector.clock import Clock, SystemClock
 from collector.errors import AlreadyRunning, CollectorError
 from collector.ledger import wire
 from collector.ledger.book import Book
+from collector.ledger.shared_book import open_book
 from collector.ledger.wire import Ask, Follow, Key, KeyOf, Newest, No, Number, Others, Places, Put, Told
 from collector.metrics import Metrics
 from shared.errors import Refused
@@ -124,9 +127,9 @@ class Clerk:
 
     def _key(self, number: int, dev: str) -> Told:
         try:
-            return Key(number, self._book.chains.standing_of(dev).spki)
-        except Refused as refusal:
-            return No(number, refusal.error, refusal.step, refusal.detail, None)
+            return Key(number, self._book.key_of(dev))
+        except (Refused, CollectorError) as refusal:
+            return wire.no_of(number, refusal)
 
     def _write(self, puts: list[tuple[_Caller, Put]]) -> None:
         before = self._book.last_no
@@ -176,7 +179,14 @@ def _opened(folder: Path, clock: Clock, segment_bytes: int, reserve_bytes: int) 
     until_us, measured = clock.mono_us() + _HANDING_OVER_US, Metrics().measured
     while True:
         try:
-            return Book(folder, clock, segment_bytes, reserve_bytes=reserve_bytes, measured=measured)
+            return open_book(
+                folder,
+                clock,
+                shared_of(os.environ, clock),
+                segment_bytes,
+                reserve_bytes=reserve_bytes,
+                measured=measured,
+            )
         except AlreadyRunning:
             if clock.mono_us() > until_us:
                 raise

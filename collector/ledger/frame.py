@@ -34,6 +34,7 @@ class EntryKind(StrEnum):
     REFUSED = "refused"
     COMPLAINT = "complaint"
     IMPORT = "import"
+    RETENTION = "retention"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,17 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry before it has its number and its time. A batch's is written only if its `link` holds then."""
+    """An entry before it has its number and its time. A batch's is written only if its `link` holds then.
+
+    `seen` is the newest entry of all collectors that whoever made it knew of (`ledger.shared`): with it, it is written only
+    if none of the same room has come since.
+    """
 
     kind: EntryKind
     meta: JsonObject
     body: bytes
     link: Link | None = None
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,12 @@ class Sheet:
     after: bytes  # those behind the number, and the LF
     body: bytes
     link: Link | None = None
+    seen: int | None = None
+
+    @property
+    def meta(self) -> JsonObject:
+        """What the collector has to say of it."""
+        return quickjson.decode(self.before[self.before.index(b',"meta":') + len(b',"meta":') : -len(b',"no":')])
 
     def frame(self, no: int, at_us: int) -> bytes:
         """The bytes of the entry."""
@@ -94,6 +106,14 @@ class Entry:
     body: bytes
     segment: str = ""
     offset: int = 0
+    left: bytes | None = (
+        None  # of a batch whose records were removed: what was noted of them; `body` is its envelope line
+    )
+
+    @property
+    def gone(self) -> bool:
+        """Whether its records were removed by a rule of retention (`tombs`)."""
+        return self.left is not None
 
 
 def sheet_of(draft: Draft) -> Sheet:
@@ -104,7 +124,9 @@ def sheet_of(draft: Draft) -> Sheet:
     if len(told) > MAX_HEADER_BYTES - _REST_OF_HEADER_BYTES:
         raise Malformed(f"a ledger header has at most {MAX_HEADER_BYTES} bytes")
     digest = hashlib.sha256(draft.body).hexdigest().encode()
-    return Sheet(draft.kind, b',%b,"no":' % told[1:-1], b',"sha256":"%b"}\n' % digest, draft.body, draft.link)
+    return Sheet(
+        draft.kind, b',%b,"no":' % told[1:-1], b',"sha256":"%b"}\n' % digest, draft.body, draft.link, draft.seen
+    )
 
 
 def write_frame(draft: Draft, no: int, at_us: int) -> bytes:
@@ -135,6 +157,33 @@ def read_frame(data: bytes, start: int, segment: str = "") -> tuple[Entry, int]:
         raise Malformed(f"an entry of a kind this version does not know: {error}") from error
     no, at_us = statement.integer(header, "no", 1), statement.integer(header, "at_us")
     return Entry(no, kind, at_us, meta, body, segment, start), end_of_header + 1 + length
+
+
+def stub_of(frame: bytes, left: bytes) -> bytes:
+    """What stays of a batch's frame whose records are removed: header, envelope line, and what is noted (one line, no LF)."""
+    end_of_header = frame.index(b"\n") + 1
+    return frame[: frame.index(b"\n", end_of_header) + 1] + left + b"\n"
+
+
+def read_stub(stub: bytes, start: int, segment: str) -> tuple[Entry, int]:
+    """The entry of which this is left, and where the next frame of its segment began; raises Malformed."""
+    lines = stub.split(b"\n")
+    if len(lines) != len(("header", "envelope", "left", "")) or lines[3]:
+        raise Malformed("not a header, an envelope and a note")
+    header, meta = _header(lines[0]), _header(lines[0]).get("meta")
+    if not isinstance(meta, dict) or header.get("kind") != EntryKind.BATCH.value:
+        raise Malformed("not a batch's header")
+    no, at_us, size = (statement.integer(header, name) for name in ("no", "at_us", "bytes"))
+    if size <= len(lines[1]) + 1:
+        raise Malformed("nothing was removed of it")
+    entry = Entry(no, EntryKind.BATCH, at_us, meta, lines[1] + b"\n", segment, start, left=lines[2])
+    return entry, start + len(lines[0]) + 1 + size
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether these bytes begin with a frame that has its whole body behind it; raises Malformed."""
+    end_of_header = data.find(b"\n") + 1
+    return len(data) == end_of_header + body_bytes(data[:end_of_header])
 
 
 def header_no(line: bytes) -> int:

@@ -13,8 +13,9 @@ from pathlib import Path
 from collector.durable import write_whole
 from collector.errors import BadRequest, LedgerDamaged
 from collector.ledger.archive import FETCHED, OTHERS, Archive, archive_at, said_at
+from collector.ledger.arranging import arranging
 from collector.ledger.frame import EntryKind, read_frame
-from collector.ledger.names import ARCHIVE_SAID, segments
+from collector.ledger.names import ARCHIVE_SAID, segments, tomb_file
 from collector.ledger.seals import Seal, is_sealed_as, seal_beside
 from collector.ledger.snapshot import keep_snapshot
 
@@ -24,12 +25,18 @@ Progress = Callable[[int, int, str], None]
 def move(folder: Path, address: str, keep: int, progress: Progress) -> list[Path]:
     """Move all sealed segments but the last `keep` to an archive; those moved. The newest segment always stays.
 
-    Raises ArchiveAway, BadRequest, or LedgerDamaged if a segment is not what was sealed, here or there: then it stays here.
+    Raises ArchiveAway, BadRequest, Busy, or LedgerDamaged if a segment is not what was sealed, here or there: then it stays here.
     """
     if keep < 0:
         raise BadRequest(f"keep is how many segments stay here, not {keep}")
     archive = archive_at(address)
+    with arranging(folder):
+        return _move_all(folder, address, archive, keep, progress)
+
+
+def _move_all(folder: Path, address: str, archive: Archive, keep: int, progress: Progress) -> list[Path]:
     sealed = [(path, seal) for path in segments(folder)[:-1] if (seal := seal_beside(path)) is not None]
+    sealed = [(path, seal) for path, seal in sealed if not tomb_file(path).exists()]
     moving = [(path, seal) for path, seal in sealed[: max(0, len(sealed) - keep)] if path.exists()]
     if any(not path.exists() for path, _ in sealed) and said_at(folder) != address:
         raise BadRequest(f"earlier segments are in {said_at(folder)}: a ledger has one archive")

@@ -34,8 +34,9 @@ class LedgerPort(Protocol):
     def append(self, draft: Draft) -> "Future[Kept]":
         """Hand over an entry. The future holds it once it is on disk; or what it is instead, if that is written already.
 
-        Or it raises: StorageFull if the entry is not on disk and never will be; of a batch a Refused if its link does not
-        hold. Raises Malformed at once for what can be no entry.
+        Or it raises: StorageFull if the entry is not on disk and never will be; CatalogAway if that is not known; of a batch a
+        Refused or Misdirected if its link does not hold; Outrun if more has been `seen` since. Raises Malformed at once for
+        what can be no entry.
         """
 
     def keep(self, draft: Draft) -> Entry:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from collector.errors import LedgerDamaged
-from collector.ledger.archive import opened, other_at, read
+from collector.ledger.archive import found, other_at, read
 from collector.ledger.frame import MAX_HEADER_BYTES, Entry, body_bytes, header_no, read_frame
-from collector.ledger.names import segment_name, segments
+from collector.ledger.names import segment_name, segments, tomb_file
 from collector.ledger.seals import Seal, seal_beside
+from collector.ledger.tombs import Tomb
 from shared.errors import Malformed
 from shared.strictjson import MAX_INTEGER
 
@@ -38,21 +39,32 @@ def read_entries(folder: Path, after_no: int = 0) -> Iterator[Entry]:
     paths = segments(folder)
     expected: int | None = None if after_no else 1
     for path in _from_entry(paths, after_no):
-        data = read(path)
-        offset = 0
-        while offset < len(data):
-            try:
-                entry, following = read_frame(data, offset, path.name)
-            except Malformed as error:
-                if path == paths[-1] and _is_torn(data, offset):
-                    return
-                raise LedgerDamaged(f"{path.name} at byte {offset}: {error}") from error
+        for entry in _entries_in(path, may_be_torn=path == paths[-1]):
             if expected is not None and entry.no != expected:
-                raise LedgerDamaged(f"{path.name} at byte {offset}: entry {entry.no} instead of {expected}")
+                raise LedgerDamaged(f"{path.name} at byte {entry.offset}: entry {entry.no} instead of {expected}")
             expected = entry.no + 1
             if entry.no > after_no:
                 yield entry
-            offset = following
+
+
+def _entries_in(path: Path, *, may_be_torn: bool) -> Iterator[Entry]:
+    """The entries of one segment; of batches whose records were removed what is left of them."""
+    standing = found(path)
+    if isinstance(standing, Tomb):
+        yield from standing
+        return
+    with standing:
+        data = standing.read()
+    offset = 0
+    while offset < len(data):
+        try:
+            entry, following = read_frame(data, offset, path.name)
+        except Malformed as error:
+            if may_be_torn and _is_torn(data, offset):
+                return
+            raise LedgerDamaged(f"{path.name} at byte {offset}: {error}") from error
+        yield entry
+        offset = following
 
 
 def _from_entry(paths: list[Path], after_no: int) -> list[Path]:
@@ -135,14 +147,18 @@ def _last_no(paths: list[Path]) -> int:
 
 
 def read_at(folder: Path, segment: str, offset: int) -> Entry:
-    """One entry at a known place; raises LedgerDamaged."""
+    """One entry at a known place, or what is left of it; raises LedgerDamaged."""
+    path = folder / segment
     try:
-        data = other_at(folder / segment, offset)
+        data = None if tomb_file(path).exists() else other_at(path, offset)
         if data is None:
-            with opened(folder / segment) as file:
-                file.seek(offset)
-                header = file.readline(MAX_HEADER_BYTES)
-                data = header + file.read(body_bytes(header))
+            standing = found(path)
+            if isinstance(standing, Tomb):
+                return standing.at(offset)
+            with standing:
+                standing.seek(offset)
+                header = standing.readline(MAX_HEADER_BYTES)
+                data = header + standing.read(body_bytes(header))
         entry, _ = read_frame(data, 0, segment)
     except (OSError, Malformed) as error:
         raise LedgerDamaged(f"{segment} at byte {offset}: {error}") from error

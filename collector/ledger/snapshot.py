@@ -19,6 +19,7 @@ from collector.durable import write_whole
 from collector.errors import LedgerDamaged
 from collector.ledger.chains import Chains, Standing
 from collector.ledger.frame import Entry
+from collector.ledger.names import CONFIRMED
 from collector.ledger.segments import read_entries
 from shared import statement, strictjson
 from shared.errors import Malformed
@@ -53,6 +54,7 @@ def write_snapshot(folder: Path, kept: bytes, no: int) -> None:
 def keep_snapshot(folder: Path, no: int) -> None:
     """See that a start need not read entries up to `no`, the last of a sealed segment; raises LedgerDamaged or OSError."""
     chains, snapshot_no = _read(folder / NAME, MAX_INTEGER)
+    chains.is_part = (folder / CONFIRMED).exists()
     if snapshot_no < no:
         _apply(chains, takewhile(lambda entry: entry.no <= no, read_entries(folder, snapshot_no)))
         write_snapshot(folder, snapshot_of(chains), no)
@@ -61,6 +63,7 @@ def keep_snapshot(folder: Path, no: int) -> None:
 def chains_of(folder: Path, last_no: int) -> tuple[Chains, int]:
     """The chains after all that a ledger holds, and how much of it the snapshot spared; raises LedgerDamaged."""
     chains, no = _read(folder / NAME, last_no)
+    chains.is_part = (folder / CONFIRMED).exists()
     _apply(chains, read_entries(folder, no))
     return chains, no
 

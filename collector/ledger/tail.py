@@ -1,13 +1,15 @@
 """Following the ledger as it grows: what an index needs, without reading a segment twice."""
 
+from itertools import islice
 from pathlib import Path
 
 from collector.errors import LedgerDamaged
-from collector.ledger.archive import opened
+from collector.ledger.archive import found
 from collector.ledger.frame import Entry, read_frame
 from collector.ledger.names import segment_name, segments
 from collector.ledger.seals import seal_beside
 from collector.ledger.segments import read_entries
+from collector.ledger.tombs import Tomb
 from shared.errors import Malformed
 
 _CHUNK_BYTES = 16 * 1024 * 1024
@@ -39,10 +41,14 @@ class Tail:
             raise LedgerDamaged(f"the index knows entry {after_no}, the ledger ends before it")
 
     def _read_one(self) -> None:
-        with opened(self._folder / segment_name(self._segment)) as file:
-            file.seek(self._offset)
-            _, length = read_frame(file.read(_CHUNK_BYTES), 0)
-        self._offset += length
+        standing = found(self._folder / segment_name(self._segment))
+        if isinstance(standing, Tomb):
+            _, self._offset = next(standing.after(self._offset))
+        else:
+            with standing:
+                standing.seek(self._offset)
+                _, length = read_frame(standing.read(_CHUNK_BYTES), 0)
+            self._offset += length
         self._no += 1
 
     def read(self, up_to_no: int, most: int = 512) -> list[Entry]:
@@ -50,28 +56,44 @@ class Tail:
         entries: list[Entry] = []
         while self._no < up_to_no and len(entries) < most:
             name = segment_name(self._segment)
-            with opened(self._folder / name) as file:
-                file.seek(self._offset)
-                data = file.read(_CHUNK_BYTES)
-            if not data:
+            standing = found(self._folder / name)
+            if isinstance(standing, Tomb):
+                some = self._left(standing, up_to_no, most - len(entries))
+            else:
+                with standing:
+                    standing.seek(self._offset)
+                    data = standing.read(_CHUNK_BYTES)
+                some = self._parse(data, name, up_to_no, most - len(entries))
+            if not some:
                 self._segment, self._offset = self._segment + 1, 0
-                continue
-            entries += self._parse(data, name, up_to_no, most - len(entries))
+            entries += some
         return entries
 
+    def _left(self, tomb: Tomb, up_to_no: int, most: int) -> list[Entry]:
+        """The next entries of a segment that has a tombstone."""
+        some: list[Entry] = []
+        for entry, following in islice(tomb.after(self._offset), min(most, up_to_no - self._no)):
+            if entry.no != self._no + 1:
+                raise LedgerDamaged(
+                    f"{tomb.segment} at byte {entry.offset}: entry {entry.no} instead of {self._no + 1}"
+                )
+            some.append(entry)
+            self._offset, self._no = following, entry.no
+        return some
+
     def _parse(self, data: bytes, name: str, up_to_no: int, most: int) -> list[Entry]:
-        found: list[Entry] = []
+        some: list[Entry] = []
         position = 0
-        while position < len(data) and self._no < up_to_no and len(found) < most:
+        while position < len(data) and self._no < up_to_no and len(some) < most:
             try:
                 entry, following = read_frame(data, position, name)
             except Malformed as error:
-                if found:  # the chunk ended inside a frame
+                if some:  # the chunk ended inside a frame
                     break
                 raise LedgerDamaged(f"{name} at byte {self._offset}: {error}") from error
             if entry.no != self._no + 1:
                 raise LedgerDamaged(f"{name} at byte {self._offset}: entry {entry.no} instead of {self._no + 1}")
-            found.append(Entry(entry.no, entry.kind, entry.at_us, entry.meta, entry.body, name, self._offset))
+            some.append(Entry(entry.no, entry.kind, entry.at_us, entry.meta, entry.body, name, self._offset))
             self._offset += following - position
             self._no, position = entry.no, following
-        return found
+        return some

@@ -11,10 +11,10 @@ from typing import Final
 
 import msgspec
 
-from collector.errors import StorageFull
-from collector.ledger.book import Outcome
+from collector.errors import ArchiveAway, CatalogAway, CollectorError, Misdirected, Outrun, StorageFull
 from collector.ledger.chains import Older, Repeat
 from collector.ledger.frame import EntryKind, Link, Sheet, Spot
+from collector.ledger.group import Outcome
 from shared import errors
 from shared.chain import Head
 from shared.errors import Expected, Refused
@@ -32,16 +32,17 @@ class Put(msgspec.Struct, tag=1, array_like=True, frozen=True):
     after: bytes
     body: bytes
     link: Link | None
+    seen: int | None = None
 
     @classmethod
     def of(cls, number: int, sheet: Sheet) -> "Put":
         """The question for a sheet."""
-        return cls(number, sheet.kind.value, sheet.before, sheet.after, sheet.body, sheet.link)
+        return cls(number, sheet.kind.value, sheet.before, sheet.after, sheet.body, sheet.link, sheet.seen)
 
     @property
     def sheet(self) -> Sheet:
         """The sheet."""
-        return Sheet(EntryKind(self.kind), self.before, self.after, self.body, self.link)
+        return Sheet(EntryKind(self.kind), self.before, self.after, self.body, self.link, self.seen)
 
 
 class KeyOf(msgspec.Struct, tag=2, array_like=True, frozen=True):
@@ -85,7 +86,7 @@ class Before(msgspec.Struct, tag=2, array_like=True, frozen=True):
 
 
 class No(msgspec.Struct, tag=3, array_like=True, frozen=True):
-    """It is refused; without a step because the disk takes nothing."""
+    """It is refused; without a step for a reason that is not the batch's own."""
 
     id: int
     error: str
@@ -122,6 +123,11 @@ _ask: Final = msgspec.msgpack.Decoder(Ask)
 _told: Final = msgspec.msgpack.Decoder(Told)
 _REFUSALS: Final = {
     kind.error: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Refused)
+}
+
+
+_OURS: Final[dict[str, type[CollectorError]]] = {
+    kind.__name__: kind for kind in (StorageFull, ArchiveAway, CatalogAway, Outrun, Misdirected)
 }
 
 
@@ -164,10 +170,15 @@ def told_of(number: int, outcome: Outcome) -> Told:
             return Before(number, outcome, None)
         case Older(head):
             return Before(number, None, head)
-        case StorageFull():
-            return No(number, "", 0, str(outcome), None)
-        case Refused():
-            return No(number, outcome.error, outcome.step, outcome.detail, outcome.expected)
+        case Refused() | CollectorError():
+            return no_of(number, outcome)
+
+
+def no_of(number: int, error: Refused | CollectorError) -> No:
+    """The answer that tells of an error."""
+    if isinstance(error, Refused):
+        return No(number, error.error, error.step, error.detail, error.expected)
+    return No(number, type(error).__name__, 0, str(error), None)
 
 
 def outcome_of(told: Written | Before | No) -> Outcome:
@@ -184,7 +195,9 @@ def outcome_of(told: Written | Before | No) -> Outcome:
     raise ValueError(f"no outcome: {told}")
 
 
-def refusal_of(told: No) -> Refused | StorageFull:
+def refusal_of(told: No) -> Refused | CollectorError:
     """The error an answer tells of."""
     kind = _REFUSALS.get(told.error)
-    return StorageFull(told.detail) if kind is None else kind(told.step, told.detail, told.expected)
+    if kind is None:
+        return _OURS.get(told.error, StorageFull)(told.detail)
+    return kind(told.step, told.detail, told.expected)

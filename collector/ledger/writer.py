@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.clock import Clock
-from collector.ledger.book import Book
 from collector.ledger.chains import Older, Repeat
 from collector.ledger.frame import Draft, Entry, Sheet, Spot, sheet_of
 from collector.ledger.port import Kept, entry_of
 from collector.ledger.segments import SEGMENT_BYTES
+from collector.ledger.shared import SharedChains
+from collector.ledger.shared_book import open_book
 
 GROUP_BYTES = 8 * 1024 * 1024
 
@@ -36,9 +37,13 @@ class Ledger:
         *,
         reserve_bytes: int = 0,
         measured: Callable[[int, float], None] = lambda _entries, _seconds: None,
+        shared: SharedChains | None = None,
     ) -> None:
-        """Open the folder, cut off a torn end, start the writing thread. `committed` is called after each group."""
-        self._book = Book(folder, clock, segment_bytes, reserve_bytes=reserve_bytes, measured=measured)
+        """Open the folder, cut off a torn end, start the writing thread. `committed` is called after each group.
+
+        With `shared` its chains are those of all ledgers that share a catalog; it is closed with the ledger.
+        """
+        self._book = open_book(folder, clock, shared, segment_bytes, reserve_bytes=reserve_bytes, measured=measured)
         self.folder = folder
         self.torn_bytes = self._book.torn_bytes
         self._committed = committed
@@ -67,8 +72,9 @@ class Ledger:
     def append(self, draft: Draft) -> "Future[Kept]":
         """Hand over an entry. The future holds it once it is on disk; or what it is instead, if that is written already.
 
-        Or it raises: StorageFull if the entry is not on disk and never will be; of a batch a Refused if its link does not
-        hold. Raises Malformed at once for what can be no entry.
+        Or it raises: StorageFull if the entry is not on disk and never will be; CatalogAway if that is not known; of a batch a
+        Refused or Misdirected if its link does not hold; Outrun if more has been `seen` since. Raises Malformed at once for
+        what can be no entry.
         """
         future: Future[Kept] = Future()
         future.set_running_or_notify_cancel()  # what is handed over cannot be taken back

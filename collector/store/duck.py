@@ -26,10 +26,13 @@ from collector.store.port import Place
 from collector.store.project import Known, rows_of
 from collector.store.questions import Questions
 from collector.store.regrade import apply_grades, regrade
-from collector.store.rows import GradeRow
-from collector.store.staging import Staged, stage
+from collector.store.rows import ForgottenRow, GradeRow
+from collector.store.staging import Staged, stage, write_rows
 from shared.grade import NOBODY, Peers
 
+FORGET_BATCHES = (
+    8192  # whose records are removed in one transaction; each looks through the numbers of all records once
+)
 ReadAt = Callable[[Place], Entry]
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class _Moment(Questions):
 class DuckStore(Questions):
     """The store port over one DuckDB file (or `:memory:`)."""
 
+    _run: Sequence[str] = queries.FILE_MOVE
     _grading_runs: Sequence[str] = queries.FILE_REGRADE_RUNS
 
     def __init__(
@@ -171,10 +175,34 @@ class DuckStore(Questions):
                 return 0
             what = "compaction" if is_run else "sort"
             log.info("%s begins: %d records", what, hot + warm if is_run else hot)
-            moved = move_all(mover, queries.FILE_MOVE if is_run else queries.FILE_SORT)
+            moved = move_all(mover, self._run if is_run else queries.FILE_SORT)
             log.info("%s ended: %d records", what, moved)
             _checkpoint(mover)
             return moved if is_run else 0
+
+    def forget(self, numbers: Sequence[int], stream: int = 0) -> int:
+        """Let go of the records of these batches, so many batches at a time that nobody waits long."""
+        done = 0
+        for start in range(0, len(numbers), FORGET_BATCHES):
+            some = sorted(numbers[start : start + FORGET_BATCHES])
+            values = {"stream": stream, "first": some[0], "last": some[-1]}
+            with self._arranging(), named_errors(), self._cursor() as mover:
+                mover.execute(queries.FORGET_BEGIN)
+                file = write_rows([ForgottenRow(no) for no in some], self._folder / "forgotten.ndjson")
+                mover.execute(queries.FORGET_TAKE, {"file": str(file)})
+                if mover.execute(queries.FORGET_WAITING, values).fetchall() != [(0,)]:
+                    move_all(mover, self._run)  # whose figures only then outlast their records
+                with transaction(mover):
+                    for statement in queries.FORGET:
+                        counted = mover.execute(statement, values).fetchall()
+                done += int(counted[0][0])
+        return done
+
+    @contextlib.contextmanager
+    def _arranging(self) -> Iterator[None]:
+        """Be the only one who moves or removes records."""
+        with self._moving:
+            yield
 
     def _log_bytes(self) -> int:
         """How much was committed and is not in the file yet."""
@@ -200,7 +228,7 @@ class DuckStore(Questions):
             return cursor.execute(sql, values).fetchall()
 
 
-def move_all(mover: duckdb.DuckDBPyConnection, statements: Sequence[str] = queries.MOVE) -> int:
+def move_all(mover: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> int:
     """Make a run of what is in none, or what else these statements make, in one transaction; how many records are in it."""
     with transaction(mover):
         counted = [mover.execute(statement).fetchall() for statement in statements]

@@ -64,17 +64,21 @@ def _columns(graded: Graded) -> Columns:
 class Settling:
     """Records that bear sessions, until it is clear which of them was the first."""
 
-    _borne: list[tuple[Order, Bearing, FactRow]] = field(default_factory=list)
+    _borne: list[tuple[Order, Bearing, FactRow | None]] = field(default_factory=list)
 
     def add(self, order: Order, bearing: Bearing, row: FactRow) -> None:
         """Take in a record that bears a session."""
         self._borne.append((order, bearing, row))
 
+    def spend(self, order: Order, bearing: Bearing) -> None:
+        """Take in a record that bore a session and was removed: it has no row."""
+        self._borne.append((order, bearing, None))
+
     def settle(self) -> dict[Bearing, Order]:
         """Let each session count for the first of these records; which one that was."""
         first: dict[Bearing, Order] = {}
         for order, bearing, row in sorted(self._borne, key=lambda one: one[0]):
-            if first.setdefault(bearing, order) != order:
+            if first.setdefault(bearing, order) != order and row is not None:
                 (row.grade, row.grade_reason), row.limited = _REUSED, None
         return first
 

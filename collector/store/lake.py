@@ -9,8 +9,8 @@ Each collector loads its own ledger as a stream of its own number, and asks for 
 2. **One at a time.** Loads take turns, a lock in the catalog: a commit that would be refused is not worth its work. Rows are
    made before that, beside the others' loads; if somebody has made lines or devices meanwhile they are made again.
 3. **One compactor** among all collectors, by another lock. It moves what is hot into a run during a turn, puts small files
-   together beside the loads, and drops states older than an hour, their files, and files that never became part of the lake.
-   A question must therefore be answered within the hour.
+   together beside the loads, writes those anew of which retention has removed the half, and drops states older than an hour,
+   their files, and files that never became part of the lake. A question must therefore be answered within the hour.
 4. **PostgreSQL may go away.** Whatever is asked then raises IndexUnusable; `reopen` attaches anew.
 5. **Power.** The engine syncs no file and no folder: on a shared folder, unlike in a bucket, a commit that was acknowledged can
    lose its files to a power cut while the catalog still has its mark. The mark promises that rows were committed, not that
@@ -25,19 +25,20 @@ import contextlib
 import shutil
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from collector.catalog.control import made_by_others
 from collector.errors import IndexLags, IndexUnusable
 from collector.ledger.frame import Entry
 from collector.store import queries
 from collector.store.address import LakeAddress
 from collector.store.duck import DuckStore, ReadAt, move_all, put_together
 from collector.store.engine import migrate, named_errors, transaction
-from collector.store.lake_engine import LOADING, ORDERING, Catalog, lake_cursor, open_lake
+from collector.store.lake_engine import LOADING, ORDERING, Catalog, Changed, is_beaten, lake_cursor, open_lake
 from collector.store.lake_files import check_files, sync_files
 from collector.store.limits import Limits
 from collector.store.port import ALL_SLOTS, AcceptedAt
@@ -55,6 +56,7 @@ MERGED_BELOW = (4_000_000, 64_000_000)  # bytes; whatever is put together is not
 class LakeStore(DuckStore):
     """The store port over a lake."""
 
+    _run = queries.MOVE
     _grading_runs = queries.REGRADE_COLD
 
     def __init__(
@@ -180,12 +182,12 @@ class LakeStore(DuckStore):
                     return
                 known = self._known
                 try:
-                    rows = rows_of(fresh, known, self._peers, stream)
+                    rows = rows_of(fresh, known, self._peers, stream, made_by_others(self._catalog.ask))
                     if self._load(stage(rows, fresh, stream, self._folder), known):
                         return
                 except BaseException as error:
                     self._forget()
-                    if not (left and _is_beaten(error)):
+                    if not (left and is_beaten(error)):
                         raise
                 self._forget()
         raise IndexLags("the index was changed by others again and again; try again")
@@ -209,7 +211,7 @@ class LakeStore(DuckStore):
                 with self._seeing:
                     self._known, self._version = known, self._newest()
             self._sync()
-        except _Changed:
+        except Changed:
             return False
         finally:
             staged.unlink()
@@ -220,7 +222,7 @@ class LakeStore(DuckStore):
         with named_errors(), transaction(self._writer):
             (row,) = self._writer.execute(queries.LOADED_NO, [staged.stream]).fetchall()
             if row[0] > staged.last_no - staged.entries or self._newest() != self._version:
-                raise _Changed
+                raise Changed
             late, is_old = self._late(staged)
             self._put(staged, late, self._grading_runs if is_old else ())
             put_together(self._writer, (staged.stream, staged.last_no, staged.entries))
@@ -256,10 +258,17 @@ class LakeStore(DuckStore):
                 files = self._files(MERGED_BELOW[0])
                 if waiting >= self._limits.run_rows or files.pop("hot", 0) >= MANY_FILES:
                     with self._catalog.turn(LOADING):
-                        moved = move_all(mover)
+                        moved = move_all(mover, self._run)
                 if self._merge(mover, files) or moved:
                     self._tidy(mover)
             return moved
+
+    @contextlib.contextmanager
+    def _arranging(self) -> Iterator[None]:
+        """Be the only one of all collectors who moves or removes records; nobody loads meanwhile."""
+        with self._moving, self._catalog.turn(ORDERING), self._catalog.turn(LOADING):
+            yield
+        self._sync()
 
     def _files(self, below: int) -> dict[str, int]:
         """How many files smaller than this each table has."""
@@ -287,13 +296,3 @@ class LakeStore(DuckStore):
         super().close()
         self._catalog.close()
         shutil.rmtree(self._folder.with_name("lake.tmp"), ignore_errors=True)
-
-
-class _Changed(Exception):
-    """Somebody else has loaded meanwhile what these rows do not know of."""
-
-
-def _is_beaten(error: BaseException) -> bool:
-    """Whether a load failed because somebody else was faster: then the next try may do."""
-    cause = error.__cause__
-    return isinstance(cause, duckdb.TransactionException) and "conflict" in str(cause)

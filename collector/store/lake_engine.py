@@ -138,7 +138,7 @@ class Catalog:
         except psycopg.Error as error:
             raise IndexUnusable(f"the catalog does not answer: {error}") from error
 
-    def ask(self, sql: str, values: Mapping[str, int] | None = None) -> list[tuple[Any, ...]]:
+    def ask(self, sql: str, values: Mapping[str, int | str] | None = None) -> list[tuple[Any, ...]]:
         """Rows of the catalog's own tables; raises IndexUnusable."""
         import psycopg  # noqa: PLC0415 - an optional part
 
@@ -178,3 +178,13 @@ class Catalog:
         with self._connected() as connection:
             row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", [_TURNS, what]).fetchone()
             yield row is not None and bool(row[0])
+
+
+class Changed(Exception):
+    """Somebody else has loaded meanwhile what these rows do not know of."""
+
+
+def is_beaten(error: BaseException) -> bool:
+    """Whether a load failed because somebody else was faster: then the next try may do."""
+    cause = error.__cause__
+    return isinstance(cause, duckdb.TransactionException) and "conflict" in str(cause)

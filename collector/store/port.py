@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from collector.ledger.frame import Entry
-from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow
+from collector.store.answers import CellFigures, CellHour, CellOperator, DayFigures, Fleet, LocalDay
+from collector.store.left import Left
+from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow, RemovedRow
 from shared.slots import SlotPlan
 
 ALL_SLOTS: Final = 2**62  # beyond any number that a slot can have
@@ -42,6 +44,8 @@ class HeldBatch:
     offset: int
     n: int
     found: int
+    received_us: int
+    gone: bool  # its records were removed by a rule of retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,119 +56,6 @@ class CampaignRow:
     seq: int
     received_us: int
     line: str
-
-
-@dataclass(frozen=True, slots=True)
-class DayFigures:
-    """A day's measurements of one provenance, method and direction; figures that no line can have are in no sum."""
-
-    day: int  # since 1970-01-01, UTC
-    provenance: str
-    method: str
-    direction: str  # empty: the method has none
-    n: int
-    ok: int
-    failed: int
-    not_started: int
-    aborted: int
-    flawed: int
-    rate_n: int  # measurements that have a rate
-    rate_sum_bps: int | None
-    rate_min_bps: int | None
-    rate_max_bps: int | None
-    rtt_n: int
-    rtt_sum_us: int | None
-    rtt_min_us: int | None
-    rtt_max_us: int | None
-    received_bytes: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class CellHour:
-    """One cell in one hour: how the signed measurements of one direction ended, and their figures."""
-
-    operator: str | None
-    cell: int
-    hour_us: int
-    n: int
-    ok: int
-    failed: int
-    rate_n: int
-    rate_mean_bps: int | None
-    rate_min_bps: int | None
-    rtt_n: int
-    rtt_mean_us: int | None
-    rtt_max_us: int | None
-    devices: int
-    figure_devices: int  # of those, the ones that a rate or a round trip is of
-    rate_median_bps: int | None
-    rtt_median_us: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class CellFigures:
-    """One cell over a stretch of time: how the signed measurements of one direction ended that ran, and their medians."""
-
-    operator: str | None
-    cell: int
-    n: int
-    ok: int
-    failed: int
-    devices: int
-    figure_devices: int  # of those, the ones that a rate or a round trip is of
-    rate_n: int
-    rate_median_bps: int | None
-    rtt_n: int
-    rtt_median_us: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class CellOperator:
-    """An operator in whose network a cell of some number was measured, and the first and last day (UTC, since 1970) of it."""
-
-    operator: str | None
-    first_day: int
-    last_day: int
-
-
-@dataclass(frozen=True, slots=True)
-class LocalDay:
-    """A day of a line by its own clock: how its signed measurements ended, and the medians of what they measured."""
-
-    from_us: int  # when it begins
-    n: int
-    ok: int
-    failed: int
-    not_started: int
-    aborted: int
-    flawed: int
-    down_n: int  # downloads that have a rate
-    down_median_bps: int | None
-    up_n: int
-    up_median_bps: int | None
-    rtt_n: int
-    rtt_median_us: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """A device that was not heard lately; None: never."""
-
-    dev: str
-    subscriber: str
-    heard_us: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Fleet:
-    """All devices since a moment."""
-
-    devices: int
-    heard: int
-    lost: int
-    silent: tuple[Silent, ...]  # those heard last first
-    refused: dict[str, int]  # batches kept aside, by reason
-    records: dict[tuple[str, str], int]  # signed, by method and end
 
 
 class Asked(Protocol):
@@ -178,6 +69,18 @@ class Asked(Protocol):
 
     def held_batches(self, after_no: int, up_to_no: int, stream: int = 0) -> list[HeldBatch]:
         """The batches of a stretch of a stream's ledger as the index has them, in the ledger's order."""
+
+    def newest_us(self, after_no: int, up_to_no: int, stream: int = 0) -> int | None:
+        """When the newest batch of a stretch of a stream's ledger was received (unix µs), None if it has no batch."""
+
+    def left_of(self, after_no: int, up_to_no: int, stream: int = 0) -> dict[int, Left]:
+        """What there is to note of the records of a stretch of a stream's ledger before they are removed, by entry number."""
+
+    def complained(self) -> dict[str, int]:
+        """The subscribers who ever complained, each with when his newest complaint was received (unix µs)."""
+
+    def removed(self, subscriber: str) -> list[RemovedRow]:
+        """The batches of a subscriber's devices whose records were removed, one row for each device that has any."""
 
     def timeline(self, subscriber: str, since_us: int = 0) -> list[RecordRow]:
         """A subscriber's measurements in the order of time, device and sequence number."""
@@ -266,6 +169,12 @@ class Store(Asked, Protocol):
         """Take in entries of a stream in order, each exactly once however often it is given; all of them or none.
 
         Raises IndexLags if they speak of a line or device that another stream has made and that is not loaded yet.
+        """
+
+    def forget(self, numbers: Sequence[int], stream: int = 0) -> int:
+        """Let go of the records of these batches (entry numbers); how many records that were. Again: nothing.
+
+        Their figures stay in the sums of their days, their sessions stay used, and the batches stay known as `gone`.
         """
 
     def compact(self) -> int:

@@ -5,26 +5,29 @@ entries, and the index holds it too.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import msgspec
 
-from collector.errors import IndexLags
+from collector.errors import NotLoaded
 from collector.importers.imported import SEQ_SPAN
 from collector.ledger.frame import Entry, EntryKind
 from collector.store.facts import fact_of
 from collector.store.figures import loss_per_mille, plausible, rate_bps
 from collector.store.grading import Settling, columns_of
+from collector.store.left import Left, read_left
 from collector.store.rows import (
     STREAM_SPAN,
     BatchRow,
     ComplaintRow,
+    DayRow,
     DeviceRow,
     ImportRow,
     LineRow,
     RefusedRow,
     Rows,
+    SpentRow,
 )
 from collector.store.said import Said, said_of
 from shared import dsse, statement
@@ -39,6 +42,11 @@ DIRECTION = {"download": "down", "upload": "up", "latency": "round_trip"}
 IMPORTED_DIRECTION = {"passive": "down", "ping": "round_trip"}
 
 
+Elsewhere = Callable[
+    [EntryKind, str], tuple[int, Entry] | None
+]  # the entry that made a line or a device, and its stream
+
+
 @dataclass(slots=True)
 class Known:
     """The numbers of lines by subscriber, and of devices, each with its line's, by key id."""
@@ -47,17 +55,19 @@ class Known:
     devices: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def line(self, subscriber: str) -> int:
-        """A line's number; raises IndexLags if what made it is not loaded."""
+        """A line's number; raises NotLoaded if what made it is not loaded."""
         found = self.lines.get(subscriber)
         if found is None:
-            raise IndexLags(f"what made the line of {subscriber!r} is not in the index yet")
+            raise NotLoaded(
+                f"what made the line of {subscriber!r} is not in the index yet", EntryKind.SUBSCRIBER, subscriber
+            )
         return found
 
     def device(self, dev: str) -> tuple[int, int]:
-        """The numbers of a device and of its line; raises IndexLags if its enrolment is not loaded."""
+        """The numbers of a device and of its line; raises NotLoaded if its enrolment is not loaded."""
         found = self.devices.get(dev)
         if found is None:
-            raise IndexLags(f"the enrolment of device {dev[:16]}… is not in the index yet")
+            raise NotLoaded(f"the enrolment of device {dev[:16]}… is not in the index yet", EntryKind.ENROLMENT, dev)
         return found
 
 
@@ -83,15 +93,36 @@ _envelope = msgspec.json.Decoder(_Envelope).decode
 _statement = msgspec.json.Decoder(_Statement).decode
 
 
-def rows_of(entries: Iterable[Entry], known: Known, peers: Peers, stream: int = 0) -> Rows:
-    """The rows of some entries of one stream, in order; `known` gains the lines and devices they make."""
+def rows_of(
+    entries: Iterable[Entry], known: Known, peers: Peers, stream: int = 0, elsewhere: Elsewhere | None = None
+) -> Rows:
+    """The rows of some entries of one stream, in order; `known` gains the lines and devices they make.
+
+    `elsewhere` finds what another stream has made and has not loaded; its rows are made here then. Raises NotLoaded.
+    """
     rows, settling = Rows(), Settling()
     for entry in entries:
+        _row(rows, entry, stream, known, peers, settling, elsewhere)
+    rows.borne = settling.settle()
+    return rows
+
+
+def _row(
+    rows: Rows,
+    entry: Entry,
+    stream: int,
+    known: Known,
+    peers: Peers,
+    settling: Settling,
+    elsewhere: Elsewhere | None,
+) -> None:
+    """The rows of one entry, and before them those of what it needs."""
+    try:
         match entry.kind:
             case EntryKind.BATCH:
                 _batch(rows, entry, stream, known, peers, settling)
             case EntryKind.ENROLMENT:
-                rows.device.append(_device(entry, stream, known))
+                _device(rows, entry, stream, known)
             case EntryKind.REFUSED:
                 rows.refused.append(_refused(entry, stream, known))
             case EntryKind.COMPLAINT:
@@ -100,14 +131,18 @@ def rows_of(entries: Iterable[Entry], known: Known, peers: Peers, stream: int = 
                 _imported(rows, entry, stream, known)
             case EntryKind.SUBSCRIBER:
                 _line(rows, entry, stream, known)
-            case EntryKind.CODE:
+            case EntryKind.CODE | EntryKind.RETENTION:
                 pass
-    rows.borne = settling.settle()
-    return rows
+    except NotLoaded as missing:  # nothing of this entry was made yet
+        found = None if elsewhere is None else elsewhere(EntryKind(missing.kind), missing.name)
+        if found is None:
+            raise
+        _row(rows, found[1], found[0], known, peers, settling, elsewhere)
+        _row(rows, entry, stream, known, peers, settling, elsewhere)
 
 
 def batch_of(entry: Entry) -> tuple[str, _Said, list[tuple[bytes, Said]]]:
-    """The identity of a batch's entry, what it says of itself, and its records."""
+    """The identity of a batch's entry, what it says of itself, and its records: none if they were removed."""
     head, _, rest = entry.body.partition(b"\n")
     try:
         payload = _envelope(head).payload
@@ -116,7 +151,7 @@ def batch_of(entry: Entry) -> tuple[str, _Said, list[tuple[bytes, Said]]]:
         payload = read_envelope(head).payload
         told = read_batch_statement(statement.read_statement(payload, Kind.BATCH))
         said = _Said(told.dev, told.batch, (told.first_seq, told.last_seq), told.n, told.lost, told.sealed_wall_us)
-    lines = rest[:-1].split(b"\n")
+    lines = rest[:-1].split(b"\n") if rest else []
     try:
         found = _records(rest)
     except (msgspec.MsgspecError, OverflowError):
@@ -141,8 +176,11 @@ def _batch(rows: Rows, entry: Entry, stream: int, known: Known, peers: Peers, se
             entry.no,
             entry.segment,
             entry.offset,
+            entry.gone or None,
         )
     )
+    if entry.left is not None:
+        _removed(rows, entry, read_left(entry.left), (device, owner), stream, settling)
     for line, record in records:
         row = fact_of(record, line, owner, "signed", stream, entry)
         row.device = device
@@ -156,6 +194,17 @@ def _batch(rows: Rows, entry: Entry, stream: int, known: Known, peers: Peers, se
             if row.session is not None:
                 settling.add((entry.at_us, stream, entry.no, record.seq), (device, row.session), row)
         rows.record.append(row)
+
+
+def _removed(rows: Rows, entry: Entry, left: Left, whose: tuple[int, int], stream: int, settling: Settling) -> None:
+    """What the index keeps of a batch whose records were removed: their figures, and the sessions that they used up."""
+    device, line = whose
+    days = [DayRow(line=line, provenance="signed", **msgspec.structs.asdict(one)) for one in left.days]
+    rows.line_day += days
+    rows.cell_day += [one for one in days if one.cell is not None]
+    for session, seq in left.sessions:
+        rows.spent.append(SpentRow(device, session, entry.at_us, stream, entry.no, seq))
+        settling.spend((entry.at_us, stream, entry.no, seq), (device, session))
 
 
 def _imported(rows: Rows, entry: Entry, stream: int, known: Known) -> None:
@@ -175,15 +224,15 @@ def _imported(rows: Rows, entry: Entry, stream: int, known: Known) -> None:
 def _line(rows: Rows, entry: Entry, stream: int, known: Known) -> None:
     subscriber = statement.text(decode(entry.body[:-1]), "id")
     made = LineRow(stream * STREAM_SPAN + entry.no, subscriber, stream, entry.no)
-    if known.lines.setdefault(subscriber, made.id) == made.id:  # what is said of a line later makes no other line
+    if subscriber not in known.lines:  # what is said of a line later makes no other line
+        known.lines[subscriber] = made.id
         rows.line.append(made)
 
 
-def _device(entry: Entry, stream: int, known: Known) -> DeviceRow:
+def _device(rows: Rows, entry: Entry, stream: int, known: Known) -> None:
     told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)
     line, device = known.line(statement.text(entry.meta, "subscriber")), stream * STREAM_SPAN + entry.no
-    known.devices[told.subject_sha256] = device, line
-    return DeviceRow(
+    made = DeviceRow(
         device,
         line,
         told.subject_sha256,
@@ -195,6 +244,9 @@ def _device(entry: Entry, stream: int, known: Known) -> DeviceRow:
         entry.segment,
         entry.offset,
     )
+    if known.devices.get(made.dev) != (device, line):  # another stream may have needed it before this one came to it
+        known.devices[made.dev] = device, line
+        rows.device.append(made)
 
 
 def _refused(entry: Entry, stream: int, known: Known) -> RefusedRow:

@@ -2,27 +2,17 @@
 
 import json
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from collector.store import queries
-from collector.store.port import (
-    ALL_SLOTS,
-    AcceptedAt,
-    CampaignRow,
-    CellFigures,
-    CellHour,
-    CellOperator,
-    DayFigures,
-    Fleet,
-    HeldBatch,
-    LocalDay,
-    Place,
-    Silent,
-)
+from collector.store.answers import CellFigures, CellHour, CellOperator, DayFigures, Fleet, LocalDay, Silent
+from collector.store.left import Left, LeftDay
+from collector.store.port import ALL_SLOTS, AcceptedAt, CampaignRow, HeldBatch, Place
 from collector.store.project import Known
-from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow
+from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow, RemovedRow
 from shared.grade import RECEIVER_LIMITED
 from shared.slots import SlotPlan
 
@@ -60,6 +50,30 @@ class Questions(ABC):
         """The batches of a stretch of a stream's ledger as the index has them."""
         values = {"after_no": after_no, "up_to_no": up_to_no, "stream": stream}
         return [HeldBatch(*row) for row in self._ask(queries.HELD_BATCHES, values)]
+
+    def newest_us(self, after_no: int, up_to_no: int, stream: int = 0) -> int | None:
+        """When the newest batch of a stretch of a stream's ledger was received."""
+        values = {"after_no": after_no, "up_to_no": up_to_no, "stream": stream}
+        found: int | None = self._ask(queries.NEWEST_US, values)[0][0]
+        return found
+
+    def left_of(self, after_no: int, up_to_no: int, stream: int = 0) -> dict[int, Left]:
+        """What there is to note of the records of a stretch of a stream's ledger."""
+        values = {"after_no": after_no, "up_to_no": up_to_no, "stream": stream}
+        days, sessions = defaultdict[int, list[LeftDay]](list), defaultdict[int, list[tuple[int, int]]](list)
+        for no, *day in self._ask(queries.LEFT_DAYS, values):
+            days[no].append(LeftDay(*day))
+        for no, session, seq in self._ask(queries.LEFT_SESSIONS, values):
+            sessions[no].append((session, seq))
+        return {no: Left(days.get(no, []), sessions.get(no, [])) for no in sorted({*days, *sessions})}
+
+    def complained(self) -> dict[str, int]:
+        """Who complained, and when last."""
+        return dict(self._ask(queries.COMPLAINED))
+
+    def removed(self, subscriber: str) -> list[RemovedRow]:
+        """The batches of a subscriber's devices whose records were removed."""
+        return [RemovedRow(*row) for row in self._of_line(queries.REMOVED, subscriber)]
 
     def timeline(self, subscriber: str, since_us: int = 0) -> list[RecordRow]:
         """A subscriber's measurements in the order of time."""

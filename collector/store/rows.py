@@ -51,6 +51,7 @@ class BatchRow(msgspec.Struct, omit_defaults=True, gc=False):
     entry_no: int
     segment: str
     offset: int
+    gone: bool | None = None  # true: its records were removed by a rule of retention
 
 
 class RefusedRow(msgspec.Struct, omit_defaults=True, gc=False):
@@ -143,6 +144,50 @@ class FactRow(msgspec.Struct, omit_defaults=True, gc=False):
     signals: str | None = None
 
 
+class DayRow(msgspec.Struct, omit_defaults=True, gc=False):
+    """The figures that removed records of one batch have in the sums of a day."""
+
+    line: int
+    day: int
+    provenance: str
+    method: str
+    direction: str
+    n: int
+    ok: int
+    failed: int
+    not_started: int
+    aborted: int
+    flawed: int
+    rate_n: int
+    rtt_n: int
+    operator: str | None = None
+    cell: int | None = None
+    rate_sum: int | None = None
+    rate_min: int | None = None
+    rate_max: int | None = None
+    rtt_sum: int | None = None
+    rtt_min: int | None = None
+    rtt_max: int | None = None
+    bytes: int | None = None
+
+
+class SpentRow(msgspec.Struct, omit_defaults=True, gc=False):
+    """A session that a removed record bore."""
+
+    device: int
+    session: int
+    received_us: int
+    stream: int
+    entry_no: int
+    seq: int
+
+
+class ForgottenRow(msgspec.Struct):
+    """A batch whose records are to be removed."""
+
+    entry_no: int
+
+
 class GradeRow(msgspec.Struct, omit_defaults=True, gc=False):
     """The new grade of a measurement that is in the index."""
 
@@ -172,4 +217,7 @@ class Rows:
     complaint: list[ComplaintRow] = field(default_factory=list)
     imported: list[ImportRow] = field(default_factory=list)
     record: list[FactRow] = field(default_factory=list)
+    line_day: list[DayRow] = field(default_factory=list)
+    cell_day: list[DayRow] = field(default_factory=list)  # of `line_day` those that have a cell
+    spent: list[SpentRow] = field(default_factory=list)
     borne: dict[Bearing, Order] = field(default_factory=dict)

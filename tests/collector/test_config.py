@@ -44,6 +44,7 @@ def test_a_lake() -> None:
     assert parse("", DATA, {}).lake_address is None
     config = parse(LAKE.format("postgresql://u@h/d", "s3://b/p/q?endpoint=http://h:1", 7), DATA, {})
     assert config.stream == 7
+    assert parse("[ledgers]\n2 = '/shared/two/ledger'", DATA, {}).ledgers == {2: "/shared/two/ledger"}
     assert config.index == Limits(run_rows=LAKE_RUN_ROWS)
     assert config.lake_address == LakeAddress("postgresql://u@h/d", "s3://b/p/q?endpoint=http://h:1")
     assert config.lake_address.bucket == ("s3://b/p/q/", "http://h:1")
@@ -75,6 +76,11 @@ def test_a_lake() -> None:
         (LAKE.format("postgresql://a/b", "s3:///x", 0), "s3://bucket"),
         (LAKE.format("postgresql://a/b", "s3://b/x?end=1", 0), "s3://bucket"),
         (LAKE.format("postgresql://a/b", "s3://b/x?endpoint=1", 0), "s3://bucket"),
+        ("ledgers = 1", "ledgers"),
+        ("[ledgers]\nx = '/a'", "ledgers"),
+        ("[ledgers]\n-1 = '/a'", "ledgers"),
+        ("[ledgers]\n2 = 'a'", "absolute folder"),
+        ("[ledgers]\n2 = 3", "ledgers"),
     ],
 )
 def test_what_is_refused(text: str, says: str) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from collector.errors import BadRequest, NotFound
 from collector.fleet import FEW_DEVICES, HOUR_US, cell_of, cell_week, cells_of, days_of, fleet_of, hour_row
 from collector.services import Services
-from collector.store.port import CellHour
+from collector.store.answers import CellHour
 from scripts.simulated_fleet import EDGE, FEW, FLEET, SLOW, WELL
 
 DAY_US = 24 * HOUR_US

@@ -16,7 +16,7 @@ from collector.findings import judge_line
 from collector.holes import Hole, numbering_of
 from collector.judge.criterion import Criterion, load_criterion
 from collector.registry import Subscriber
-from collector.view import FindingView
+from collector.view import FindingView, RemovedRow
 from shared.sampling import read_rule
 from shared.slots import SlotPlan
 
@@ -236,3 +236,21 @@ def test_ninety_days_are_judged_at_once() -> None:
         begun = time.process_time()
         finding_of(gone, rule)
         assert time.process_time() - begun < 5
+
+
+@given(st.sets(st.integers(0, 20), min_size=1), st.integers(0, 20), st.integers(0, 20))
+def test_what_the_collector_removed_is_no_hole(there: set[int], one: int, other: int) -> None:
+    """Of the numbers up to the last record exactly those are missing that are neither there nor removed by the collector's rule."""
+    first, last = sorted((one, other))
+    line = Line()
+    for seq in range(21):
+        line.add(slot=FIRST + seq, at_us=(FIRST + seq) * SLOT_US)
+    there -= set(range(first, last + 1))
+    rows = [row for row in line.rows if row.seq in there]
+    removed = {DEV: RemovedRow(DEV, 1, last - first + 1, first, last, 0)}
+    numbering = numbering_of(rows, {DEV: PLAN}, removed)
+    known = there | set(range(first, last + 1))
+    assert sum(hole.missing for hole in numbering.holes) == len(set(range(max(there, default=0))) - known)
+    assert sum(hole.missing for hole in numbering_of(rows, {DEV: PLAN}).holes) == len(
+        set(range(max(there, default=0))) - there
+    )

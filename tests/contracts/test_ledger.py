@@ -8,15 +8,17 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from fakes import postgres
+from fakes.catalog import FakeCatalog, FakeChains
 from fakes.clock import FakeClock
 from fakes.entries import DEVS, KEYS, batch, draft, enrolment
 
-from collector.errors import LedgerAway, StorageFull
-from collector.ledger.book import Book
+from collector.catalog.chains import CatalogChains
+from collector.errors import CatalogAway, LedgerAway, Misdirected, Outrun, StorageFull
 from collector.ledger.chains import Older, Repeat
 from collector.ledger.clerk import Clerk
 from collector.ledger.client import LedgerClient
@@ -24,6 +26,8 @@ from collector.ledger.frame import Draft, Entry, Sheet
 from collector.ledger.line import LedgerLine
 from collector.ledger.port import LedgerPort
 from collector.ledger.segments import read_at, read_entries
+from collector.ledger.shared import SharedChains
+from collector.ledger.shared_book import open_book
 from collector.ledger.writer import Ledger
 from shared.chain import START, Head
 from shared.errors import ChainFork, ChainGap, Malformed, UnknownKey
@@ -37,6 +41,7 @@ class Office:
     """A clerk in a thread, over a socket in a folder with a short name."""
 
     ledger: Path
+    shared: Callable[[], SharedChains] | None = None
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="speedproof-office-", dir="/tmp")))
     clerk: Clerk | None = None
 
@@ -54,7 +59,7 @@ class Office:
 
     def begin(self) -> None:
         """Open the book, and serve."""
-        self.book = Book(self.ledger, FakeClock())
+        self.book = open_book(self.ledger, FakeClock(), None if self.shared is None else self.shared())
         self.clerk, self.ending = Clerk(self.book, self.listener), threading.Event()
         self.thread = threading.Thread(target=self._serve, args=(self.clerk,))
         self.thread.start()
@@ -78,18 +83,36 @@ class Office:
         shutil.rmtree(self.folder)
 
 
+ALONE, SHARED, REAL = "alone", "one of several", "one of several over PostgreSQL"
+
+
+@pytest.fixture(params=[ALONE, SHARED, REAL])
+def shared(request: pytest.FixtureRequest) -> Callable[[], SharedChains] | None:
+    """How the catalog is reached that others share; None for a collector alone."""
+    if request.param == ALONE:
+        return None
+    if request.param == SHARED:
+        catalog = FakeCatalog()
+        return lambda: FakeChains(catalog)
+    address = postgres.shared().database()
+    return lambda: CatalogChains(address, 0, "5" * 64, FakeClock(mono_us=10**9))
+
+
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
+def office(tmp_path: Path, shared: Callable[[], SharedChains] | None) -> Iterator[Office]:
     """A clerk at work."""
-    with contextlib.closing(Office(tmp_path / "ledger")) as made:
+    with contextlib.closing(Office(tmp_path / "ledger", shared)) as made:
         yield made
 
 
 @pytest.fixture(params=["here", "through another"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LedgerPort]:
+def ledger(
+    request: pytest.FixtureRequest, tmp_path: Path, shared: Callable[[], SharedChains] | None
+) -> Iterator[LedgerPort]:
     """Each way to write."""
     if request.param == "here":
-        with contextlib.closing(Ledger(tmp_path / "ledger", FakeClock())) as opened:
+        chains = None if shared is None else shared()
+        with contextlib.closing(Ledger(tmp_path / "ledger", FakeClock(), shared=chains)) as opened:
             yield opened
         return
     office = request.getfixturevalue("office")
@@ -220,6 +243,30 @@ def test_strangers(office: Office) -> None:
                 stranger.connect(office.address)
                 stranger.sendall(data)
         assert client.keep(draft("one")).no == 1
+
+
+async def test_what_a_catalog_is_the_reason_for(tmp_path: Path) -> None:
+    """A worker hears by name that the catalog is away, that another came first, or that the device belongs elsewhere."""
+    catalog = FakeCatalog()
+    with (
+        contextlib.closing(Office(tmp_path / "ledger", lambda: FakeChains(catalog))) as office,
+        contextlib.closing(Ledger(tmp_path / "other", FakeClock(), shared=FakeChains(catalog, 1, "6" * 64))) as other,
+    ):
+        line = LedgerLine(office.address)
+        await line.append(enrolment(0))
+        other.keep(enrolment(1))
+        with pytest.raises(Outrun):
+            await line.append(replace(enrolment(2), seen=1))
+        with pytest.raises(Misdirected):
+            await line.append(batch(1, START, "one"))
+        catalog.away = True
+        with pytest.raises(CatalogAway):
+            await line.key_of(DEVS[0])
+        with pytest.raises(CatalogAway):
+            await line.append(batch(0, START, "one"))
+        catalog.away = False
+        assert isinstance(await line.append(batch(0, START, "one")), Entry)
+        line.close()
 
 
 async def test_a_line_of_an_event_loop(office: Office) -> None:

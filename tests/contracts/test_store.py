@@ -24,6 +24,7 @@ from collector.registry import Registry
 from collector.services import Services
 from collector.store import queries
 from collector.store.duck import DuckStore
+from collector.store.left import Left, LeftDay, write_left
 from collector.store.port import Store
 from collector.web.page import render_page
 from shared.strictjson import JsonObject, encode
@@ -185,12 +186,20 @@ def test_digest_tells_indexes_apart(open_store: Open, eventful: tuple[History, l
     assert len(set(digests)) == 3
 
 
+def removed(entry: Entry) -> Entry:
+    """What is left of a batch whose records a rule has removed, with something of everything noted."""
+    day = LeftDay(1, "latency", "", "23001", 7, 1, 1, 0, 0, 0, 0, 0, None, None, None, 1, 9, 9, 9, None)
+    return replace(entry, body=entry.body.partition(b"\n")[0] + b"\n", left=write_left(Left([day], [(5, 0)])))
+
+
 @pytest.mark.parametrize("failing", [*queries.TABLES, "mark"])
 def test_all_or_nothing(
     tmp_path: Path, eventful: tuple[History, list[Entry]], monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     """If any statement of a load fails nothing of it is kept, not even the mark, and the next try loads everything."""
     history, entries = eventful
+    place = next(number for number, entry in enumerate(entries) if entry.kind is EntryKind.BATCH)
+    entries[place] = removed(entries[place])
     with contextlib.closing(in_file(tmp_path / "index.duckdb", history.services.registry)) as store:
         store.load(entries[:2])
         before = store.digest()
@@ -214,6 +223,30 @@ def test_unreadable_entry_loads_nothing(open_store: Open, eventful: tuple[Histor
     with pytest.raises(ValueError, match="not JSON"):
         store.load(bad)
     assert store.loaded_no() == 0
+
+
+def test_what_was_removed_is_known(open_store: Open, eventful: tuple[History, list[Entry]]) -> None:
+    """An index keeps of removed records what is noted of them, whether they went before it was loaded or after."""
+    history, entries = eventful
+    one = history.devices[0]
+    batches = [entry for entry in entries if entry.kind is EntryKind.BATCH and entry.meta["dev"] == one.dev]
+    grown, anew = open_store(history.services.registry), open_store(history.services.registry)
+    grown.load(entries)
+    left = grown.left_of(0, entries[-1].no)
+    days = grown.line_days("line-0")
+    assert (len(days) > 0, grown.complained().keys()) == (True, {"line-0", "line-1"})
+    assert grown.newest_us(0, entries[-1].no) == max(entry.at_us for entry in batches)
+    assert grown.forget([entry.no for entry in batches[:2]]) == 4
+    for entry in batches[:2]:
+        entries[entry.no - 1] = replace(removed(entry), left=write_left(left[entry.no]))
+    anew.load(entries)
+    for store in (grown, anew):
+        assert store.line_days("line-0") == days
+        (row,) = store.removed("line-0")
+        assert (row.dev, row.batches, row.records, row.first_seq, row.last_seq) == (one.dev, 2, 4, 0, 3)
+        assert store.removed("line-1") == store.removed("nobody") == []
+        assert [row.seq for row in store.timeline("line-0") if row.dev == one.dev] == [4, 5]
+    assert grown.digest() == anew.digest()
 
 
 def test_readers_beside_the_loader(tmp_path: Path, eventful: tuple[History, list[Entry]]) -> None:

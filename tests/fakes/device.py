@@ -43,6 +43,7 @@ class Device:
     batch: int = 0
     seq: int = 0
     prev: str = FIRST_PREV
+    wall_us: int = WALL_US  # when it seals
 
     @property
     def dev(self) -> str:
@@ -64,7 +65,7 @@ class Device:
             first_seq=first,
             last_seq=first + len(lines) + lost - 1,
             sealed_mono_us=1,
-            sealed_wall_us=WALL_US,
+            sealed_wall_us=self.wall_us,
         )
         return seal_batch(lines, sealing, self.key)
 

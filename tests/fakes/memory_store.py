@@ -9,25 +9,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from collector.ledger.frame import Entry
-from collector.store.port import (
-    ALL_SLOTS,
-    AcceptedAt,
-    CampaignRow,
-    CellFigures,
-    CellHour,
-    CellOperator,
-    DayFigures,
-    Fleet,
-    HeldBatch,
-    LocalDay,
-    Place,
-    Silent,
-)
+from collector.store.answers import CellFigures, CellHour, CellOperator, DayFigures, Fleet, LocalDay, Silent
+from collector.store.left import Left, LeftDay
+from collector.store.port import ALL_SLOTS, AcceptedAt, CampaignRow, HeldBatch, Place
 from collector.store.project import Known, rows_of
 from collector.store.questions import flaws_of, radio_of
-from collector.store.rows import FactRow, Order, Rows
-from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow
+from collector.store.rows import DayRow, FactRow, Order, Rows, SpentRow
+from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow, RemovedRow
 from shared.grade import NOBODY, Peers
 from shared.record import UNCOUNTED
 from shared.slots import SlotPlan
@@ -66,7 +57,18 @@ class MemoryStore:
         known = Known(dict(self._known.lines), dict(self._known.devices))
         new = rows_of(fresh, known, self.peers, stream)
         self._known = known
-        for table in ("line", "device", "batch", "refused", "complaint", "imported", "record"):
+        for table in (
+            "line",
+            "device",
+            "batch",
+            "refused",
+            "complaint",
+            "imported",
+            "record",
+            "line_day",
+            "cell_day",
+            "spent",
+        ):
             getattr(self.rows, table).extend(getattr(new, table))
         self._loaded[stream] = fresh[-1].no
         self._entries[stream] += len(fresh)
@@ -75,9 +77,74 @@ class MemoryStore:
 
     def _settle(self) -> None:
         first: dict[tuple[int | None, int], Order] = {}
-        for row in sorted((row for row in self.rows.record if row.session is not None), key=order_of):
-            if row.session is not None and first.setdefault((row.device, row.session), order_of(row)) != order_of(row):
+        bearing = [row for row in self.rows.record if row.session is not None]
+        for row in sorted((*bearing, *self.rows.spent), key=order_of):
+            if row.session is None or first.setdefault((row.device, row.session), order_of(row)) == order_of(row):
+                continue
+            if isinstance(row, FactRow):
                 row.grade, row.grade_reason, row.limited = "one_sided", "session_reused", None
+
+    def newest_us(self, after_no: int, up_to_no: int, stream: int = 0) -> int | None:
+        """Look through all batches."""
+        return max(
+            (r.received_us for r in self.rows.batch if r.stream == stream and after_no < r.entry_no <= up_to_no),
+            default=None,
+        )
+
+    def left_of(self, after_no: int, up_to_no: int, stream: int = 0) -> dict[int, Left]:
+        """Add each batch's records up."""
+        found: dict[int, Left] = {}
+        for no in range(after_no + 1, min(up_to_no, self.loaded_no(stream)) + 1):
+            rows = [r for r in self.rows.record if (r.stream, r.entry_no, r.provenance) == (stream, no, "signed")]
+            days = [left_day(key, some) for key, some in sorted(by_place(rows).items(), key=in_left_order)]
+            sessions = sorted((r.session, r.seq) for r in rows if r.session is not None)
+            if days or sessions:
+                found[no] = Left(days, sorted(sessions, key=lambda one: one[1]))
+        return found
+
+    def complained(self) -> dict[str, int]:
+        """The newest complaint of each line."""
+        names, found = {line.id: line.subscriber for line in self.rows.line}, dict[str, int]()
+        for row in self.rows.complaint:
+            name = names[row.line]
+            found[name] = max(row.received_us, found.get(name, row.received_us))
+        return found
+
+    def removed(self, subscriber: str) -> list[RemovedRow]:
+        """Add the batches up whose records are gone."""
+        found = []
+        for device, dev in sorted(self._devices(subscriber), key=lambda one: one[1]):
+            gone = [row for row in self.rows.batch if row.device == device and row.gone]
+            if gone:
+                until_us = max(min(row.sealed_us, row.received_us) for row in gone)
+                records, first = sum(row.n for row in gone), min(row.first_seq for row in gone)
+                found.append(RemovedRow(dev, len(gone), records, first, max(row.last_seq for row in gone), until_us))
+        return found
+
+    def forget(self, numbers: Sequence[int], stream: int = 0) -> int:
+        """Drop the rows; keep their sums and sessions."""
+        left, wanted = self.left_of(0, max(numbers, default=0), stream), set(numbers)
+        going = [
+            row.stream == stream and row.provenance == "signed" and row.entry_no in wanted for row in self.rows.record
+        ]
+        if any(going[len(going) - self._hot :]):
+            self._hot = 0
+        gone = [row for row, is_going in zip(self.rows.record, going, strict=True) if is_going]
+        self.rows.record = [row for row, is_going in zip(self.rows.record, going, strict=True) if not is_going]
+        for row in gone:
+            if row.session is not None and row.device is not None:
+                place = (row.device, row.session, row.received_us, row.stream, row.entry_no, row.seq)
+                self.rows.spent.append(SpentRow(*place))
+        for batch in self.rows.batch:
+            if batch.stream == stream and batch.entry_no in wanted:
+                line = next(one.line for one in self.rows.device if one.id == batch.device)
+                for day in left[batch.entry_no].days if batch.entry_no in left else ():
+                    made = DayRow(line=line, provenance="signed", **msgspec.structs.asdict(day))
+                    self.rows.line_day.append(made)
+                    if made.cell is not None:
+                        self.rows.cell_day.append(made)
+                batch.gone = True
+        return len(gone)
 
     def compact(self) -> int:
         """Nothing to move; it says what would have been moved."""
@@ -103,6 +170,7 @@ class MemoryStore:
             HeldBatch(
                 row.entry_no, devs[row.device], row.batch, row.pae, row.segment, row.offset, row.n,
                 sum((one.stream, one.entry_no, one.provenance) == (stream, row.entry_no, "signed") for one in self.rows.record),
+                row.received_us, bool(row.gone),
             )
             for row in sorted(self.rows.batch, key=lambda row: row.entry_no)
             if row.stream == stream and after_no < row.entry_no <= up_to_no
@@ -230,11 +298,17 @@ class MemoryStore:
 
     def line_days(self, subscriber: str, since_us: int = 0) -> list[DayFigures]:
         """Add the line's rows up by day."""
-        return days_of(self._of(subscriber), since_us)
+        line = self._known.lines.get(subscriber)
+        return days_of(self._of(subscriber), since_us, [row for row in self.rows.line_day if row.line == line])
 
     def cell_days(self, operator: str | None, cell: int, since_us: int = 0) -> list[DayFigures]:
         """Add the cell's rows up by day."""
-        return days_of([row for row in self.rows.record if (row.operator, row.cell) == (operator, cell)], since_us)
+        place = (operator, cell)
+        return days_of(
+            [row for row in self.rows.record if (row.operator, row.cell) == place],
+            since_us,
+            [row for row in self.rows.cell_day if (row.operator, row.cell) == place],
+        )
 
     def _hours(self, since_us: int, until_us: int, direction: str) -> list[CellHour]:
         found: dict[tuple[str | None, int, int], list[FactRow]] = defaultdict(list)
@@ -338,10 +412,10 @@ class MemoryStore:
         """Nothing is open."""
 
 
-TABLES = ("record", "line", "device", "batch", "refused", "complaint")
+TABLES = ("record", "line", "device", "batch", "refused", "complaint", "spent")
 
 
-def order_of(row: FactRow) -> Order:
+def order_of(row: FactRow | SpentRow) -> Order:
     """Which of two records was earlier."""
     return row.received_us, row.stream, row.entry_no, row.seq
 
@@ -351,13 +425,62 @@ def is_flawed(row: FactRow) -> bool:
     return bool(flaws_of(row.flaws, limited=row.limited))
 
 
-def days_of(rows: Iterable[FactRow], since_us: int) -> list[DayFigures]:
-    """Daily figures by a full look at the rows."""
+Place5 = tuple[int, str, str, str | None, int | None]
+
+
+def by_place(rows: Iterable[FactRow]) -> dict[Place5, list[FactRow]]:
+    """What counts as a measurement, by day, method, direction, operator and cell."""
+    found: dict[Place5, list[FactRow]] = defaultdict(list)
+    for row in rows:
+        if row.method not in UNCOUNTED:
+            found[whole(row.at_us, DAY_US), row.method, row.direction or "", row.operator, row.cell].append(row)
+    return found
+
+
+def in_left_order(one: tuple[Place5, object]) -> tuple[Any, ...]:
+    """The order in which a batch's figures are noted."""
+    day, method, direction, operator, cell = one[0]
+    return day, method, direction, operator is not None, operator or "", cell is not None, cell or 0
+
+
+def left_day(key: Place5, rows: Sequence[FactRow]) -> LeftDay:
+    """The figures of some rows as they are noted."""
+    told = _day((key[0], "signed", key[1], key[2]), rows)
+    return LeftDay(
+        *key, told.n, told.ok, told.failed, told.not_started, told.aborted, told.flawed, told.rate_n, told.rate_sum_bps,
+        told.rate_min_bps, told.rate_max_bps, told.rtt_n, told.rtt_sum_us, told.rtt_min_us, told.rtt_max_us, told.received_bytes,
+    )  # fmt: skip
+
+
+def added(one: DayFigures, more: DayRow) -> DayFigures:
+    """Figures of a day, and further ones of the same day."""
+
+    def both(pick: Callable[[Iterable[int]], int], first: int | None, second: int | None) -> int | None:
+        there = [value for value in (first, second) if value is not None]
+        return pick(there) if there else None
+
+    return DayFigures(
+        one.day, one.provenance, one.method, one.direction, one.n + more.n, one.ok + more.ok, one.failed + more.failed,
+        one.not_started + more.not_started, one.aborted + more.aborted, one.flawed + more.flawed, one.rate_n + more.rate_n,
+        both(sum, one.rate_sum_bps, more.rate_sum), both(min, one.rate_min_bps, more.rate_min),
+        both(max, one.rate_max_bps, more.rate_max), one.rtt_n + more.rtt_n, both(sum, one.rtt_sum_us, more.rtt_sum),
+        both(min, one.rtt_min_us, more.rtt_min), both(max, one.rtt_max_us, more.rtt_max),
+        both(sum, one.received_bytes, more.bytes),
+    )  # fmt: skip
+
+
+def days_of(rows: Iterable[FactRow], since_us: int, more: Iterable[DayRow] = ()) -> list[DayFigures]:
+    """Daily figures by a full look at the rows, and at what is left of those that were removed."""
     found: dict[tuple[int, str, str, str], list[FactRow]] = defaultdict(list)
     for row in rows:
         if row.method not in UNCOUNTED and whole(row.at_us, DAY_US) >= since_us // DAY_US:
             found[whole(row.at_us, DAY_US), row.provenance, row.method, row.direction or ""].append(row)
-    return [_day(key, found[key]) for key in sorted(found)]
+    days = {key: _day(key, some) for key, some in found.items()}
+    for one in more:
+        if one.day >= since_us // DAY_US:
+            key = (one.day, one.provenance, one.method, one.direction)
+            days[key] = added(days[key] if key in days else _day(key, []), one)
+    return [days[key] for key in sorted(days)]
 
 
 def _day(key: tuple[int, str, str, str], rows: Sequence[FactRow]) -> DayFigures:

@@ -1,12 +1,13 @@
 """Ledgers without a collector: entries of several streams, made one by one, nothing of it on disk. TEST ONLY keys."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from fakes.device import Device
 from strategies import PORTAL, key_of_scalar
 
 from collector.ledger.frame import Entry, EntryKind
+from collector.store.left import Left, write_left
 from shared import dsse
 from shared.record import write_record
 from shared.statement import Kind, Statement
@@ -60,6 +61,15 @@ class Streams:
         self._keep(
             EntryKind.COMPLAINT, {"dev": device.dev, "subscriber": line}, device.complaint(text, at_us) + b"\n", at_us
         )
+
+    def remove(self, numbers: Sequence[int], left: Mapping[int, Left], stream: int = 0) -> None:
+        """Remove the records of these batches, as retention does it."""
+        for no in numbers:
+            entry = self.entries[stream][no - 1]
+            if entry.left is None:
+                line = entry.body.partition(b"\n")[0] + b"\n"
+                noted = write_left(left.get(no, Left()))
+                self.entries[stream][no - 1] = replace(entry, body=line, left=noted)
 
     def imported(self, line: str, records: Sequence[JsonObject], at_us: int, stream: int = 0) -> None:
         """A part of a file."""

@@ -5,6 +5,7 @@ UNION ALL SELECT 'record', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR
 UNION ALL SELECT 'line', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM line t
 UNION ALL SELECT 'device', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM device t
 UNION ALL SELECT 'batch', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM batch t
+UNION ALL SELECT 'spent', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM spent t
 UNION ALL SELECT 'refused', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM refused t
 UNION ALL SELECT 'complaint', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM complaint t
 UNION ALL SELECT 'import', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM import t

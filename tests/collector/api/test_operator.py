@@ -84,13 +84,13 @@ def test_health(served: Served, device: Device) -> None:
 def test_ill_health(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part that does not answer makes it 503, and what it said is told; what does answer is still told."""
 
-    def fail() -> int:
-        raise IndexUnusable("the index does not answer: on purpose")
+    def fail(stream: int) -> int:
+        raise IndexUnusable(f"the index does not answer for stream {stream}: on purpose")
 
     monkeypatch.setattr(served.services.store, "loaded_no", fail)
     answer = served.send("GET", "/health")
     assert answer.status == 503
-    assert answer.told["index_no"] == "the index does not answer: on purpose"
+    assert answer.told["index_no"] == "the index does not answer for stream 0: on purpose"
     assert answer.told["ledger_no"] == 0
 
 

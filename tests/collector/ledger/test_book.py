@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from collector.errors import AlreadyRunning, LedgerDamaged, StorageFull
-from collector.ledger.book import Book, Outcome
+from collector.ledger.book import Book
 from collector.ledger.chains import Older, Repeat
 from collector.ledger.frame import Draft, Entry, EntryKind, Link, Spot, sheet_of, write_frame
+from collector.ledger.group import Outcome
 from collector.ledger.segments import read_at, read_entries
 from collector.ledger.snapshot import NAME, chains_of
 from shared.chain import START, Head

@@ -107,7 +107,8 @@ def test_a_compaction_that_fails_has_moved_nothing(
         store.load(filled(Streams(), 3).entries[0])
         before = store.digest(), store.line_days("line-0")
         with monkeypatch.context() as patch:
-            patch.setattr(queries, name, (*steps[:failing], "SELECT nothing FROM nowhere"))
+            bad = (*steps[:failing], "SELECT nothing FROM nowhere")
+            patch.setattr(*((DuckStore, "_run") if name == "FILE_MOVE" else (queries, name)), bad)
             with pytest.raises(IndexUnusable):
                 store.compact()
         assert (store.digest(), store.line_days("line-0")) == before

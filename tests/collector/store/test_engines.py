@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fakes import postgres
 from fakes.cosign import PEER, SID, download
 from fakes.device import Device
@@ -17,7 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from odd_records import odd_members
 
 from collector.errors import IndexLags
+from collector.ledger.frame import EntryKind
 from collector.store.port import Store
+from collector.view import RemovedRow
 from shared.grade import trusting
 from shared.strictjson import JsonObject
 
@@ -26,6 +29,7 @@ LINES = ("line-0", "line-1")
 DAY_US = 86_400_000_000
 OTHER_SID = "01JD8Z7Q4T9XK2M5N6P7R8S9T1"
 moments = st.integers(1, 20)  # few, so that ties and a clock set back happen
+PAUSED: JsonObject = {"end": "not_started", "method": "latency", "reason": "paused", "slot": 1, "wall_us": DAY_US}
 members = st.one_of(odd_members(), odd_members(), st.sampled_from(["first", "second", "third"]))
 
 
@@ -33,7 +37,18 @@ def answers(store: Store, devs: Sequence[str]) -> dict[str, Any]:
     """Everything that can be asked."""
     found: dict[str, Any] = {"loaded": [store.loaded_no(stream) for stream in (0, 1)]}
     for line in (*LINES, "nobody"):
-        for name in ("timeline", "radio", "notes", "campaigns", "counts", "grades", "devices", "complaints", "alarms"):
+        for name in (
+            "timeline",
+            "radio",
+            "notes",
+            "campaigns",
+            "counts",
+            "grades",
+            "devices",
+            "complaints",
+            "alarms",
+            "removed",
+        ):
             found[f"{name} {line}"] = getattr(store, name)(line)
         found[f"places {line}"], found[f"days {line}"] = store.places(line), store.line_days(line)
         found[f"later {line}"] = (
@@ -58,6 +73,9 @@ def answers(store: Store, devs: Sequence[str]) -> dict[str, Any]:
     found["heard"] = [store.heard(at_us) for at_us in (0, 5, 10, 21)]
     with store.moment() as moment:
         found["moment"] = [moment.timeline(line) for line in LINES], moment.fleet(0)
+    found["complained"] = store.complained()
+    found["left"] = [store.left_of(after_no, 2**53, stream) for stream in (0, 1) for after_no in (0, 3)]
+    found["newest"] = [store.newest_us(after_no, 6, stream) for stream in (0, 1) for after_no in (0, 3)]
     found["held"] = [store.held_batches(after_no, 2**53, stream) for stream in (0, 1) for after_no in (0, 3)]
     found["fleet"], found["later fleet"] = store.fleet(0), store.fleet(10, most=1)
     return found
@@ -150,6 +168,28 @@ class Engines(RuleBasedStateMachine):
                 outcomes.add("lags")
         assert len(outcomes) == 1
 
+    @rule(stream=st.integers(0, 1), picks=st.lists(st.integers(0, 20), min_size=1, max_size=4))
+    def forget(self, stream: int, picks: list[int]) -> None:
+        """Some batches' records are removed, from the index and, as retention does it, from the ledger."""
+        ledger, loaded = self.streams.entries[stream], self.stores[self.names[-1]].loaded_no(stream)
+        batches = [one.no for one in ledger[:loaded] if one.kind is EntryKind.BATCH]
+        numbers = sorted({batches[pick % len(batches)] for pick in picks}) if batches else []
+        if numbers:
+            left = self.stores[self.names[0]].left_of(0, loaded, stream)
+            assert len({store.forget(numbers, stream) for store in self.stores.values()}) == 1
+            assert {store.forget(numbers, stream) for store in self.stores.values()} == {0}
+            self.streams.remove(numbers, left, stream)
+
+    def made_anew(self) -> dict[str, Any]:
+        """What an index says that is made from the ledgers as they are now."""
+        devs = [device.dev for device in self.streams.devices]
+        with tempfile.TemporaryDirectory() as folder:
+            store = open_engine("DuckDB", Path(folder), self.peers, RUN_ROWS)
+            with contextlib.closing(store):
+                for stream, entries in self.streams.entries.items():
+                    store.load(entries[: self.stores[self.names[0]].loaded_no(stream)], stream)
+                return answers(store, devs)
+
     @rule()
     def compact(self) -> None:
         """A run, if there is enough for one."""
@@ -172,10 +212,14 @@ class Engines(RuleBasedStateMachine):
             assert found == wanted
 
     def teardown(self) -> None:
-        """Close all."""
-        for store in self.stores.values():
-            store.close()
-        self.folder.cleanup()
+        """An index made anew says the same. Close all."""
+        try:
+            devs = [device.dev for device in self.streams.devices]
+            assert self.made_anew() == answers(self.stores[self.names[-1]], devs)
+        finally:
+            for store in self.stores.values():
+                store.close()
+            self.folder.cleanup()
 
 
 TestEngines = Engines.TestCase
@@ -227,3 +271,50 @@ def test_what_lasts_is_there_again(tmp_path: Path) -> None:
                     store.load(streams.entries[0])
                     assert store.compact() == moved
                     assert len(store.timeline("line-0")) == 12
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_what_is_forgotten_leaves_its_figures(tmp_path: Path, name: str, is_compacted: bool) -> None:
+    """Forgotten records are in no answer but the figures of days; their sessions stay used; made anew it is the same."""
+    if name == LAKE and postgres.missing():
+        pytest.skip(str(postgres.missing()))
+    streams = Streams()
+    streams.line("line-0")
+    device = streams.device("line-0")
+    there: JsonObject = {"radio": {"net_mccmnc": "23001", "signals": [{"cell": 1}]}}
+    first = streams.batch(device, [download(device.dev, sid=SID) | there, download(device.dev) | there, PAUSED], 5)
+    other = streams.batch(device, [PAUSED] * 2, 6, lost=1)
+    streams.batch(device, [download(device.dev, sid=OTHER_SID) | there], 7)
+    peers, (one, two) = trusting([PEER.public]), (tmp_path / "one", tmp_path / "two")
+    for folder in (one, two):
+        folder.mkdir()
+    with contextlib.closing(open_engine(name, one, peers, 1 if is_compacted else 100)) as store:
+        store.load(streams.entries[0])
+        assert (store.compact() > 0) == is_compacted
+        days = store.line_days("line-0"), store.cell_days("23001", 1)
+        assert [len(some) > 0 for some in days] == [True, True]
+        left = store.left_of(0, store.loaded_no())
+        assert [no for no in left if left[no].sessions] == [first.no, other.no + 1]
+        assert store.forget([first.no]) == 3
+        assert store.forget([first.no]) == 0
+        assert store.forget([]) == 0
+        assert store.forget([first.no, other.no]) == 2
+        assert (store.line_days("line-0"), store.cell_days("23001", 1)) == days
+        assert [row.seq for row in store.timeline("line-0")] == [6]
+        assert [(row.gone, row.found) for row in store.held_batches(0, 9)] == [(True, 0), (True, 0), (False, 1)]
+        assert [(row.batches, row.lost) for row, _ in store.devices("line-0")] == [(3, 1)]
+        assert store.removed("line-0") == [RemovedRow(device.dev, 2, 5, 0, 5, 6)]
+        assert store.accepted(device.dev, 0) is not None
+        assert store.left_of(0, other.no) == {}
+        streams.remove([first.no, other.no], left)
+        streams.batch(device, [download(device.dev, sid=SID)], 8)
+        store.load(streams.entries[0])
+        assert store.timeline("line-0")[-1].grade_reason == "session_reused"
+        wanted, digest = answers(store, [device.dev]), store.digest()
+    with contextlib.closing(open_engine(name, two, peers)) as again:
+        for end in range(1, len(streams.entries[0]) + 1):
+            again.load(streams.entries[0][:end])
+        assert answers(again, [device.dev]) == wanted
+        if name != "plain Python":
+            assert again.digest() == digest

@@ -245,3 +245,25 @@ def test_a_catalog_that_is_away(tmp_path: Path) -> None:
             assert store.digest() == embedded(streams)
     finally:
         postgres.end(own)
+
+
+def test_what_was_removed_leaves_the_files(open_lake: OpenLake) -> None:
+    """Two collectors remove records of their ledgers; the next compaction writes what is left into files of its own."""
+    one, two, streams = open_lake(0), open_lake(1), two_streams(6)
+    one.load(streams.entries[0])
+    two.load(streams.entries[1], 1)
+    assert one.compact() == 24
+    days = one.line_days("line-0")
+    for store, stream in ((one, 0), (two, 1)):
+        numbers = [row.entry_no for row in store.held_batches(0, 99, stream)][:5]
+        assert store.forget(numbers, stream) == 10
+    catalog = one._catalog
+    files = "SELECT f.record_count FROM ducklake_data_file f JOIN ducklake_table t USING (table_id) WHERE f.end_snapshot IS NULL AND t.table_name = 'cold'"
+    assert catalog.ask(files) == [(24,)]
+    streams.batch(streams.devices[0], [download()] * 10, 99)
+    one.load(streams.entries[0])
+    assert one.compact() == 10
+    assert sorted(row[0] for row in catalog.ask(files)) == [4, 10]
+    for store in (one, two):
+        assert len(store.timeline("line-0")) == 14
+        assert sum(day.n for day in store.line_days("line-0")) == sum(day.n for day in days) + 10

@@ -10,7 +10,8 @@ from fakes.device import Device, download
 from fakes.engines import ENGINES, LAKE, open_engine
 from fakes.streams import Streams
 
-from collector.store.port import CellFigures, CellHour, CellOperator, LocalDay, Store
+from collector.store.answers import CellFigures, CellHour, CellOperator, LocalDay
+from collector.store.port import Store
 from shared.strictjson import JsonObject
 
 HOUR_US, DAY_US = 3_600_000_000, 86_400_000_000

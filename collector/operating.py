@@ -1,0 +1,129 @@
+"""The commands of whoever runs a collector: its ledger, its index, copies of them, what is kept and what goes."""
+
+import argparse
+import base64
+import contextlib
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from collector import say
+from collector.backup import back_up, restore
+from collector.check import Check, Found
+from collector.clock import SystemClock
+from collector.command import open_desk
+from collector.errors import IndexUnusable, LedgerDamaged, NotFound
+from collector.keyfiles import load_or_create
+from collector.ledger.arranging import arranging
+from collector.ledger.moving import move
+from collector.ledger.names import CONFIRMED
+from collector.migrate import migrate_store
+from collector.options import config_of, tell
+from collector.rebuild import rebuild
+from collector.retain import days_of, retain_all
+from shared.keys import PublicKey
+
+Result = dict[str, Any]
+
+
+def _rebuild(options: argparse.Namespace) -> None:
+    done = rebuild(config_of(options), lambda no, last: say.progress("rebuild", no, last, "entries"))
+    told: Result = {
+        "entries": done.entries,
+        "same_as_before": None if done.before is None else done.before == done.after,
+        "tables": {name: {"rows": rows, "sha256": digest} for name, (rows, digest) in done.after.items()},
+    }
+    tell(options, told, say.rebuilt)
+
+
+def _migrate_store(options: argparse.Namespace) -> None:
+    done = migrate_store(config_of(options), lambda no, last: say.progress("migrate-store", no, last, "entries"))
+    tell(
+        options,
+        asdict(done) | {"same_as_before": None if done.before is None else done.before == done.after},
+        say.migrated,
+    )
+
+
+def _back_up(options: argparse.Namespace) -> None:
+    config = config_of(options)
+    with (
+        open_desk(config) as desk,
+        arranging(config.data / "ledger", alone=False),
+    ):  # before it is asked how far it goes
+        no = int(desk.run("position", {})["ledger_no"])
+        done = back_up(
+            config.data, options.out, no, SystemClock(), lambda n, of, name: say.progress("backup", n, of, name)
+        )
+    tell(options, asdict(done) | {"folder": str(options.out)}, say.backed_up)
+
+
+def _restore(options: argparse.Namespace) -> None:
+    config = config_of(options)
+    done = restore(options.source, config.data, lambda n, of, name: say.progress("restore", n, of, name))
+    tell(options, asdict(done) | {"folder": str(config.data)}, say.restored)
+
+
+def _check(options: argparse.Namespace) -> None:
+    config = config_of(options)
+    ledger, found = config.data / "ledger", list[Found]()
+    with contextlib.ExitStack() as opened:
+        try:
+            desk = opened.enter_context(open_desk(config))
+        except (LedgerDamaged, IndexUnusable) as error:  # no collector can start: the ledger is looked at all the same
+            found.append(Found("start", str(error)))
+            done = Check(ledger, load_or_create(config.data / "keys" / "collector.pem").public)
+        else:
+            opened.enter_context(arranging(ledger, alone=False))  # nothing may be removed between two looks
+            told = desk.run("position", {})
+
+            def held(after_no: int, up_to_no: int) -> list[Result]:
+                rows: list[Result] = desk.run("held_batches", {"after_no": after_no, "up_to_no": up_to_no})["batches"]
+                return rows
+
+            def elsewhere(dev: str) -> PublicKey | None:
+                spki = desk.run("device_key", {"dev": dev})["spki"]
+                return None if spki is None else PublicKey.from_spki(base64.b64decode(spki))
+
+            key = PublicKey.from_spki(base64.b64decode(told["collector"]))
+            shares = (ledger / CONFIRMED).exists()
+            done = Check(ledger, key, told["ledger_no"], told["index_no"], held, elsewhere if shares else None)
+        done.run(lambda n, of, name: say.progress("check", n, of, name))
+    found += done.found
+    counts: Result = {name: getattr(done, name) for name in ("segments", "entries", "batches", "loaded_no")}
+    counts["removed"] = {str(days): number for days, number in sorted(done.removals.by_days.items())}
+    counts["unfinished"] = done.removals.unfinished
+    tell(options, counts | {"found": [asdict(one) for one in found]}, say.checked)
+    if found:
+        raise LedgerDamaged(f"{len(found)} things do not agree")
+
+
+def _archive(options: argparse.Namespace) -> None:
+    config = config_of(options)
+    moved = move(
+        config.data / "ledger", options.to, options.keep, lambda n, of, name: say.progress("archive", n, of, name)
+    )
+    tell(options, {"to": options.to, "moved": [path.name for path in moved]}, say.archived)
+
+
+def _retain(options: argparse.Namespace) -> None:
+    config = config_of(options)
+    days = days_of(config.retain_days if options.days is None else options.days)
+    if not (config.data / "ledger").is_dir():
+        raise NotFound(f"{config.data} is no collector's data folder: there is no ledger in it")
+    with open_desk(config) as desk:
+        told = retain_all(
+            desk.run, days, lambda n, of, name: say.progress("retain", n, of, name), dry_run=options.dry_run
+        )
+    tell(options, told, say.retained)
+
+
+OPERATIONS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "rebuild": _rebuild,
+    "check": _check,
+    "migrate-store": _migrate_store,
+    "backup": _back_up,
+    "archive": _archive,
+    "retain": _retain,
+    "restore": _restore,
+}

@@ -1,0 +1,2 @@
+-- the row is one device
+SELECT dev, spki, batch, seq, pae_sha256, frozen, signer, stream, segment, "offset", receipt FROM speedproof.head WHERE dev = %(dev)s
