@@ -44,7 +44,9 @@ def make_evidence(services: Services, subscriber: str) -> bytes:
     salts: JsonObject = {}
     for place in places:
         entry = services.entry_at(place)
-        members |= _members(entry)
+        members |= _members(
+            entry, f"{entry.no:08d}" if place.stream == services.config.stream else f"{place.stream}-{entry.no:08d}"
+        )
         if entry.kind is EntryKind.ENROLMENT:
             salts[_dev(entry)] = statement.text(entry.meta, "salt")
     manifest = _manifest(case, members, salts)
@@ -61,8 +63,8 @@ def _dev(entry: Entry) -> str:
     return statement.sha256_hex(entry.meta, "dev")
 
 
-def _members(entry: Entry) -> dict[str, bytes]:
-    """The members of the zip that one ledger entry becomes."""
+def _members(entry: Entry, number: str) -> dict[str, bytes]:
+    """The members of the zip that one ledger entry becomes; `number` tells it from those of all ledgers."""
     match entry.kind:
         case EntryKind.ENROLMENT:
             return {f"enrolments/{_dev(entry)}.json": entry.body}
@@ -71,11 +73,11 @@ def _members(entry: Entry) -> dict[str, bytes]:
             receipt = entry.meta["receipt"]
             return {f"batches/{name}.ndjson": entry.body, f"receipts/{name}.json": strictjson.encode(receipt) + b"\n"}
         case EntryKind.COMPLAINT:
-            return {f"complaints/{entry.no:08d}.json": entry.body}
+            return {f"complaints/{number}.json": entry.body}
         case EntryKind.REFUSED:
-            return {f"refused/{entry.no:08d}.ndjson": entry.body}
+            return {f"refused/{number}.ndjson": entry.body}
         case EntryKind.IMPORT:
-            return {f"imports/{entry.no:08d}.ndjson": entry.body}
+            return {f"imports/{number}.ndjson": entry.body}
         case _:
             return {}
 
