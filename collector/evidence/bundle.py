@@ -53,9 +53,10 @@ def _evidence(services: Services, subscriber: str) -> bytes:
     salts: JsonObject = {}
     for place in places:
         entry = services.entry_at(place)
-        members |= _members(entry)
+        is_own = place.stream == services.config.stream
+        members |= _members(entry, f"{entry.no:08d}" if is_own else f"{place.stream}-{entry.no:08d}")
         if entry.gone:
-            members |= _tombstone(services, entry.segment)
+            members |= _tombstone(services, place.stream, entry.segment)
         if entry.kind is EntryKind.ENROLMENT:
             salts[_dev(entry)] = statement.text(entry.meta, "salt")
     manifest = _manifest(case, members, salts)
@@ -72,8 +73,8 @@ def _dev(entry: Entry) -> str:
     return statement.sha256_hex(entry.meta, "dev")
 
 
-def _members(entry: Entry) -> dict[str, bytes]:
-    """The members of the zip that one ledger entry becomes."""
+def _members(entry: Entry, number: str) -> dict[str, bytes]:
+    """The members of the zip that one ledger entry becomes; `number` tells it from those of all ledgers."""
     match entry.kind:
         case EntryKind.ENROLMENT:
             return {f"enrolments/{_dev(entry)}.json": entry.body}
@@ -84,22 +85,24 @@ def _members(entry: Entry) -> dict[str, bytes]:
                 return {f"removed/{name}.json": entry.body, f"receipts/{name}.json": strictjson.encode(receipt) + b"\n"}
             return {f"batches/{name}.ndjson": entry.body, f"receipts/{name}.json": strictjson.encode(receipt) + b"\n"}
         case EntryKind.COMPLAINT:
-            return {f"complaints/{entry.no:08d}.json": entry.body}
+            return {f"complaints/{number}.json": entry.body}
         case EntryKind.REFUSED:
-            return {f"refused/{entry.no:08d}.ndjson": entry.body}
+            return {f"refused/{number}.ndjson": entry.body}
         case EntryKind.IMPORT:
-            return {f"imports/{entry.no:08d}.ndjson": entry.body}
+            return {f"imports/{number}.ndjson": entry.body}
         case _:
             return {}
 
 
-def _tombstone(services: Services, segment: str) -> dict[str, bytes]:
+def _tombstone(services: Services, stream: int, segment: str) -> dict[str, bytes]:
     """The collector's signed word on what it removed from a segment, when, and by which rule."""
-    path = services.ledger.folder / segment
+    is_own = stream == services.config.stream
+    path = (services.ledger.folder if is_own else Path(services.config.ledgers[stream])) / segment
     if path.with_suffix(RETAINING).exists():  # the index may still have what is not here
         raise Busy(f"the removal of records from {segment} was cut off; run `retain` again, which finishes it")
     tomb = tomb_beside(path)
-    return {} if tomb is None else {f"tombstones/{Path(segment).stem}.json": tomb.line + b"\n"}
+    name = path.stem if is_own else f"{stream}-{path.stem}"
+    return {} if tomb is None else {f"tombstones/{name}.json": tomb.line + b"\n"}
 
 
 def _manifest(case: CaseView, members: Mapping[str, bytes], salts: JsonObject) -> bytes:

@@ -78,6 +78,11 @@ class Book:
         """The number of the newest entry on disk, 0 if there is none."""
         return self._place.no - 1
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a group is on disk of which it is not known what becomes of it; a commit, if of nothing, settles it."""
+        return False
+
     def close(self) -> None:
         """Let go of the files."""
         if self._snapping is not None:

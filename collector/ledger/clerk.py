@@ -28,6 +28,7 @@ from collector.ledger import wire
 from collector.ledger.book import Book
 from collector.ledger.shared_book import open_book
 from collector.ledger.wire import Ask, Follow, Key, KeyOf, Newest, No, Number, Others, Places, Put, Told
+from collector.ledger.writer import SETTLE_S
 from collector.metrics import Metrics
 from shared.errors import Refused
 
@@ -64,6 +65,8 @@ class Clerk:
     def turn(self, timeout_s: float | None = None) -> bool:
         """Wait for something, do all of it; False if it is time to end."""
         going, puts = True, list[tuple[_Caller, Put]]()
+        if timeout_s is None and self._book.is_in_doubt:
+            timeout_s = SETTLE_S
         for key, mask in self._selector.select(timeout_s):
             if key.fileobj is self._listener:
                 self._accept()
@@ -74,7 +77,7 @@ class Clerk:
                     self._send(caller)
                 if mask & selectors.EVENT_READ:
                     puts += self._read(caller)
-        if puts:
+        if puts or self._book.is_in_doubt:
             self._write(puts)
         return going
 

@@ -102,6 +102,11 @@ class SharedBook(Book):
             shared.close()
             raise
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the catalog has not said what became of the last group."""
+        return self._doubt is not None
+
     def close(self) -> None:
         """Let go of the files and of the stream."""
         super().close()

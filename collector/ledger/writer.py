@@ -16,6 +16,7 @@ from collector.ledger.shared import SharedChains
 from collector.ledger.shared_book import open_book
 
 GROUP_BYTES = 8 * 1024 * 1024
+SETTLE_S = 1.0  # so often is asked what became of a group in doubt, if nobody has anything to write
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +92,17 @@ class Ledger:
         going = True
         while going:
             group, going = self._group()
-            if group:
+            if group or self._book.is_in_doubt:
                 self._commit(group)
                 self._committed()
 
     def _group(self) -> tuple[list[_Waiting], bool]:
-        """Everything that waits, at least one; False beside it when it is time to stop."""
+        """Everything that waits, at least one unless a group is in doubt; False beside it when it is time to stop."""
         group: list[_Waiting] = []
         size = 0
         while True:
             try:
-                item = self._waiting.get(block=not group)
+                item = self._waiting.get(block=not group, timeout=SETTLE_S if self._book.is_in_doubt else None)
             except queue.Empty:
                 return group, True
             if item is None:

@@ -32,6 +32,7 @@ from collector.errors import (
     Misdirected,
     NotFound,
 )
+from collector.evidence.__main__ import main as verify_evidence
 from collector.evidence.bundle import make_evidence
 from collector.imports import keep_import
 from collector.ingest import Answer, Ingest
@@ -223,8 +224,8 @@ def test_forks_and_gaps(collectors: list[Services]) -> None:
         assert case_of(services, "anna")[0].devices[0].frozen
 
 
-def test_an_older_batch(collectors: list[Services]) -> None:
-    """An older batch of another ledger is waited for until the index has it, and is never taken for a fork before that."""
+def test_an_older_batch(collectors: list[Services], tmp_path: Path) -> None:
+    """An older batch of another ledger is waited for until the index has it, and is never taken for a fork before that; with its folder named, evidence holds all."""
     one, two = collectors
     device = enrolled(one)
     bodies = device.chain(3)
@@ -239,7 +240,18 @@ def test_an_older_batch(collectors: list[Services]) -> None:
         send(two, bodies[0])
     two.config = replace(two.config, ledgers={1: str(one.ledger.folder)})
     assert send(two, bodies[0]).receipt == first.receipt
-    assert len(zipfile.ZipFile(io.BytesIO(make_evidence(two, "anna"))).namelist()) > 6
+    for services in collectors:
+        asyncio.run(Complaints(services).take(device.complaint(f"Slow at {services.config.stream}.")))
+    caught_up(one, two)
+    with zipfile.ZipFile(io.BytesIO(make_evidence(two, "anna"))) as evidence:
+        names = evidence.namelist()
+        (tmp_path / "evidence.zip").write_bytes(make_evidence(two, "anna"))
+    assert (
+        sum(name.startswith("batches/") for name in names) == sum(name.startswith("receipts/") for name in names) == 3
+    )
+    assert sum(name.startswith("complaints/") for name in names) == 2
+    key = two.collector_key.public.key_id
+    assert verify_evidence([str(tmp_path / "evidence.zip"), "--collector-key", key]) == 0
     two.config = replace(two.config, ledgers={1: str(one.ledger.folder) + "-not"})
     with pytest.raises(ArchiveAway, match="not there"):
         make_evidence(two, "anna")

@@ -6,6 +6,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from fakes import postgres
-from fakes.catalog import FakeCatalog, FakeChains
+from fakes.catalog import FakeCatalog, FakeChains, nothing
 from fakes.clock import FakeClock
 from fakes.entries import DEVS, KEYS, batch, draft, enrolment
 
@@ -243,6 +244,33 @@ def test_strangers(office: Office) -> None:
                 stranger.connect(office.address)
                 stranger.sendall(data)
         assert client.keep(draft("one")).no == 1
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_group_in_doubt(tmp_path: Path, *, is_kept: bool) -> None:
+    """What became of a group that nobody was told of is found out though nobody has anything more to write."""
+    catalog = FakeCatalog()
+
+    def away() -> None:
+        catalog.before_commit = catalog.after_commit = nothing
+        raise CatalogAway("cut off")
+
+    with (
+        contextlib.closing(Office(tmp_path / "one", lambda: FakeChains(catalog))) as office,
+        contextlib.closing(LedgerClient(office.address, office.ledger)) as through,
+        contextlib.closing(Ledger(tmp_path / "other", FakeClock(), shared=FakeChains(catalog, 1))) as here,
+    ):
+        for ledger in (through, here):
+            ledger.keep(draft("before"))
+            setattr(catalog, "after_commit" if is_kept else "before_commit", away)
+            with pytest.raises(CatalogAway):
+                ledger.keep(draft("in doubt"))
+            deadline = time.monotonic() + PATIENCE_S
+            while (
+                len(list(read_entries(ledger.folder))) != ledger.newest_no() or (ledger.newest_no() == 2) is not is_kept
+            ):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
 
 
 async def test_what_a_catalog_is_the_reason_for(tmp_path: Path) -> None:
