@@ -101,7 +101,7 @@ def asked(engine: Engine, size: Size, folder: Path, times: int, cold: int) -> Fo
 
 def while_ingesting(ours: Ours, size: Size, seconds: float, found: Found) -> None:
     """Questions while records arrive, and in the middle of that a run."""
-    staged, stop = ours.staged(seconds * 2), threading.Event()
+    staged, stop = ours.staged(max(seconds * 2, seconds + 6)), threading.Event()  # a run is to find some, however slow
     loads: list[list[float]] = []
     thread = threading.Thread(target=lambda: loads.append(ours.arriving(staged, stop)))
     chance, since_us = random.Random(2), size.until_us - WINDOW_DAYS * DAY_US
