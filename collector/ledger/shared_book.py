@@ -108,7 +108,10 @@ class SharedBook(Book):
         return self._doubt is not None
 
     def close(self) -> None:
-        """Let go of the files and of the stream."""
+        """Let go of the files and of the stream; a group in doubt is asked for once more, since others may rest on it."""
+        if self.is_in_doubt:
+            with contextlib.suppress(LedgerDamaged):  # the next start tells
+                self._commit([])
         super().close()
         self._mark.close()
         self._shared.close()
