@@ -20,6 +20,8 @@ from shared.errors import NoKey
 
 _ROOM_BYTES = 80  # a signature, DER of two numbers of 256 bits, has at most 72
 _MOST_BYTES = 1 << 30  # a C int holds no more than twice that
+_ED25519_START = bytes.fromhex("302a300506032b6570032100")  # SubjectPublicKeyInfo up to the key (RFC 8410)
+_ED25519_BYTES = 32
 _UNSIGNED = 2  # OSSL_PARAM_UNSIGNED_INTEGER
 
 _PROTOTYPES: dict[str, tuple[object, tuple[object, ...]]] = {
@@ -143,6 +145,12 @@ class LibCrypto:
         """Read a public key; raises ValueError."""
         return LibCryptoPublic(self, self.read(self.c.d2i_PUBKEY, spki))
 
+    def ed25519(self, raw: bytes) -> "LibCryptoPublic":
+        """Read an Ed25519 public key; raises ValueError."""
+        if len(raw) != _ED25519_BYTES:
+            raise ValueError(f"an Ed25519 key has {_ED25519_BYTES} bytes")
+        return LibCryptoPublic(self, self.read(self.c.d2i_PUBKEY, _ED25519_START + raw), hashed=False)
+
     def key_stream(self, key: bytes, counter: bytes) -> Callable[[int], bytes]:
         """Begin a stream."""
         if (len(key), len(counter)) != (32, 16):
@@ -202,13 +210,17 @@ class _Bound:
 class LibCryptoPublic(_Bound):
     """A public key of libcrypto."""
 
-    __slots__ = ()
+    __slots__ = ("_digest",)
+
+    def __init__(self, lib: LibCrypto, key: _Held, *, hashed: bool = True) -> None:
+        super().__init__(lib, key)
+        self._digest = lib.sha256 if hashed else None  # Ed25519 hashes by itself
 
     def verify(self, signature: bytes, message: bytes) -> None:
         """Return only if the signature fits; raises ValueError."""
         lib, c = self._lib, self._lib.c
         context = _Held(c.EVP_MD_CTX_new(), c.EVP_MD_CTX_free)
-        lib.must(c.EVP_DigestVerifyInit(context.pointer, None, lib.sha256, None, self._key.pointer))
+        lib.must(c.EVP_DigestVerifyInit(context.pointer, None, self._digest, None, self._key.pointer))
         lib.must(c.EVP_DigestVerify(context.pointer, signature, len(signature), message, len(message)))
 
 

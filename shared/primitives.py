@@ -15,10 +15,13 @@ from shared.errors import NoKey
 
 
 class Public(Protocol):
-    """A P-256 public key, as a library holds it."""
+    """A public key, as a library holds it."""
 
     def verify(self, signature: bytes, message: bytes) -> None:
-        """Return only if the strict DER `signature` fits SHA-256 of `message`; raises ValueError otherwise."""
+        """Return only if `signature` fits `message`; raises ValueError otherwise.
+
+        P-256: strict DER over SHA-256 of the message. Ed25519: 64 bytes over the message itself.
+        """
 
 
 class Private(Protocol):
@@ -50,6 +53,9 @@ class Primitives(Protocol):
 
     def public(self, spki: bytes) -> Public:
         """Read a public key whose form is known to be right; whether its point is on the curve is looked at here."""
+
+    def ed25519(self, raw: bytes) -> Public:
+        """Read an Ed25519 public key of 32 bytes (RFC 8032)."""
 
     def key_stream(self, key: bytes, counter: bytes) -> Callable[[int], bytes]:
         """AES-256-CTR over zeros from this counter block on: each call gives that many of the next bytes."""

@@ -1,4 +1,4 @@
-"""The primitives by way of `cryptography`: P-256 with SHA-256, and AES-256-CTR. The first choice, where there is a wheel."""
+"""The primitives by way of `cryptography`: P-256 with SHA-256, Ed25519, AES-256-CTR. The first choice, where there is a wheel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Self
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 _SHA256 = hashes.SHA256()
@@ -35,6 +36,20 @@ class PycaPublic:
         """Return only if the signature fits; raises ValueError."""
         try:
             self._key.verify(signature, message, _VERIFYING)
+        except InvalidSignature as error:
+            raise ValueError("the signature does not fit") from error
+
+
+@dataclass(frozen=True, slots=True)
+class PycaEd25519:
+    """An Ed25519 public key of `cryptography`."""
+
+    _key: Ed25519PublicKey
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        """Return only if the signature fits; raises ValueError."""
+        try:
+            self._key.verify(signature, message)
         except InvalidSignature as error:
             raise ValueError("the signature does not fit") from error
 
@@ -93,6 +108,10 @@ class Pyca:
         if not isinstance(key, ec.EllipticCurvePublicKey):
             raise ValueError("not an elliptic curve's key")  # noqa: TRY004 - what is wrong is the key that was given
         return PycaPublic(key)
+
+    def ed25519(self, raw: bytes) -> PycaEd25519:
+        """Read an Ed25519 public key; raises ValueError."""
+        return PycaEd25519(Ed25519PublicKey.from_public_bytes(raw))
 
     def key_stream(self, key: bytes, counter: bytes) -> Callable[[int], bytes]:
         """Begin a stream."""

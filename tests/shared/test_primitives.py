@@ -280,3 +280,22 @@ def test_public_pem_in_company() -> None:
     body = base64.b64encode(spki).decode()
     text = f"the peer's key\r\n-----BEGIN PUBLIC KEY-----\r\n{body}\r\n-----END PUBLIC KEY-----\r\n"
     assert PublicKey.from_pem(text.encode()).spki == spki
+
+
+@libraries
+def test_ed25519(library: Primitives) -> None:
+    """Each verifies Ed25519 alike: what fits passes; another message, a turned bit, a cut signature and no key do not."""
+    private = OTHERS["Ed25519"]
+    raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    key, good = library.ed25519(raw), private.sign(MESSAGE)
+    key.verify(good, MESSAGE)
+    for signature, message in (
+        (good, MESSAGE + b"x"),
+        (bytes([good[0] ^ 1]) + good[1:], MESSAGE),
+        (good[:-1], MESSAGE),
+        (b"", MESSAGE),
+    ):
+        with pytest.raises(ValueError, match=r"fit|refuses"):
+            key.verify(signature, message)
+    with pytest.raises(ValueError, match="32 bytes"):
+        library.ed25519(raw[:-1])

@@ -1,0 +1,1 @@
+"""The transparency log: what everybody may read of what was signed."""
