@@ -56,7 +56,7 @@ class Ours:
         writer.execute(
             f"INSERT INTO batch SELECT 1000000001 + (hash(range) % {self._size.lines})::BIGINT, range // {self._size.lines}, unhex(sha256(range::VARCHAR)), "
             f"range % 1000 * 24, range % 1000 * 24 + 23, 24, 0, {START_US} + range * 1000, {START_US} + range * 1000 + (hash(range) % 1000000)::BIGINT, "
-            f"0, range, printf('%06d.ndjson', range // 4000), range % 4000 * 16000 FROM range(1, {batches} + 1)"
+            f"0, range, printf('%06d.ndjson', range // 4000), range % 4000 * 16000, NULL FROM range(1, {batches} + 1)"
         )
         writer.execute("CHECKPOINT")
 

@@ -348,6 +348,9 @@ class MemoryStore:
         for row in self.rows.record:
             if row.cell == cell and row.provenance == "signed" and row.method not in UNCOUNTED:
                 days[row.operator].add(whole(row.at_us, DAY_US))
+        for left in self.rows.cell_day:  # of records that were removed
+            if left.cell == cell:
+                days[left.operator].add(left.day)
         found = sorted(days, key=lambda operator: (operator is None, operator or ""))
         return [CellOperator(operator, min(days[operator]), max(days[operator])) for operator in found][:most]
 

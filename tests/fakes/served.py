@@ -68,7 +68,7 @@ class Client:
     def raw(self, data: bytes) -> bytes:
         """Everything that comes back for these bytes."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as connection:
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(OSError):  # ended already: it is no connection any more
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
             parts = []

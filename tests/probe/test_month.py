@@ -37,7 +37,7 @@ LIGHT, HEAVY = ("latency", "fetch", "dns"), ("download", "upload", "path")
 TEXT = (resources.files("shared.criteria") / "cz-mobile-cert.toml").read_bytes()
 RULE: Rule = read_rule(TEXT, "rule")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @dataclass(frozen=True)
