@@ -5,6 +5,10 @@ from collections.abc import Iterator
 import pytest
 from fakes import bucket as fake_bucket
 from fakes import postgres
+from hypothesis import settings
+
+settings.register_profile("any machine", deadline=None)  # no test asserts how long anything takes
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
