@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shared import dsse, strictjson
+from shared import dsse, statement, strictjson
 from shared.checkpoint import Witnessed, open_checkpoint
 from shared.dsse import Envelope, b64, b64_exact
 from shared.errors import Malformed
@@ -82,7 +82,7 @@ def read_bundle(data: bytes) -> Bundle:
         raise Malformed("mediaType is not " + MEDIA_TYPE)
     envelope = dsse.read_envelope(strictjson.encode(_object(told, "dsseEnvelope")))
     material = _object(told, "verificationMaterial")
-    if _text(_object(material, "publicKey"), "hint") != envelope.key_id:
+    if statement.text(_object(material, "publicKey"), "hint") != envelope.key_id:
         raise Malformed("the bundle names another key than its envelope")
     entry = _only(material, "tlogEntries")
     kind = _object(entry, "kindVersion")
@@ -103,7 +103,7 @@ def read_bundle(data: bytes) -> Bundle:
             _number(proof, "treeSize"),
             b64_exact(proof.get("rootHash")),
             tuple(b64_exact(one) for one in hashes),
-            _text(_object(proof, "checkpoint"), "envelope").encode(),
+            statement.text(_object(proof, "checkpoint"), "envelope").encode(),
         ),
         _tokens(material),
     )
@@ -159,15 +159,8 @@ def _only(fields: JsonObject, name: str) -> JsonObject:
     raise Malformed(f"{name} is not one object in a list")
 
 
-def _text(fields: JsonObject, name: str) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str):
-        raise Malformed(f"{name} is not text")
-    return value
-
-
 def _number(fields: JsonObject, name: str) -> int:
-    value = _text(fields, name)
+    value = statement.text(fields, name)
     if not value.isascii() or not value.isdecimal() or str(number := int(value[:16])) != value:
         raise Malformed(f"{name} is not a decimal number")
     return number

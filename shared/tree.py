@@ -104,19 +104,9 @@ def check_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], 
     if not 0 <= index < size:
         raise WrongProof(f"leaf {index} is not in a tree of {size}")
     _check_hashes((leaf, root, *proof))
-    place, last, found = index, size - 1, leaf
-    for one in proof:
-        if last == 0:
-            raise WrongProof("the proof is too long")
-        if place & 1 or place == last:
-            found = node_hash(one, found)
-            while not place & 1 and place:
-                place, last = place >> 1, last >> 1
-        else:
-            found = node_hash(found, one)
-        place, last = place >> 1, last >> 1
-    if last:
-        raise WrongProof("the proof is too short")
+    found = leaf
+    for one, is_left in _climb(index, size - 1, proof):
+        found = node_hash(one, found) if is_left else node_hash(found, one)
     if found != root:
         raise WrongProof("the leaf is not in the tree with this root")
 
@@ -140,22 +130,32 @@ def check_consistency(old: int, new: int, proof: Sequence[bytes], old_root: byte
     while place & 1:
         place, last = place >> 1, last >> 1
     before = after = _next(hashes)
-    for one in hashes:
-        if last == 0:
-            raise WrongProof("the proof is too long")
-        if place & 1 or place == last:
-            before, after = node_hash(one, before), node_hash(one, after)
-            while not place & 1 and place:
-                place, last = place >> 1, last >> 1
-        else:
-            after = node_hash(after, one)
-        place, last = place >> 1, last >> 1
-    if last:
-        raise WrongProof("the proof is too short")
+    for one, is_left in _climb(place, last, hashes):
+        if is_left:
+            before = node_hash(one, before)
+        after = node_hash(one, after) if is_left else node_hash(after, one)
     if before != old_root:
         raise WrongProof("the proof does not begin at the old root")
     if after != new_root:
         raise WrongProof("the new tree does not begin with the old one")
+
+
+def _climb(place: int, last: int, proof: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """The hashes of a proof on the way from one node to the root, each with whether it stands at the left.
+
+    `place` and `last`: the node's number on its level, and that of the level's last one. Raises WrongProof in the end or
+    before, if there are more or fewer than levels.
+    """
+    for one in proof:
+        if last == 0:
+            raise WrongProof("the proof is too long")
+        is_left = bool(place & 1) or place == last
+        yield one, is_left
+        while is_left and place and not place & 1:  # a last node without a brother goes up as it is
+            place, last = place >> 1, last >> 1
+        place, last = place >> 1, last >> 1
+    if last:
+        raise WrongProof("the proof is too short")
 
 
 def _next(hashes: Iterator[bytes]) -> bytes:
