@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from collector.campaigns import fixed_campaigns
-from collector.days import days_in_index, last_days
+from collector.days import days_in_index, ended_slots, last_days
 from collector.errors import BadRequest, NotFound
 from collector.findings import judge_line
 from collector.overview import DayRow, Lag
@@ -102,24 +102,18 @@ def case_in_index(
 def _devices(
     services: Services, store: Asked, name: str, timeline: Sequence[RecordRow], removed: Mapping[str, RemovedRow]
 ) -> tuple[tuple[DeviceRow, ...], dict[str, Counts], tuple[PresenceView, ...]]:
-    """The line's devices, the counts with the slots and losses of all of them, and what is known of each one's slots.
-
-    Slots are told from the moment on until which a device's records were removed: what was in earlier ones is not here.
-    """
+    """The line's devices, the counts with the slots and losses of all of them, and what is known of each one's slots."""
     counts = {"signed": Counts()} | store.counts(name)
     scheduled = missing = lost = 0
     rows, presence = [], []
     now_us = services.clock.wall_us()
     notes = store.notes(name)
     for row, plan in store.devices(name):
-        device = services.found(lambda dev=row.dev: services.registry.devices.get(dev))  # type: ignore[misc]
-        frozen_us = None if device is None else device.frozen_us
-        since_us = max(row.enrolled_us, removed[row.dev].until_us if row.dev in removed else row.enrolled_us)
-        slots = plan.ended_between(since_us, now_us if frozen_us is None else frozen_us)
+        slots, is_frozen = ended_slots(services, row, plan, removed.get(row.dev), now_us)
         scheduled += len(slots)
         missing += len(slots) - len(store.filled_slots(row.dev) & set(slots))
         lost += row.lost
-        rows.append(replace(row, frozen=frozen_us is not None))
+        rows.append(replace(row, frozen=is_frozen))
         presence.append(presence_of(row.dev, plan, slots, timeline, notes.get(row.dev, {})))
     counts["signed"] = replace(counts["signed"], scheduled_slots=scheduled, missing_slots=missing, lost=lost)
     return tuple(rows), counts, tuple(presence)

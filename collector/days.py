@@ -11,6 +11,7 @@ from collector.registry import Subscriber
 from collector.services import Services
 from collector.store.answers import LocalDay
 from collector.store.port import Asked
+from collector.view import DeviceRow, RemovedRow
 from collector.web.localtime import LineClock, instant_us
 from shared.slots import SlotPlan
 
@@ -34,10 +35,9 @@ def days_in_index(services: Services, store: Asked, subscriber: Subscriber, edge
     """Every day between the first and the last edge, also those without anything, as far as the index has come."""
     clock, now_us = LineClock.of(subscriber.time_zone), services.clock.wall_us()
     scheduled, filled = Counter[int](), Counter[int]()
+    removed = {row.dev: row for row in store.removed(subscriber.id)}
     for row, plan in store.devices(subscriber.id):
-        device = services.registry.devices.get(row.dev)
-        ends_us = now_us if device is None or device.frozen_us is None else device.frozen_us
-        slots = plan.ended_between(row.enrolled_us, ends_us)
+        slots, _ = ended_slots(services, row, plan, removed.get(row.dev), now_us)
         those = slots_within(plan, slots, edges[0], edges[-1])
         for from_us, to_us in pairwise(edges) if those else ():
             scheduled[from_us] += len(slots_within(plan, those, from_us, to_us))
@@ -48,6 +48,19 @@ def days_in_index(services: Services, store: Asked, subscriber: Subscriber, edge
         _row(clock, measured.get(from_us), from_us, to_us, scheduled[from_us], scheduled[from_us] - filled[from_us])
         for from_us, to_us in pairwise(edges)
     )
+
+
+def ended_slots(
+    services: Services, row: DeviceRow, plan: SlotPlan, removed: RemovedRow | None, now_us: int
+) -> tuple[range, bool]:
+    """A device's slots that have ended by now, and whether it is frozen: then none is due any more.
+
+    They are told from the moment on until which its records were removed: what was in earlier ones is not here.
+    """
+    device = services.found(lambda: services.registry.devices.get(row.dev))
+    frozen_us = None if device is None else device.frozen_us
+    since_us = row.enrolled_us if removed is None else max(row.enrolled_us, removed.until_us)
+    return plan.ended_between(since_us, now_us if frozen_us is None else frozen_us), frozen_us is not None
 
 
 def slots_within(plan: SlotPlan, slots: range, from_us: int, to_us: int) -> range:

@@ -11,6 +11,7 @@ from fakes.clock import FakeClock
 from fakes.device import download
 from fakes.history import History
 
+from collector.case import page_of
 from collector.config import Config
 from collector.errors import BadRequest, Busy, IndexUnusable, LedgerDamaged, NotFound
 from collector.ingest import Ingest
@@ -66,6 +67,19 @@ def test_old_batches_lose_their_records(services: Services, clock: FakeClock) ->
     assert told < size + 20_000  # batches this short: what stays is about as long, and each tombstone has a signature
     assert checked(services) == []
     assert {one.removed for one in retain_all_of(services, 10)} <= {0}
+
+
+def test_no_slot_is_missing_for_it(services: Services) -> None:
+    """Slots whose records were removed are due no more, in the case and in each of its days alike."""
+    before, _, days_before = page_of(services, "line-0")
+    retain_all_of(services, 10)
+    after, rows, days = page_of(services, "line-0")
+    counts = after.counts["signed"]
+    assert counts.scheduled_slots < before.counts["signed"].scheduled_slots
+    assert sum(day.scheduled for day in days) == counts.scheduled_slots
+    assert sum(day.missing for day in days) == counts.missing_slots
+    assert sum(day.n for day in days) == len(rows) < sum(day.n for day in days_before)
+    assert min(day.from_us for day in days if day.scheduled) + DAY_US > after.removed[0].until_us
 
 
 def test_an_open_case_keeps_its_records(tmp_path: Path, clock: FakeClock) -> None:
