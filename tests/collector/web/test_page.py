@@ -354,7 +354,7 @@ def test_the_list_shows_verdicts_and_counts() -> None:
     page = checked(render_list(lines))
     assert page.links[1:] == ["/fleet", "/cells", "/subscriber/A-1", "/subscriber/B-2", "/subscriber/C-3"]
     assert "A-1 Substantiated 1,200 2 3 of 96" in page.text
-    assert "B-2 none yet" in page.text
+    assert "B-2 on its page" in page.text
     assert "C-3 Facts only, no verdict imported, unsigned" in page.text
     assert "No subscriber has been added yet" in checked(render_list(())).text
 
