@@ -1,6 +1,8 @@
-"""What costs a process to have: one for the whole run."""
+"""What costs a process to have: one for the whole run. And what takes long comes first."""
 
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fakes import bucket as fake_bucket
@@ -9,6 +11,21 @@ from hypothesis import settings
 
 settings.register_profile("any machine", deadline=None)  # no test asserts how long anything takes
 settings.load_profile("any machine")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the slow tests, each file's together, in each worker's share: or one ends with them while the others idle."""
+    workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    slow, rest = defaultdict[Path, list[pytest.Item]](list), list[pytest.Item]()
+    for item in items:
+        (slow[item.path] if item.get_closest_marker("slow") else rest).append(item)
+    files, share = list(slow.values()), -(-len(rest) // workers)
+    items[:] = [
+        item
+        for worker in range(workers)
+        for some in (*files[worker::workers], rest[worker * share : (worker + 1) * share])
+        for item in some
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -147,6 +147,7 @@ def test_cut_off_at_any_file(data: Path, tmp_path: Path) -> None:
         assert dict(files(again)) == dict(files(data))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_while_it_runs(tmp_path: Path, workers: str) -> None:
     """Whatever was acknowledged before a backup began is in it, in whole entries, however much comes in meanwhile."""

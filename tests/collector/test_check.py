@@ -42,6 +42,7 @@ def checked(data: Path) -> tuple[int, list[str]]:
     return done.returncode, [f"{one['where']}: {one['what']}" for one in told["found"]]
 
 
+@pytest.mark.slow
 def test_all_agrees(data: Path) -> None:
     """Nothing is found where nothing is wrong, and what was looked at is told, with a collector running and without."""
     done = command(data, "check")

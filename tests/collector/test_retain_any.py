@@ -94,6 +94,7 @@ def figures_of(services: Services) -> list[Any]:
     return [*found, store.cell_days("23001", 1), [store.accepted(dev, 0) for dev in services.registry.devices]]
 
 
+@pytest.mark.slow
 @given(
     happened=happenings(),
     segment_bytes=st.integers(1, 12_000),

@@ -49,6 +49,7 @@ def tombs(data: Path) -> list[str]:
     return sorted(path.name for path in (data / "ledger").glob("*" + TOMB))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [None, "0", "1"])
 def test_with_and_without_a_collector(data: Path, workers: str | None) -> None:
     """A dry run says what the real one then does; afterwards a check agrees, and nothing is left to do."""
@@ -125,6 +126,7 @@ def test_misused(data: Path, words: list[str], code: int, why: str) -> None:
     assert tombs(data) == []
 
 
+@pytest.mark.slow
 def test_killed_again_and_again(data: Path) -> None:
     """Killed in the middle as often as one likes, the ledger always reads, and in the end it is as if nothing had happened."""
     before = list(read_entries(data / "ledger"))
@@ -147,6 +149,7 @@ def test_killed_again_and_again(data: Path) -> None:
     assert told(data, "rebuild")["same_as_before"] is True
 
 
+@pytest.mark.slow
 def test_a_backup_lets_go_too(data: Path, tmp_path: Path) -> None:
     """A backup into the same folder drops what was removed since, and restored it is the same ledger, and agrees."""
     backup = tmp_path / "backup"
@@ -166,6 +169,7 @@ def test_a_backup_lets_go_too(data: Path, tmp_path: Path) -> None:
         restore(backup, tmp_path / "more", lambda *_: None)
 
 
+@pytest.mark.slow
 def test_a_running_collector_does_it_by_itself(data: Path) -> None:
     """With `retain_days` in its settings a collector applies the rule without being asked."""
     (data / "collector.toml").write_text("retain_days = 30\n")

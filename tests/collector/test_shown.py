@@ -170,6 +170,7 @@ def test_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "2026-11-15 Europe/Prague" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_commands_ask_the_running_desk(data: Path, tmp_path: Path, cli: Cli) -> None:
     """While a collector runs the commands go through it, with the same answers and exit codes."""
     folder = tmp_path / "data"

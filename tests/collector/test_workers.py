@@ -167,6 +167,7 @@ def test_a_process_that_dies(collector: Running, module: str) -> None:
     until(lambda: collector.case(f"after-{module}")["counts"]["signed"]["ok"] == 4)  # the index comes after
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_none_is_left(tmp_path: Path, number: signal.Signals) -> None:
     """However the first process ends, all others end with it, and the next collector goes on where it stood."""

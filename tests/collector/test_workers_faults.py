@@ -83,6 +83,7 @@ def test_refused_loudly(tmp_path: Path, disk: FaultyDisk) -> None:
     is_whole(tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_coming_and_going_under_load(tmp_path: Path, disk: FaultyDisk) -> None:
     """While devices send and the disk refuses again and again, each batch that was acknowledged is there once, in its place."""
     with running(tmp_path / "data", "--workers", "2") as collector:

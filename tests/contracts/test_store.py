@@ -305,6 +305,7 @@ def happen(history: History, happened: Sequence[tuple[str, int, list[JsonObject]
                 history.imported("line-0", records)
 
 
+@pytest.mark.slow
 @given(happened=happenings(), cuts=st.lists(st.integers(0, 30), max_size=6))
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_index_made_anew_is_the_index_that_grew(

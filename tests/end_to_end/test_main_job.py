@@ -37,6 +37,7 @@ def command(*words: str) -> list[str]:
     return [sys.executable, str(ROOT / "scripts" / "main_job.py"), *words]
 
 
+@pytest.mark.slow
 def test_the_main_job_runs_to_a_verdict_and_goes_on_from_there(tmp_path: Path) -> None:
     """One start does every step; a second one finds line, device and complaint there and adds to them."""
     words = ["--once", "--data", str(tmp_path), "--port", str(free_ports())]
@@ -68,6 +69,7 @@ def test_a_step_that_fails_ends_the_main_job_with_an_error(tmp_path: Path) -> No
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_page_of_the_line_opens_in_a_browser(tmp_path: Path) -> None:
     """The printed link opens the page in headless Chromium, chart and verdict on it; without the key it stays shut."""

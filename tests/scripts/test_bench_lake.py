@@ -10,6 +10,7 @@ from fakes import postgres
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_the_same_rows_in_both() -> None:
     """Two loaders into a lake and one into a file leave every record once and give as many rows to the same questions."""
     if postgres.missing():

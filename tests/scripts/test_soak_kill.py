@@ -13,6 +13,7 @@ from scripts.bench.soak import CLERK, PARENT, WORKER, Broken, Soak, check_chains
 KILLS = 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finding processes needs /proc")
 def test_a_short_soak(tmp_path: Path) -> None:
     """In whichever situation what is killed, nothing acknowledged is missing, nothing is there twice, and the index agrees."""

@@ -222,7 +222,7 @@ class Engines(RuleBasedStateMachine):
             self.folder.cleanup()
 
 
-TestEngines = Engines.TestCase
+TestEngines = pytest.mark.slow(Engines.TestCase)
 TestEngines.settings = settings(
     max_examples=12,
     stateful_step_count=20,
@@ -253,7 +253,7 @@ class LakeEngines(Engines):
 
 
 if postgres.missing() is None:
-    TestLakeEngines = LakeEngines.TestCase
+    TestLakeEngines = pytest.mark.slow(LakeEngines.TestCase)
     TestLakeEngines.settings = settings(TestEngines.settings, max_examples=2, stateful_step_count=12)
 
 
@@ -273,6 +273,7 @@ def test_what_lasts_is_there_again(tmp_path: Path) -> None:
                     assert len(store.timeline("line-0")) == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("is_compacted", [False, True])
 def test_what_is_forgotten_leaves_its_figures(tmp_path: Path, name: str, is_compacted: bool) -> None:

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
 from fakes.device import download
 from fakes.engines import lake_of
 from fakes.streams import Streams
@@ -85,6 +86,7 @@ class Collector:
         return self.process.returncode
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(tmp_path: Path) -> None:
     """What was promised is there, nothing is there twice, and the lake is what one collector would have made of both ledgers."""
     streams = Streams()
