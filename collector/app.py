@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from collector.api import desk as desk_routes
 from collector.api import invitation as invitation_routes
+from collector.api import log as log_routes
 from collector.api import operator as operator_routes
 from collector.api import overview as overview_routes
 from collector.api import probes as probe_routes
@@ -39,6 +40,7 @@ def create_app(services: Services, desk_token: str) -> FastAPI:
     app.include_router(desk_routes.router)
     app.include_router(invitation_routes.router)
     app.include_router(operator_routes.router)
+    app.include_router(log_routes.router)
     app.include_router(overview_routes.router)
     app.add_exception_handler(SpeedproofError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_route)

@@ -7,7 +7,8 @@ never change. What `archive` has moved elsewhere is not fetched for it, and the 
 same to the last row. Of a segment whose records a rule of retention has removed the tombstone is copied, and what an earlier
 backup in the same folder had of it is dropped there; other copies are their keeper's affair.
 
-It holds the private keys: whoever has it can sign as this collector.
+It holds the private keys: whoever has it can sign as this collector. Only the log's is not in it: the ledger goes on after
+what was backed up, the log has spoken of that, and must not speak of something else after a restore (`log.key`).
 """
 
 import contextlib
@@ -26,6 +27,7 @@ from collector.errors import BadBackup, Conflict, NotFound
 from collector.ledger.archive import OTHERS
 from collector.ledger.frame import read_frame
 from collector.ledger.names import ARCHIVE_SAID, segments, tomb_file
+from collector.log.key import FILE as LOG_KEY
 from shared.errors import Malformed
 
 MANIFEST: Final = "backup.json"
@@ -158,7 +160,7 @@ def _files(data: Path, ledger_no: int, before: Mapping[str, dict[str, object]]) 
         yield _File(f"ledger/{ARCHIVE_SAID}", (data / "ledger" / ARCHIVE_SAID).stat().st_size)
     for folder in ("", "keys"):
         for path in sorted((data / folder).iterdir()):
-            if folder or path.name in ("collector.toml", "transfers.ndjson"):
+            if (folder and path.name != LOG_KEY) or path.name in ("collector.toml", "transfers.ndjson"):
                 yield from _small(data, path)
     for path in segments(data / "ledger"):
         name = f"ledger/{path.name}"

@@ -3,6 +3,7 @@
 import asyncio
 
 from collector.ledger.frame import Draft, EntryKind
+from collector.log.signed import Signed
 from collector.registry import Noted
 from collector.services import Services
 from shared.complaint import Complaint, read_complaint
@@ -24,11 +25,12 @@ class Complaints:
         """Keep a complaint; raises a Refused naming the step. The second value: whether it is new."""
         services = self._services
         complaint = await asyncio.to_thread(self._read, line)
+        signed = Signed.of(line, services.registry.key_of(complaint.dev).spki)
         meta: JsonObject = {"dev": complaint.dev, "subscriber": services.registry.devices[complaint.dev].subscriber}
 
         def make() -> Draft | None:
             is_known = complaint.pae_sha256 in services.registry.complaints
-            return None if is_known else Draft(EntryKind.COMPLAINT, meta, line + b"\n")
+            return None if is_known else Draft(EntryKind.COMPLAINT, meta, line + b"\n", signed=signed)
 
         async with self._lock:
             entry = await asyncio.to_thread(services.keep, make)

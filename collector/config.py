@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from collector.errors import BadRequest
+from collector.log.key import is_origin
 from collector.logs import FORMATS, LEVELS
 from collector.store.address import LakeAddress, read_lake
 from collector.store.limits import LAKE_RUN_ROWS, RUN_ROWS, Limits
@@ -52,6 +53,7 @@ class Config:
     lake: str | None = None  # where the lake's files are: a shared folder, or s3://bucket/prefix?endpoint=URL
     retain_days: int | None = None  # batches older than that lose their records, once a day; None: nothing is removed
     stream: int = 0  # which of the lake's ledgers this collector's is
+    origin: str | None = None  # the log's name, a host's by itself, for good; None: one that no host has
     ledgers: Mapping[int, str] = field(default_factory=dict)  # where those of other collectors can be read, by stream
 
     @property
@@ -100,6 +102,8 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
         told["index_memory"] = _memory(told["index_memory"])
     if {"catalog", "lake", "stream"} & told.keys():
         _lake(told)
+    if "origin" in told and not (isinstance(told["origin"], str) and is_origin(told["origin"])):
+        raise BadRequest(f'origin is a host\'s name such as "log2026.example.net", not {told["origin"]!r}')
     if "ledgers" in told:
         told["ledgers"] = _ledgers(told["ledgers"])
     for name in ("host", "peer_host"):

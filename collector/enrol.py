@@ -11,6 +11,7 @@ from collections import Counter
 
 from collector.errors import CodeRefused, Conflict, NotFound
 from collector.ledger.frame import Draft, EntryKind
+from collector.log.signed import Signed
 from collector.registry import CODE_TRIES, Device, OpenCode, code_digest
 from collector.services import Services
 from shared import enrolment, strictjson
@@ -110,7 +111,8 @@ class Portal:
             "slot_s": services.config.slots.slot_s,
             "subscriber": opened.subscriber,
         }
-        return Draft(EntryKind.ENROLMENT, meta, line + b"\n")
+        signed = Signed.of(line, services.portal_key.public.spki)
+        return Draft(EntryKind.ENROLMENT, meta, line + b"\n", signed=signed)
 
 
 def _again(known: Device, code: str, request: EnrolRequest) -> None:

@@ -4,11 +4,9 @@ Every process that takes in batches has one. It knows keys and nothing else of t
 where the ledger is written.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from collector import quickjson
 from collector.clock import Clock
@@ -16,7 +14,7 @@ from collector.errors import LedgerDamaged
 from collector.ledger.chains import Older, Repeat
 from collector.ledger.frame import Draft, Entry
 from collector.ledger.port import Kept
-from collector.ledger.segments import read_at
+from collector.log.proofs import bundle_of
 from collector.verify import Verified, verify
 from shared import strictjson
 from shared.errors import Refused
@@ -33,6 +31,7 @@ class Answer:
     receipt: bytes
     is_new: bool
     records: int = 0  # kept just now
+    bundle: bytes | None = None  # the proof that it is in the log, if there is one yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +42,13 @@ class Entrance:
     append: Callable[[Draft], Awaitable[Kept]]
     clock: Clock
     signer: Signer
-    ledger: Path
+    log_id: bytes  # of the log that is written here
 
     def verified(self, body: bytes) -> Verified:
         """A batch that holds by itself; raises a Refused naming the step."""
         return verify(body, self.key_of)
 
-    async def keep(self, verified: Verified) -> Answer | Older:
+    async def keep(self, verified: Verified) -> Answer | Repeat | Older:
         """Keep a batch and give its receipt; raises the Refused of its chain, or StorageFull."""
         receipt = make_receipt(verified.opened, self.clock.wall_us(), self.signer, quickjson.encode)
         try:
@@ -58,27 +57,19 @@ class Entrance:
             refusal.whose = _ids(verified)
             raise
         match kept:
-            case Older():
+            case Older() | Repeat():
                 return kept
-            case Repeat(segment, offset, b""):
-                return Answer(await asyncio.to_thread(receipt_at, self.ledger, segment, offset), is_new=False)
-            case Repeat(receipt=receipt):
-                return Answer(receipt, is_new=False)
-            case Entry(no=no):
-                said = verified.opened.said
+            case Entry(no=no, proven=proven):
+                opened, said = verified.opened, verified.opened.said
                 log.debug("kept batch %d of %s as entry %d", said.batch, said.dev[:16], no, extra=_ids(verified))
-                return Answer(receipt, is_new=True, records=said.n)
+                bundle = None if proven is None else bundle_of(opened.envelope, verified.spki, proven, self.log_id)
+                return Answer(receipt, is_new=True, records=said.n, bundle=bundle)
 
 
 def _ids(verified: Verified) -> dict[str, str | int]:
     """By what a batch is found again in a log."""
     said = verified.opened.said
     return {"dev": said.dev, "batch": said.batch, "pae_sha256": verified.opened.pae_sha256}
-
-
-def receipt_at(ledger: Path, segment: str, offset: int) -> bytes:
-    """The receipt that was given for the batch whose entry stands here; raises LedgerDamaged."""
-    return receipt_of(read_at(ledger, segment, offset))
 
 
 def receipt_of(entry: Entry) -> bytes:

@@ -96,6 +96,10 @@ class LedgerDamaged(CollectorError):
     """The ledger does not read back as it was written."""
 
 
+class LogForked(CollectorError):
+    """The log that was signed is not the one that follows from the ledger."""
+
+
 class IndexUnusable(CollectorError):
     """The index cannot be opened; it can be made anew from the ledger."""
 

@@ -7,9 +7,11 @@ import contextlib
 import logging
 import os
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from collector.errors import IndexLags
+from collector.ledger.frame import Entry
 from collector.ledger.port import LedgerPort
 from collector.ledger.tail import Tail
 from collector.store.port import Store
@@ -37,8 +39,19 @@ LAKE_PACE = Pace(2.0, 2048, 512)  # of about 24 records: a lake's commit costs t
 class Indexer:
     """Loads ledger entries into a store, in order, exactly once, for ever trying again."""
 
-    def __init__(self, ledger: LedgerPort, store: Store, stream: int = 0, pace: Pace | None = None) -> None:
-        """Follow `ledger`, a stream of `store`, from where that stands; nothing runs before `start` or `catch_up`."""
+    def __init__(
+        self,
+        ledger: LedgerPort,
+        store: Store,
+        stream: int = 0,
+        pace: Pace | None = None,
+        follow: Callable[[Sequence[Entry]], None] = lambda _entries: None,
+    ) -> None:
+        """Follow `ledger`, a stream of `store`, from where that stands; nothing runs before `start` or `catch_up`.
+
+        `follow` is given what was loaded, and nothing at the start.
+        """
+        self._follow = follow
         self._ledger = ledger
         self._store = store
         self._stream, self._pace = stream, pace or Pace()
@@ -67,6 +80,7 @@ class Indexer:
 
     def catch_up(self) -> None:
         """Load everything there is, now, in this thread."""
+        self._follow(())
         while self._loaded_no < self._ledger.last_no:
             self._load()
 
@@ -102,6 +116,7 @@ class Indexer:
         entries = self._tail.read(self._ledger.last_no, self._pace.most)
         with self._loading:
             self._store.load(entries, self._stream)
+        self._follow(entries)
         with self._changed:
             self._loaded_no += len(entries)
             self._loaded_at_us = entries[-1].at_us if entries else self._loaded_at_us
@@ -121,6 +136,7 @@ class Indexer:
 
     def _run(self) -> None:
         self._step_back()
+        self._follow(())
         while not self._stopping:
             with self._changed:
                 self._changed.wait_for(lambda: self._stopping or self._loaded_no < self._ledger.last_no, 60)

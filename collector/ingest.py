@@ -4,14 +4,18 @@ import asyncio
 
 from collector.entrance import Answer, Entrance, receipt_of
 from collector.errors import IndexLags, IndexUnusable
-from collector.ledger.chains import Older
-from collector.ledger.frame import Draft
+from collector.ledger.chains import Older, Repeat
+from collector.ledger.frame import Draft, Entry
 from collector.ledger.port import Kept
+from collector.ledger.segments import read_at
+from collector.log.proofs import bundle_of
 from collector.services import Services
 from collector.verify import Verified
+from shared.dsse import read_envelope
 from shared.errors import ChainFork, UnknownKey
 
 _TWO_OF_ONE_NUMBER = 11  # the step in FORMAT.md
+_PROOF_S = 2.0
 
 
 class Ingest:
@@ -22,7 +26,11 @@ class Ingest:
         self._services = services
         self._one_aside = asyncio.Lock()  # so that a fork is kept once, however often it comes
         self._entrance = Entrance(
-            services.registry.key_of, self._append, services.clock, services.collector_key, services.ledger.folder
+            services.registry.key_of,
+            self._append,
+            services.clock,
+            services.collector_key,
+            services.log_key.public.whole_id,
         )
 
     async def _append(self, draft: Draft) -> Kept:
@@ -30,10 +38,19 @@ class Ingest:
 
     async def take(self, body: bytes) -> Answer:
         """Keep a batch and give its receipt; raises a Refused naming the step, or StorageFull."""
-        verified = await self._verified(body)
+        services, verified = self._services, await self._verified(body)
         try:
             answer = await self._entrance.keep(verified)
-            return await self._earlier(verified, answer) if isinstance(answer, Older) else answer
+            match answer:
+                case Answer():
+                    return answer
+                case Repeat(receipt=receipt) if receipt:  # perhaps another collector's, who has it in his log
+                    return Answer(receipt, is_new=False)
+                case Repeat(segment, offset):
+                    entry = await asyncio.to_thread(read_at, services.ledger.folder, segment, offset)
+                    return await self._again(entry, is_own=True)
+                case Older():
+                    return await self._earlier(verified, answer)
         except ChainFork as refusal:
             await self._keep_aside(verified, refusal)
             raise
@@ -62,7 +79,21 @@ class Ingest:
             raise IndexUnusable(f"batch {said.batch} of this device is in the ledger and not in the index; rebuild it")
         if earlier.pae_sha256 != verified.opened.pae_sha256:
             raise older.as_fork
-        return Answer(receipt_of(await asyncio.to_thread(services.entry_at, earlier.place)), is_new=False)
+        entry = await asyncio.to_thread(services.entry_at, earlier.place)
+        return await self._again(entry, is_own=earlier.place.stream == services.config.stream)
+
+    async def _again(self, entry: Entry, *, is_own: bool) -> Answer:
+        """The first receipt for a batch that is kept, and the proof that it is in the log now, if that is at hand.
+
+        The proof is of the envelope as it was kept: what was sent again may bear the other signature that fits.
+        """
+        services, bundle = self._services, None
+        if entry.tree is not None and is_own:
+            proven = await asyncio.to_thread(services.publisher.proven, entry.tree, _PROOF_S)
+            if proven is not None:
+                envelope = read_envelope(entry.body.partition(b"\n")[0])
+                bundle = bundle_of(envelope, entry.signer, proven, services.log_key.public.whole_id)
+        return Answer(receipt_of(entry), is_new=False, bundle=bundle)
 
     async def _keep_aside(self, verified: Verified, refusal: ChainFork) -> None:
         """Keep a forking batch as evidence, one of a kind; a second batch of one number also freezes the key."""

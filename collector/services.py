@@ -22,6 +22,8 @@ from collector.ledger.frame import Draft, Entry
 from collector.ledger.port import LedgerPort
 from collector.ledger.segments import read_at
 from collector.ledger.writer import Ledger
+from collector.log.key import LogKey, log_key
+from collector.log.publisher import Publisher
 from collector.metrics import Metrics
 from collector.peerkeys import trusted_peers
 from collector.registry import Registry
@@ -73,6 +75,8 @@ class Services:
     portal_key: FileKey
     criteria: Mapping[str, Criterion]
     learning: Learning
+    log_key: LogKey
+    publisher: Publisher  # of the log
     peers: Peers  # whose counter-signature is believed
     lock: FolderLock | None = None
     peer: dict[str, str | int] | None = None  # what the running peer said of itself
@@ -95,7 +99,7 @@ class Services:
             criteria = load_criteria(config.criteria)
             keys = config.data / "keys"
             collector_key, portal_key = load_or_create(keys / "collector.pem"), load_or_create(keys / "portal.pem")
-            peers = trusted_peers(keys)
+            signs_log, peers = log_key(keys, config.origin), trusted_peers(keys)
             used = clock or SystemClock()
             registry, signer = Registry(), collector_key.public.key_id
             wake: list[Indexer] = []
@@ -118,6 +122,7 @@ class Services:
                     reserve_bytes=reserve_bytes,
                     measured=metrics.measured,
                     shared=None if config.catalog is None else share(config.catalog, config.stream, signer, used),
+                    log_key=signs_log,
                 )
             opened.callback(ledger.close)
             learning: Learning
@@ -129,7 +134,10 @@ class Services:
                 learning = Together(registry, catalog.ask, catalog.close, config.stream)
             store = store_of(config, peers, ledger.folder, collector_key)
             opened.callback(store.close)
-            indexer = Indexer(ledger, store, config.stream, None if config.catalog is None else LAKE_PACE)
+            publisher = Publisher(config.data / "log", ledger)
+            opened.callback(publisher.close)
+            pace = None if config.catalog is None else LAKE_PACE
+            indexer = Indexer(ledger, store, config.stream, pace, publisher.take)
             wake.append(indexer)
             opened.pop_all()
         return cls(
@@ -143,6 +151,8 @@ class Services:
             portal_key,
             criteria,
             learning,
+            signs_log,
+            publisher,
             peers,
             lock,
             metrics=metrics,
@@ -168,6 +178,7 @@ class Services:
         self.learning.close()
         self.ledger.close()
         self.indexer.close()
+        self.publisher.close()
         self.store.close()
         if self.lock:
             self.lock.close()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from collector import quickjson
 from collector.ledger.frame import Draft, EntryKind, Link
+from collector.log.signed import Signed
 from shared.batch import OpenedBatch, open_batch
 from shared.errors import Refused
 from shared.keys import PublicKey
@@ -28,6 +29,12 @@ class Verified:
     """A batch that passed every check but those of its chain, which its entry carries as a condition."""
 
     opened: OpenedBatch
+    spki: bytes  # the key that signed it
+
+    @property
+    def signed(self) -> Signed:
+        """What of it goes into the log."""
+        return Signed(self.opened.pae_sha256, self.opened.envelope.signature, self.spki)
 
     def entry(self, receipt: bytes) -> Draft:
         """The entry it is kept as, with the receipt that is given for it."""
@@ -40,15 +47,22 @@ class Verified:
             "receipt": quickjson.decode(receipt),
         }
         link = Link(said.dev, said.batch, said.prev, said.first_seq, said.last_seq, opened.pae_sha256)
-        return Draft(EntryKind.BATCH, meta, opened.body, link)
+        return Draft(EntryKind.BATCH, meta, opened.body, link, signed=self.signed)
 
     def kept_aside(self, refusal: Refused, *, freezes: bool) -> Draft:
         """The entry it is kept as if its chain refused it: evidence against its key."""
         said = self.opened.said
         meta: JsonObject = {"batch": said.batch, "dev": said.dev, "error": refusal.error, "freeze": freezes}
-        return Draft(EntryKind.REFUSED, meta, self.opened.body)
+        return Draft(EntryKind.REFUSED, meta, self.opened.body, signed=self.signed)
 
 
 def verify(body: bytes, key_of: Callable[[str], PublicKey]) -> Verified:
     """Check a batch by itself; raises the Refused of the first step that fails, or what `key_of` raises."""
-    return Verified(open_batch(body, key_of, quickjson.decode, quickjson.records_in))
+    keys: list[PublicKey] = []
+
+    def used(dev: str) -> PublicKey:
+        keys.append(key_of(dev))
+        return keys[-1]
+
+    opened = open_batch(body, used, quickjson.decode, quickjson.records_in)
+    return Verified(opened, keys[0].spki)

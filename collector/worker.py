@@ -1,6 +1,6 @@
 """A worker: verifies batches beside its fellows, and hands them to the process that writes the ledger.
 
-It has no database and knows no chain. What it cannot tell (an older batch again, a fork) and every request that brings no
+It has no database and knows no chain. What it cannot tell (a batch again, a fork) and every request that brings no
 batch it passes on to the process with the index.
 
     python -m collector.worker --data DIR --listener FD --ledger SOCKET --desk SOCKET     ends when stdin does
@@ -31,8 +31,8 @@ from collector.api.intake import Intake
 from collector.clock import SystemClock
 from collector.entrance import Answer, Entrance
 from collector.keyfiles import load_or_create
-from collector.ledger.chains import Older
 from collector.ledger.line import LedgerLine
+from collector.log.key import log_key
 from collector.metrics import Metrics
 from collector.passing import Desk
 from collector.verify import Verified
@@ -77,11 +77,11 @@ class Keys:
 class Worker:
     """The application of one worker."""
 
-    def __init__(self, ledger: Path, line: LedgerLine, desk: Desk, signer: Signer) -> None:
+    def __init__(self, line: LedgerLine, desk: Desk, signer: Signer, log_id: bytes) -> None:
         """Serve between the line to the ledger's writer and the desk."""
         self._line, self._desk = line, desk
         self._keys = Keys(line)
-        self._entrance = Entrance(self._keys.of, line.append, SystemClock(), signer, ledger)
+        self._entrance = Entrance(self._keys.of, line.append, SystemClock(), signer, log_id)
         self._intake = Intake()
         self._door = Door(self.take, self._intake, Metrics())
 
@@ -103,7 +103,7 @@ class Worker:
             answer = await self._entrance.keep(await self._verified(body))
         except ChainFork:
             return await self._passed(body)
-        return await self._passed(body) if isinstance(answer, Older) else answer
+        return answer if isinstance(answer, Answer) else await self._passed(body)
 
     async def _verified(self, body: bytes) -> Verified:
         try:
@@ -160,7 +160,8 @@ def main() -> int:
     options = parser.parse_args()
     logs.begin(options.log_format, options.log_level)
     signer = load_or_create(options.data / "keys" / "collector.pem")
-    worker = Worker(options.data / "ledger", LedgerLine(options.ledger), Desk(options.desk), signer)
+    log_id = log_key(options.data / "keys").public.whole_id
+    worker = Worker(LedgerLine(options.ledger), Desk(options.desk), signer, log_id)
     config = uvicorn.Config(
         worker, log_config=None, access_log=False, lifespan="off", ws="none", http=Connection,
         server_header=False, proxy_headers=False, timeout_graceful_shutdown=3,

@@ -16,7 +16,7 @@ from shared.errors import Malformed
 from shared.keys import PublicKey
 from shared.leaf import API_VERSION, KIND, leaf_of
 from shared.note import NoteKey
-from shared.strictjson import Json, JsonObject
+from shared.strictjson import Encode, Json, JsonObject
 from shared.tree import check_inclusion, leaf_hash
 
 MEDIA_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -45,8 +45,8 @@ class Bundle:
     tokens: tuple[bytes, ...] = ()  # RFC 3161, over the signature's bytes
 
 
-def write_bundle(bundle: Bundle) -> bytes:
-    """Spell a bundle: one line of strict JSON without its LF."""
+def write_bundle(bundle: Bundle, encode: Encode = strictjson.encode) -> bytes:
+    """Spell a bundle: one line of strict JSON without its LF. `encode` writes what `strictjson.encode` does."""
     proof = bundle.proof
     entry: JsonObject = {
         "canonicalizedBody": b64(bundle.leaf),
@@ -70,7 +70,7 @@ def write_bundle(bundle: Bundle) -> bytes:
         "payloadType": dsse.PAYLOAD_TYPE,
         "signatures": [{"keyid": bundle.envelope.key_id, "sig": b64(bundle.envelope.signature)}],
     }
-    return strictjson.encode({"dsseEnvelope": envelope, "mediaType": MEDIA_TYPE, "verificationMaterial": material})
+    return encode({"dsseEnvelope": envelope, "mediaType": MEDIA_TYPE, "verificationMaterial": material})
 
 
 def read_bundle(data: bytes) -> Bundle:

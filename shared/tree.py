@@ -40,6 +40,12 @@ class Edge:
         if size < 0 or len(self.hashes) != size.bit_count() or any(len(one) != HASH_BYTES for one in self.hashes):
             raise Malformed(f"a tree of {size} leaves has another edge")
 
+    def __eq__(self, other: object) -> bool:
+        """The same size and hashes."""
+        return isinstance(other, Edge) and (self.size, self.hashes) == (other.size, other.hashes)
+
+    __hash__ = None  # type: ignore[assignment]  # it grows
+
     def append(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
         """Take in the next leaf's hash; the subtrees that are complete by it, as (level, index, hash), the leaf first."""
         made = [(0, self.size, leaf)]

@@ -64,7 +64,8 @@ class Door:
             return
         (self._kept if told.is_new else self._repeated).add(1)
         self._records.add(told.records)
-        kept = b'{"receipt":%b}' % told.receipt  # room for a log proof beside it
+        bundle = b"" if told.bundle is None else b'"bundle":%b,' % told.bundle
+        kept = b'{%b"receipt":%b}' % (bundle, told.receipt)
         await _answer(send, 201 if told.is_new else 200, [(b"content-type", RECEIPT_MEDIA_TYPE.encode())], kept)
 
 

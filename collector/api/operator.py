@@ -17,9 +17,9 @@ router = APIRouter()
 
 @router.get("/health")
 async def get_health(services: GivenServices) -> Response:
-    """Say only what was looked at just now: the ledger's newest entry, how far the index is, what is free on the disk.
+    """Say only what was looked at: the ledger's newest entry, how far index and published log are, what is free on the disk.
 
-    503 if the ledger's writer or the index does not answer; what it says then is in its place.
+    503 if the ledger's writer or the index does not answer, or the log is wrong; what is said of it is in its place.
     """
     told, is_well = await asyncio.to_thread(_looked_at, services)
     return Response(json.dumps(told), status_code=200 if is_well else 503, media_type="application/json")
@@ -37,6 +37,10 @@ def _looked_at(services: Services) -> tuple[dict[str, object], bool]:
             told[name] = look()
         except CollectorError as error:
             told[name], is_well = str(error), False
+    if services.publisher.wrong is not None:
+        told["log"], is_well = services.publisher.wrong, False
+    else:
+        told["log_size"] = _log_size(services)
     told["free_bytes"] = _free_bytes(services)
     return told, is_well
 
@@ -53,9 +57,15 @@ def _figures(services: Services) -> bytes:
         "ledger_entries": ("Entries in the ledger", float(services.ledger.last_no)),
         "index_behind_entries": ("Ledger entries that are not in the index yet", float(behind)),
         "index_behind_seconds": ("Age of the newest entry in the index while there are newer ones", late_s),
+        "log_leaves": ("Leaves of the log in its newest published checkpoint", float(_log_size(services))),
         "free_bytes": ("Room on the disk of the ledger", float(_free_bytes(services))),
     }
     return exposition(services.metrics, now, services.figures)
+
+
+def _log_size(services: Services) -> int:
+    published = services.publisher.published
+    return 0 if published is None else published.checkpoint.size
 
 
 def _free_bytes(services: Services) -> int:

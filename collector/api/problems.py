@@ -7,6 +7,8 @@ from collector import errors as ours
 from shared import errors as theirs
 from shared.errors import Refused, SpeedproofError
 from shared.keys import WrongSignature
+from shared.note import WrongNote
+from shared.tree import WrongProof
 
 MEDIA_TYPE = "application/problem+json"
 STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
@@ -25,6 +27,8 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     theirs.NoKey: (HTTPStatus.INTERNAL_SERVER_ERROR, "no_key"),
     theirs.Malformed: (HTTPStatus.BAD_REQUEST, "bad_format"),
     WrongSignature: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_signature"),
+    WrongNote: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_note"),
+    WrongProof: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_proof"),
     ours.NotFound: (HTTPStatus.NOT_FOUND, "not_found"),
     ours.Conflict: (HTTPStatus.CONFLICT, "conflict"),
     ours.BadRequest: (HTTPStatus.BAD_REQUEST, "bad_request"),
@@ -40,6 +44,7 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     ours.TooSlow: (HTTPStatus.REQUEST_TIMEOUT, "too_slow"),
     ours.HeadTooLarge: (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"),
     ours.ArchiveAway: (HTTPStatus.SERVICE_UNAVAILABLE, "archive_away"),
+    ours.LogForked: (HTTPStatus.INTERNAL_SERVER_ERROR, "log_forked"),
     ours.LedgerDamaged: (HTTPStatus.INTERNAL_SERVER_ERROR, "ledger_damaged"),
     ours.IndexUnusable: (HTTPStatus.SERVICE_UNAVAILABLE, "index_unusable"),
     ours.NotLoaded: (HTTPStatus.SERVICE_UNAVAILABLE, "index_lags"),

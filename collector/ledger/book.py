@@ -18,13 +18,15 @@ from collector.clock import Clock
 from collector.durable import sync_folder
 from collector.errors import AlreadyRunning, CatalogAway, StorageFull
 from collector.ledger.chains import Chains, Standing
-from collector.ledger.frame import EntryKind, Sheet, Spot
+from collector.ledger.frame import EntryKind, Proven, Sheet, Spot
 from collector.ledger.group import Group, Outcome, Placed, digest_of, entry_at, write_all
 from collector.ledger.mark import read_mark
 from collector.ledger.names import segment_name
 from collector.ledger.seals import Seal, seal_missing, write_seal
 from collector.ledger.segments import SEGMENT_BYTES, Place, mend
 from collector.ledger.snapshot import GROWN_BYTES, GROWN_TIMES, chains_of, snapshot_of, write_snapshot
+from collector.log.growth import Growth
+from collector.log.key import LogKey
 from shared.errors import Malformed, Refused
 
 log = logging.getLogger(__name__)
@@ -42,12 +44,14 @@ class Book:
         *,
         reserve_bytes: int = 0,
         measured: Callable[[int, float], None] = lambda _entries, _seconds: None,
+        log_key: LogKey | None = None,
     ) -> None:
         """Open the folder, cut off a torn end, seal what was not sealed. Raises LedgerDamaged or AlreadyRunning.
 
         Batches are taken as long as the disk has `reserve_bytes` left, which is for everything else. `measured` hears of
-        each group: how many entries, how many seconds.
+        each group: how many entries, how many seconds. With a `log_key` what is signed becomes leaves of its log.
         """
+        self._log_key = log_key
         self._reserve_bytes = reserve_bytes
         self._measured = measured
         self._snapshot_every = snapshot_every
@@ -72,6 +76,8 @@ class Book:
             os.close(self._lock)
             raise
         self._broken: OSError | None = None
+        self.note = b""
+        self._sign(Growth(self.chains.edge, ()))
 
     @property
     def last_no(self) -> int:
@@ -147,10 +153,25 @@ class Book:
         self._place = group.ends
         if group.placed:
             self._digest = self._group_digest
+        growth = Growth(self.chains.edge, group.leaves)
+        if group.leaves:
+            self._sign(growth)
         for one in group.placed:
-            group.outcomes[one.number] = one.spot
+            group.outcomes[one.number] = self._proven(one, growth)
             if one.sheet.kind is not EntryKind.BATCH:
                 self.chains.apply(one.entry)
+
+    def _sign(self, growth: Growth) -> None:
+        """Say that the log is this tree: only of what is on disk for good, since nothing that is signed is taken back."""
+        self.chains.edge = growth.edge
+        if self._log_key is not None:
+            self.note = self._log_key.checkpoint(growth.edge.size, growth.root())
+
+    def _proven(self, placed: Placed, growth: Growth) -> Spot:
+        if placed.tree is None:
+            return placed.spot
+        proof = b"".join(growth.proof(placed.tree))
+        return replace(placed.spot, proven=Proven(placed.tree, proof, self.note))
 
     def _place_all(self, group: Group) -> list[bytes]:
         """Give each sheet that may be written its place; the frames, in order."""
@@ -159,7 +180,9 @@ class Book:
         frames: list[bytes] = []
         for number, sheet in enumerate(group.sheets):
             instead = self._instead(sheet, (name, offset), group)
-            frame, spot = sheet.frame(no, at_us), Spot(no, at_us, name, offset)
+            is_leaf = self._log_key is not None and sheet.leaf is not None
+            tree = self.chains.edge.size + len(group.leaves) if is_leaf else None
+            frame, spot = sheet.frame(no, at_us, tree), Spot(no, at_us, name, offset)
             if instead is None and sheet.kind is not EntryKind.BATCH:
                 try:
                     group.chains.check(entry_at(frame, spot))
@@ -168,7 +191,9 @@ class Book:
             if instead is not None:
                 group.outcomes[number] = instead
                 continue
-            group.placed.append(Placed(number, sheet, spot))
+            group.placed.append(Placed(number, sheet, spot, tree))
+            if tree is not None and sheet.leaf is not None:
+                group.leaves.append(sheet.leaf)
             frames.append(frame)
             offset, no = offset + len(frame), no + 1
         group.ends = Place(self._place.segment, offset, no)

@@ -13,11 +13,13 @@ from typing import Final
 
 from collector.ledger.enrolled import enrolled_spki
 from collector.ledger.frame import Entry, EntryKind, Link
+from collector.log.leaves import leaf_in
 from shared import statement
 from shared.chain import START, Head, follow
 from shared.dsse import read_envelope
-from shared.errors import ChainFork, FrozenKey, UnknownKey
+from shared.errors import ChainFork, FrozenKey, Malformed, UnknownKey
 from shared.statement import Kind
+from shared.tree import Edge, leaf_hash
 
 _NOWHERE: Final = ("", 0)
 
@@ -67,6 +69,7 @@ class Chains:
     refused: set[tuple[str, int, bool]] = field(default_factory=set)  # batches kept aside; whether that froze the key
     others: list[tuple[str, int]] = field(default_factory=list)  # where every entry that is no batch stands, in order
     is_part: bool = False
+    edge: Edge = field(default_factory=Edge)  # of the log's tree
 
     def admit(self, link: Link) -> Standing | Repeat | Older:
         """What the device's standing will be with this batch, but for the batch's own spot; or what it is instead.
@@ -98,6 +101,15 @@ class Chains:
             statement.integer(entry.meta, "batch")
             if entry.meta.get("freeze"):
                 self.standings[statement.sha256_hex(entry.meta, "dev")]
+
+    def grow(self, entry: Entry) -> None:
+        """Take in an entry as a leaf of the log, if it is one; raises Malformed."""
+        leaf = leaf_in(entry)
+        if leaf is None:
+            return
+        if entry.tree != self.edge.size:
+            raise Malformed(f"leaf {entry.tree} of the log where {self.edge.size} has to come")
+        self.edge.append(leaf_hash(leaf))
 
     def apply(self, entry: Entry) -> None:
         """Take in one entry; raises Malformed or KeyError if it says what cannot be."""

@@ -29,6 +29,7 @@ from collector.ledger.book import Book
 from collector.ledger.shared_book import open_book
 from collector.ledger.wire import Ask, Follow, Key, KeyOf, Newest, No, Number, Others, Places, Put, Told
 from collector.ledger.writer import SETTLE_S
+from collector.log.key import log_key
 from collector.metrics import Metrics
 from shared.errors import Refused
 
@@ -122,9 +123,9 @@ class Clerk:
                 return Places(number, self._book.chains.others)
             case Follow(number):
                 caller.follows = True
-                return Number(number, self._book.last_no)
+                return Number(number, self._book.last_no, self._book.note)
             case Newest(number):
-                return Number(number, self._book.last_no)
+                return Number(number, self._book.last_no, self._book.note)
             case Put(number):
                 return No(number, "", 0, "not here", None)
 
@@ -140,7 +141,7 @@ class Clerk:
         if self._book.last_no != before:
             for caller in list(self._callers.values()):
                 if caller.follows:
-                    self._tell(caller, Number(0, self._book.last_no))
+                    self._tell(caller, Number(0, self._book.last_no, self._book.note))
         told: dict[int, tuple[_Caller, bytearray]] = {}
         for (caller, put), outcome in zip(puts, outcomes, strict=True):
             _, data = told.setdefault(id(caller), (caller, bytearray()))
@@ -189,6 +190,7 @@ def _opened(folder: Path, clock: Clock, segment_bytes: int, reserve_bytes: int) 
                 segment_bytes,
                 reserve_bytes=reserve_bytes,
                 measured=measured,
+                log_key=log_key(folder.parent / "keys"),
             )
         except AlreadyRunning:
             if clock.mono_us() > until_us:

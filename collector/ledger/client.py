@@ -45,22 +45,27 @@ class LedgerClient:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, Future[Told]] = {}
         self._lock = threading.Lock()
-        self._last_no = 0
+        self._newest = 0, b""
         self._closing = threading.Event()
         self._socket = self._connect()
         self._thread = threading.Thread(target=self._run, name="ledger answers", daemon=True)
         self._thread.start()
-        self._last_no = self.newest_no()
+        self.newest_no()
 
     @property
     def last_no(self) -> int:
         """The newest entry on disk that is known here."""
-        return self._last_no
+        return self._newest[0]
+
+    @property
+    def newest(self) -> tuple[int, bytes]:
+        """The same, and the checkpoint of the log up to there."""
+        return self._newest
 
     def newest_no(self) -> int:
         """The newest entry on disk, asked for now."""
         told = self._ask(Newest)
-        return told.no if isinstance(told, Number) else self._last_no
+        return told.no if isinstance(told, Number) else self.last_no
 
     def others(self) -> list[tuple[str, int]]:
         """Where every entry that is no batch stands, in order."""
@@ -73,7 +78,7 @@ class LedgerClient:
         If the other process goes away meanwhile, its successor is asked whether the entry is there, and gets it if not:
         whoever tried again by himself might have it twice.
         """
-        before_no, future = self._last_no, self.append(draft)
+        before_no, future = self.last_no, self.append(draft)
         for _ in range(_TRIES):
             try:
                 return entry_of(self._patiently(future))
@@ -169,7 +174,7 @@ class LedgerClient:
     def _take(self, answers: list[Told]) -> None:
         for told in answers:
             if isinstance(told, Number):
-                self._last_no = max(self._last_no, told.no)
+                self._newest = max(self._newest, (told.no, told.note))
                 if told.id == 0:
                     self.committed()
                     continue

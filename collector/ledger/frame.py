@@ -1,6 +1,7 @@
 """One ledger entry as bytes: a header line, then the body as it was received.
 
-    header  SP, then strict JSON: {"at_us", "bytes", "kind", "meta", "no", "sha256"} LF
+    header  SP, then strict JSON: {"at_us", "bytes", "kind", "meta", "no", "sha256"} LF; of a leaf of the log also
+            "signer", the key (SPKI DER, base64) of the envelope that the body begins with, and "tree", the leaf's number
     body    `bytes` bytes, ending in LF, whose SHA-256 is `sha256`
 
 Numbers `no` count up from 1 without a gap over all segments. The header carries in `meta` what the collector itself
@@ -11,13 +12,16 @@ see `shared/FORMAT.md`.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from collector import quickjson
+from collector.log.signed import Signed
 from shared import statement
+from shared.dsse import b64, b64_exact
 from shared.errors import Malformed
 from shared.strictjson import JsonObject
+from shared.tree import leaf_hash
 
 MAX_HEADER_BYTES = 64 * 1024
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -54,7 +58,7 @@ class Draft:
     """An entry before it has its number and its time. A batch's is written only if its `link` holds then.
 
     `seen` is the newest entry of all collectors that whoever made it knew of (`ledger.shared`): with it, it is written only
-    if none of the same room has come since.
+    if none of the same room has come since. `signed` is what goes into the log of the envelope that its body begins with.
     """
 
     kind: EntryKind
@@ -62,37 +66,50 @@ class Draft:
     body: bytes
     link: Link | None = None
     seen: int | None = None
+    signed: Signed | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A draft spelt already, all but the number and the time, which only whoever writes it knows."""
+    """A draft spelt already, all but the numbers and the time, which only whoever writes it knows."""
 
     kind: EntryKind
     before: bytes  # the header's members between the time and the number, their commas with them
-    after: bytes  # those behind the number, and the LF
+    after: bytes  # those behind the number
     body: bytes
     link: Link | None = None
     seen: int | None = None
+    leaf: bytes | None = None  # the hash of the leaf that it becomes
 
     @property
     def meta(self) -> JsonObject:
         """What the collector has to say of it."""
         return quickjson.decode(self.before[self.before.index(b',"meta":') + len(b',"meta":') : -len(b',"no":')])
 
-    def frame(self, no: int, at_us: int) -> bytes:
-        """The bytes of the entry."""
-        return b' {"at_us":%d%b%d%b%b' % (at_us, self.before, no, self.after, self.body)
+    def frame(self, no: int, at_us: int, tree: int | None = None) -> bytes:
+        """The bytes of the entry; of a leaf with its number in the tree."""
+        end = b"" if tree is None else b',"tree":%d' % tree
+        return b' {"at_us":%d%b%d%b%b}\n%b' % (at_us, self.before, no, self.after, end, self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A leaf in the tree of a checkpoint: its number, the hashes that prove it end to end, the signed note."""
+
+    index: int
+    hashes: bytes
+    note: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where an entry was written: its number, when (unix µs), and where its frame begins."""
+    """Where an entry was written: its number, when (unix µs), where its frame begins, and the leaf that it has become."""
 
     no: int
     at_us: int
     segment: str
     offset: int
+    proven: Proven | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +126,9 @@ class Entry:
     left: bytes | None = (
         None  # of a batch whose records were removed: what was noted of them; `body` is its envelope line
     )
+    signer: bytes = b""  # of a leaf: the key (SPKI DER) of the envelope that the body begins with
+    tree: int | None = None  # of a leaf: its number
+    proven: Proven | None = field(default=None, compare=False)  # known just after it was written
 
     @property
     def gone(self) -> bool:
@@ -123,15 +143,17 @@ def sheet_of(draft: Draft) -> Sheet:
     told = quickjson.encode({"bytes": len(draft.body), "kind": draft.kind.value, "meta": draft.meta})
     if len(told) > MAX_HEADER_BYTES - _REST_OF_HEADER_BYTES:
         raise Malformed(f"a ledger header has at most {MAX_HEADER_BYTES} bytes")
-    digest = hashlib.sha256(draft.body).hexdigest().encode()
-    return Sheet(
-        draft.kind, b',%b,"no":' % told[1:-1], b',"sha256":"%b"}\n' % digest, draft.body, draft.link, draft.seen
-    )
+    after = b',"sha256":"%b"' % hashlib.sha256(draft.body).hexdigest().encode()
+    leaf = None
+    if draft.signed is not None:
+        after += b',"signer":"%b"' % b64(draft.signed.spki).encode()
+        leaf = leaf_hash(draft.signed.leaf)
+    return Sheet(draft.kind, b',%b,"no":' % told[1:-1], after, draft.body, draft.link, draft.seen, leaf)
 
 
-def write_frame(draft: Draft, no: int, at_us: int) -> bytes:
+def write_frame(draft: Draft, no: int, at_us: int, tree: int | None = None) -> bytes:
     """The bytes of one entry."""
-    return sheet_of(draft).frame(no, at_us)
+    return sheet_of(draft).frame(no, at_us, tree)
 
 
 def read_frame(data: bytes, start: int, segment: str = "") -> tuple[Entry, int]:
@@ -156,7 +178,15 @@ def read_frame(data: bytes, start: int, segment: str = "") -> tuple[Entry, int]:
     except ValueError as error:
         raise Malformed(f"an entry of a kind this version does not know: {error}") from error
     no, at_us = statement.integer(header, "no", 1), statement.integer(header, "at_us")
-    return Entry(no, kind, at_us, meta, body, segment, start), end_of_header + 1 + length
+    signer, tree = _logged(header)
+    return Entry(no, kind, at_us, meta, body, segment, start, None, signer, tree), end_of_header + 1 + length
+
+
+def _logged(header: JsonObject) -> tuple[bytes, int | None]:
+    """Whose signature of an entry is in the log, and where; raises Malformed."""
+    if "tree" not in header:
+        return b"", None
+    return b64_exact(header.get("signer")), statement.integer(header, "tree")
 
 
 def stub_of(frame: bytes, left: bytes) -> bytes:
@@ -176,7 +206,8 @@ def read_stub(stub: bytes, start: int, segment: str) -> tuple[Entry, int]:
     no, at_us, size = (statement.integer(header, name) for name in ("no", "at_us", "bytes"))
     if size <= len(lines[1]) + 1:
         raise Malformed("nothing was removed of it")
-    entry = Entry(no, EntryKind.BATCH, at_us, meta, lines[1] + b"\n", segment, start, left=lines[2])
+    body, (signer, tree) = lines[1] + b"\n", _logged(header)
+    entry = Entry(no, EntryKind.BATCH, at_us, meta, body, segment, start, lines[2], signer, tree)
     return entry, start + len(lines[0]) + 1 + size
 
 

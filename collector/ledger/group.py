@@ -22,11 +22,12 @@ class Placed:
     number: int  # in its group
     sheet: Sheet
     spot: Spot
+    tree: int | None = None  # the number of the leaf that it becomes
 
     @property
     def entry(self) -> Entry:
         """The entry it is to become."""
-        return entry_at(self.sheet.frame(self.spot.no, self.spot.at_us), self.spot)
+        return entry_at(self.sheet.frame(self.spot.no, self.spot.at_us, self.tree), self.spot)
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class Group:
     begins: Place
     ends: Place
     placed: list[Placed] = field(default_factory=list)
+    leaves: list[bytes] = field(default_factory=list)  # the hashes of those that are leaves of the log
     outcomes: dict[int, Outcome] = field(default_factory=dict)  # by place in the group
     undo: dict[str, Standing] = field(default_factory=dict)
 

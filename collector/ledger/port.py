@@ -25,6 +25,10 @@ class LedgerPort(Protocol):
     def torn_bytes(self) -> int:
         """How many bytes were cut off its end when it was opened."""
 
+    @property
+    def newest(self) -> tuple[int, bytes]:
+        """The newest entry on disk that is known here, and the signed checkpoint of the log up to there; b"" without a log."""
+
     def newest_no(self) -> int:
         """The newest entry on disk, asked for now: nothing acknowledged before has a higher number."""
 

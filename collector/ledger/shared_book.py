@@ -32,6 +32,7 @@ from collector.ledger.mark import NO_FIRST, Mark, first_of, read_mark, take_back
 from collector.ledger.segments import SEGMENT_BYTES, Place, mend, read_at
 from collector.ledger.shared import Change, SharedChains, Stood, Turn, dev_of, room_of
 from collector.ledger.snapshot import GROWN_BYTES
+from collector.log.key import LogKey
 from shared.errors import Malformed
 from shared.strictjson import JsonObject
 
@@ -55,11 +56,14 @@ def open_book(
     *,
     reserve_bytes: int = 0,
     measured: Callable[[int, float], None] = lambda _entries, _seconds: None,
+    log_key: LogKey | None = None,
 ) -> Book:
     """The book of a collector alone, or of one that shares its chains; raises what they do."""
     if shared is None:
-        return Book(folder, clock, segment_bytes, reserve_bytes=reserve_bytes, measured=measured)
-    return SharedBook(folder, clock, shared, segment_bytes, reserve_bytes=reserve_bytes, measured=measured)
+        return Book(folder, clock, segment_bytes, reserve_bytes=reserve_bytes, measured=measured, log_key=log_key)
+    return SharedBook(
+        folder, clock, shared, segment_bytes, reserve_bytes=reserve_bytes, measured=measured, log_key=log_key
+    )
 
 
 class SharedBook(Book):
@@ -75,6 +79,7 @@ class SharedBook(Book):
         *,
         reserve_bytes: int = 0,
         measured: Callable[[int, float], None] = lambda _entries, _seconds: None,
+        log_key: LogKey | None = None,
     ) -> None:
         """Open the folder, take back what was never confirmed, tell the catalog what it has forgotten.
 
@@ -86,7 +91,13 @@ class SharedBook(Book):
         self._confirmed_no, self._first = 0, NO_FIRST
         try:
             super().__init__(
-                folder, clock, segment_bytes, snapshot_every, reserve_bytes=reserve_bytes, measured=measured
+                folder,
+                clock,
+                segment_bytes,
+                snapshot_every,
+                reserve_bytes=reserve_bytes,
+                measured=measured,
+                log_key=log_key,
             )
         except BaseException:
             shared.close()
@@ -232,7 +243,7 @@ class SharedBook(Book):
                 heads[dev] = Stood(after.standings[dev], before.signer, before.stream, before.receipt)
         first = group.placed[0]
         if first.spot.no == 1:
-            self._first = hashlib.sha256(first.sheet.frame(1, first.spot.at_us)).hexdigest()
+            self._first = hashlib.sha256(first.sheet.frame(1, first.spot.at_us, first.tree)).hexdigest()
         return Change(heads, others, group.ends.no - 1, self._first)
 
     def _confirmed(self, group: Group, chains: Chains) -> None:

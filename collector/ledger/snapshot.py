@@ -24,6 +24,7 @@ from collector.ledger.segments import read_entries
 from shared import statement, strictjson
 from shared.errors import Malformed
 from shared.strictjson import MAX_INTEGER
+from shared.tree import Edge
 
 NAME: Final = "chains.snap"
 GROWN_BYTES: Final = 256 * 1024 * 1024  # of ledger, at least, from one snapshot to the next
@@ -35,6 +36,8 @@ class _Kept(msgspec.Struct, array_like=True):
     standings: dict[str, Standing]
     refused: list[tuple[str, int, bool]]
     others: list[tuple[str, int]]
+    leaves: int = 0
+    edge: list[bytes] = []
 
 
 _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(_Kept)
@@ -42,7 +45,9 @@ _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(_Kept)
 
 def snapshot_of(chains: Chains) -> bytes:
     """The chains as bytes."""
-    return _encoder.encode(_Kept(chains.standings, sorted(chains.refused), chains.others))
+    return _encoder.encode(
+        _Kept(chains.standings, sorted(chains.refused), chains.others, chains.edge.size, chains.edge.hashes)
+    )
 
 
 def write_snapshot(folder: Path, kept: bytes, no: int) -> None:
@@ -71,6 +76,7 @@ def chains_of(folder: Path, last_no: int) -> tuple[Chains, int]:
 def _apply(chains: Chains, entries: Iterable[Entry]) -> None:
     for entry in entries:
         try:
+            chains.grow(entry)
             chains.apply(entry)
         except (Malformed, KeyError) as error:
             raise LedgerDamaged(f"entry {entry.no} ({entry.kind}): {error}") from error
@@ -86,9 +92,10 @@ def _read(file: Path, last_no: int) -> tuple[Chains, int]:
         if no > last_no:
             raise Malformed(f"it stands at entry {no}, the ledger ends at {last_no}")
         read = _decoder.decode(kept)
+        edge = Edge(read.leaves, read.edge)
     except FileNotFoundError:
         return Chains(), 0
     except (OSError, Malformed, msgspec.DecodeError) as error:
         log.warning("%s cannot be used (%s): the whole ledger is read", file, error)
         return Chains(), 0
-    return Chains(read.standings, set(read.refused), read.others), no
+    return Chains(read.standings, set(read.refused), read.others, edge=edge), no

@@ -1,5 +1,6 @@
 """Following the ledger as it grows: what an index needs, without reading a segment twice."""
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -93,7 +94,7 @@ class Tail:
                 raise LedgerDamaged(f"{name} at byte {self._offset}: {error}") from error
             if entry.no != self._no + 1:
                 raise LedgerDamaged(f"{name} at byte {self._offset}: entry {entry.no} instead of {self._no + 1}")
-            some.append(Entry(entry.no, entry.kind, entry.at_us, entry.meta, entry.body, name, self._offset))
+            some.append(replace(entry, offset=self._offset))
             self._offset += following - position
             self._no, position = entry.no, following
         return some

@@ -17,7 +17,7 @@ import hashlib
 import json
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -93,7 +93,7 @@ class Tomb:
         try:
             if is_whole(data):
                 entry, size = read_frame(data, 0, self.segment)
-                return _at(entry, offset), data, offset + size
+                return replace(entry, offset=offset), data, offset + size
             entry, following = read_stub(data, offset, self.segment)
         except Malformed as error:
             raise LedgerDamaged(f"{self._name}, what stood at byte {offset} of {self.segment}: {error}") from error
@@ -102,10 +102,6 @@ class Tomb:
     @property
     def _name(self) -> str:
         return tomb_file(Path(self.segment)).name
-
-
-def _at(entry: Entry, offset: int) -> Entry:
-    return Entry(entry.no, entry.kind, entry.at_us, entry.meta, entry.body, entry.segment, offset)
 
 
 def write_tomb(

@@ -33,16 +33,17 @@ class Put(msgspec.Struct, tag=1, array_like=True, frozen=True):
     body: bytes
     link: Link | None
     seen: int | None = None
+    leaf: bytes | None = None
 
     @classmethod
     def of(cls, number: int, sheet: Sheet) -> "Put":
         """The question for a sheet."""
-        return cls(number, sheet.kind.value, sheet.before, sheet.after, sheet.body, sheet.link, sheet.seen)
+        return cls(number, sheet.kind.value, sheet.before, sheet.after, sheet.body, sheet.link, sheet.seen, sheet.leaf)
 
     @property
     def sheet(self) -> Sheet:
         """The sheet."""
-        return Sheet(EntryKind(self.kind), self.before, self.after, self.body, self.link, self.seen)
+        return Sheet(EntryKind(self.kind), self.before, self.after, self.body, self.link, self.seen, self.leaf)
 
 
 class KeyOf(msgspec.Struct, tag=2, array_like=True, frozen=True):
@@ -103,10 +104,11 @@ class Key(msgspec.Struct, tag=4, array_like=True, frozen=True):
 
 
 class Number(msgspec.Struct, tag=5, array_like=True, frozen=True):
-    """The newest entry's number; as an answer to 0, unasked: the ledger has grown."""
+    """The newest entry's number, and the newest checkpoint; as an answer to 0, unasked: the ledger has grown."""
 
     id: int
     no: int
+    note: bytes = b""
 
 
 class Places(msgspec.Struct, tag=6, array_like=True, frozen=True):

@@ -14,6 +14,7 @@ from collector.ledger.port import Kept, entry_of
 from collector.ledger.segments import SEGMENT_BYTES
 from collector.ledger.shared import SharedChains
 from collector.ledger.shared_book import open_book
+from collector.log.key import LogKey
 
 GROUP_BYTES = 8 * 1024 * 1024
 SETTLE_S = 1.0  # so often is asked what became of a group in doubt, if nobody has anything to write
@@ -39,16 +40,20 @@ class Ledger:
         reserve_bytes: int = 0,
         measured: Callable[[int, float], None] = lambda _entries, _seconds: None,
         shared: SharedChains | None = None,
+        log_key: LogKey | None = None,
     ) -> None:
         """Open the folder, cut off a torn end, start the writing thread. `committed` is called after each group.
 
+        With a `log_key` what is signed becomes leaves of its log.
         With `shared` its chains are those of all ledgers that share a catalog; it is closed with the ledger.
         """
-        self._book = open_book(folder, clock, shared, segment_bytes, reserve_bytes=reserve_bytes, measured=measured)
+        self._book = open_book(
+            folder, clock, shared, segment_bytes, reserve_bytes=reserve_bytes, measured=measured, log_key=log_key
+        )
         self.folder = folder
         self.torn_bytes = self._book.torn_bytes
         self._committed = committed
-        self._last_no = self._book.last_no
+        self._newest = self._book.last_no, self._book.note
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
@@ -56,11 +61,16 @@ class Ledger:
     @property
     def last_no(self) -> int:
         """The number of the newest entry on disk, 0 if there is none."""
-        return self._last_no
+        return self._newest[0]
+
+    @property
+    def newest(self) -> tuple[int, bytes]:
+        """The number of the newest entry on disk, and the checkpoint of the log up to there."""
+        return self._newest
 
     def newest_no(self) -> int:
-        """The same: nobody else writes here."""
-        return self._last_no
+        """The same number: nobody else writes here."""
+        return self._newest[0]
 
     def others(self) -> list[tuple[str, int]]:
         """Where every entry that is no batch stands, in order."""
@@ -120,7 +130,7 @@ class Ledger:
             for one in group:
                 one.future.set_exception(error)
             return
-        self._last_no = self._book.last_no
+        self._newest = self._book.last_no, self._book.note
         for one, outcome in zip(group, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 one.future.set_exception(outcome)
@@ -132,4 +142,8 @@ def kept_of(draft: Draft, outcome: Spot | Repeat | Older) -> Kept:
     """What came of a draft: the entry it has become, or what it is instead."""
     if not isinstance(outcome, Spot):
         return outcome
-    return Entry(outcome.no, draft.kind, outcome.at_us, draft.meta, draft.body, outcome.segment, outcome.offset)
+    signed, proven = draft.signed, outcome.proven
+    logged = (signed.spki, proven.index, proven) if signed is not None and proven is not None else (b"", None, None)
+    return Entry(
+        outcome.no, draft.kind, outcome.at_us, draft.meta, draft.body, outcome.segment, outcome.offset, None, *logged
+    )

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from fakes.device import FAILED, Device, download
+from fakes.logged import log_of, proven
 from fakes.served import Answer, Served
 from strategies import PORTAL
 
@@ -196,14 +197,17 @@ def test_receipt(served: Served, device: Device) -> None:
 
 
 def test_repeat_is_answered_with_the_first_receipt(served: Served, device: Device) -> None:
-    """A batch sent again, by itself or with the other signature that fits, is 200 with the first receipt; no row is added."""
-    bodies = device.chain(3)
+    """A batch sent again, by itself or with the other signature that fits, is 200 with the first receipt; no row, no leaf."""
+    bodies, log = device.chain(3), log_of(served)
     first = [served.post_batch(body) for body in bodies]
     served.services.clock.advance(5_000_000)  # type: ignore[attr-defined]
     for body, before in zip(bodies, first, strict=True):
         for again in (body, malleated(body)):
             answer = served.post_batch(again)
-            assert (answer.status, answer.body) == (200, before.body)
+            assert (answer.status, answer.told["receipt"]) == (200, before.told["receipt"])
+            bundle, witnessed = proven(answer, device, log)
+            assert bundle.leaf == proven(before, device, log)[0].leaf
+            assert witnessed.checkpoint.size == 4  # with the enrolment
     assert len(entries(served, EntryKind.BATCH)) == 3
     assert served.case("anna")["counts"]["signed"]["ok"] == 3
 

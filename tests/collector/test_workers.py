@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from fakes.device import Device, download
+from fakes.logged import log_of, proven
 from fakes.running import PATIENCE_S, Running, is_there, running
 from fakes.served import Answer
 
@@ -76,7 +77,10 @@ def test_a_batch_and_its_repeats(collector: Running) -> None:
     assert [answer.status for answer in first] == [201, 201, 201]
     again = [collector.post_batch(body) for body in bodies * 3]
     assert [answer.status for answer in again] == [200] * 9
-    assert [answer.body for answer in again] == [answer.body for answer in first] * 3
+    assert [answer.told["receipt"] for answer in again] == [answer.told["receipt"] for answer in first] * 3
+    log = log_of(collector)
+    leaves = [proven(answer, device, log)[0].leaf for answer in first]
+    assert [proven(answer, device, log)[0].leaf for answer in again] == leaves * 3
     told = collector.send("GET", "/v1/collector").told
     key = PublicKey.from_spki(b64_exact(told["collector"]))
     receipt = strictjson.encode(first[2].told["receipt"])
@@ -137,7 +141,7 @@ def test_pages_and_files_pass(collector: Running) -> None:
     assert collector.send("GET", "/nothing/%2e%2e/here?x=%26").status == 404
     assert collector.send("GET", "/subscriber/pages").status == 401
     assert collector.command("import", {"lines_b64": "x" * 9_000_000}).status == 400
-    assert set(collector.send("GET", "/health").told) == {"ledger_no", "index_no", "free_bytes"}
+    assert set(collector.send("GET", "/health").told) == {"ledger_no", "index_no", "log_size", "free_bytes"}
     assert collector.post_json("/v1/complaints", device.complaint("Slow.")).status == 201
 
 

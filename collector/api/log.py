@@ -1,0 +1,83 @@
+"""The routes of the log: open to everybody, since it holds nothing but digests, signatures and keys.
+
+/log/checkpoint, /log/tile/…    files as C2SP tlog-tiles has them, for witnesses, auditors and tools of others
+/v1/log                         the log's key, and whether it grew and did not change since a size somebody remembers
+"""
+
+import asyncio
+import re
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from collector.api.given import GivenServices
+from collector.errors import BadRequest, NotFound
+from collector.log.files import TILE_WIDTH, LogFiles
+from collector.log.publisher import Published
+from collector.services import Services
+from shared import strictjson
+from shared.dsse import b64
+
+router = APIRouter()
+_TILE: Final = re.compile(
+    r"(?P<level>entries|[0-7])/(?P<index>(?:x[0-9]{3}/)*[0-9]{3})(?:\.p/(?P<width>[1-9][0-9]{0,2}))?"
+)
+_FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+_NEVER: Final = {"Cache-Control": "no-store"}
+
+
+@router.get("/log/checkpoint")
+async def get_checkpoint(services: GivenServices) -> Response:
+    """The newest checkpoint whose tree can be fetched here: a signed note."""
+    return Response(_published(services).note, media_type="text/plain; charset=utf-8", headers=_NEVER)
+
+
+@router.get("/log/tile/{path:path}")
+async def get_tile(path: str, services: GivenServices) -> Response:
+    """A tile of hashes or of entries; one that is not full under `.p/` and its width."""
+    found = _TILE.fullmatch(path)
+    if found is None:
+        raise NotFound(
+            "a tile is LEVEL/NNN or entries/NNN, its number in groups of three digits as C2SP tlog-tiles has it"
+        )
+    index, width = int(re.sub("[x/]", "", found["index"])), int(found["width"] or TILE_WIDTH)
+    if found["index"].startswith("x000") or width > TILE_WIDTH or (found["width"] and width == TILE_WIDTH):
+        raise NotFound("this tile has another name")
+    level = None if found["level"] == "entries" else int(found["level"])
+    tile = await asyncio.to_thread(_tile, services.publisher.files, level, index, width)
+    return Response(tile, media_type="application/octet-stream", headers=_FOREVER)
+
+
+@router.get("/v1/log")
+async def get_log(services: GivenServices, since: int | None = None) -> Response:
+    """Who the log is and its newest checkpoint; with `since` also the proof that its tree begins with that of so many leaves."""
+    told: strictjson.JsonObject = {"vkey": services.log_key.public.vkey}
+    if since is None:
+        published = services.publisher.published
+        if published is not None:
+            told["checkpoint"] = published.note.decode()
+    else:
+        found = await asyncio.to_thread(services.publisher.consistent, since)
+        if found is None:
+            raise BadRequest(
+                f"since is the size of a tree that was published: from 1 to {_published(services).checkpoint.size}"
+            )
+        told["checkpoint"] = found[0].note.decode()
+        told["proof"] = [b64(one) for one in found[1]]
+    return Response(strictjson.encode(told), media_type="application/json", headers=_NEVER)
+
+
+def _published(services: Services) -> Published:
+    if services.publisher.wrong is not None:
+        raise NotFound(f"no checkpoint is given out: {services.publisher.wrong}")
+    if services.publisher.published is None:
+        raise NotFound("nothing is published yet; try again in a moment")
+    return services.publisher.published
+
+
+def _tile(files: LogFiles, level: int | None, index: int, width: int) -> bytes:
+    try:
+        return files.entries_tile(index, width) if level is None else files.hash_tile(level, index, width)
+    except IndexError as error:
+        raise NotFound(str(error)) from error
