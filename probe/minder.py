@@ -13,6 +13,7 @@ from typing import Final
 from probe import notices, presence
 from probe.daemon import Daemon
 from probe.errors import StateUnusable
+from probe.logwatch import known_log
 from probe.notices import Notice, Seen
 from probe.platform.links import leaving
 from probe.presence import Alive, Moment
@@ -114,7 +115,9 @@ class Minder:
         kept = outbox.kept(notices.NAME)
         stuck = outbox.kept(STUCK)
         stuck_us = int(stuck) if stuck is not None and stuck.isdigit() else None
-        seen = Seen(now_us, watch.since_us, stuck_us, 0 if stuck_us is None else outbox.tally().unsent)
+        known = known_log(outbox)
+        waiting = 0 if stuck_us is None else outbox.tally().unsent
+        seen = Seen(now_us, watch.since_us, stuck_us, waiting, "" if known is None else known.wrong)
         found, after = notices.told(kept, seen, agent.settings.notify)
         if after != kept:
             outbox.keep(notices.NAME, after)

@@ -1,4 +1,4 @@
-"""What a person is told without having asked: slow for a while, recovered, upload stuck. Each once per episode. Pure.
+"""What a person is told without having asked: slow, recovered, upload stuck, the collector's log wrong. Each once. Pure.
 
 An episode begins when the line turns slow (or the upload stops), is told when it has lasted, and ends with it. What was
 told is kept between starts in one small value, so that a restart repeats nothing. Which of them are shown is a setting;
@@ -13,7 +13,7 @@ from shared import strictjson
 from shared.errors import Malformed
 from shared.strictjson import JsonObject
 
-Kind = Literal["slow", "recovered", "stuck"]
+Kind = Literal["slow", "recovered", "stuck", "log"]
 
 NAME = "notices"  # of the kept value
 SLOW_FOR_US = 40 * 60 * 1_000_000  # ours: the third slot of a quarter of an hour in a row; one or two are weather
@@ -28,6 +28,7 @@ class Seen:
     slow_since_us: int | None = None  # the first of the failed or slow slots that have not ended yet
     stuck_since_us: int | None = None  # since when something waits and the collector took nothing
     waiting: int = 0  # batches that wait
+    log_wrong: str = ""  # what is wrong with the collector's log
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,10 @@ def told(kept: bytes | None, seen: Seen, shown: Collection[str]) -> tuple[list[N
         found.append(Notice("recovered", "Your line has recovered", "The last measurement was as it should be again."))
     if stuck and "stuck" not in was:
         found.append(_stuck(seen))
+    if seen.log_wrong and "log" not in was:
+        found.append(_log(seen))
     now: JsonObject = {
+        "log": bool(seen.log_wrong),
         "slow": slow or ("slow" in was and seen.slow_since_us is not None),
         "stuck": stuck or ("stuck" in was and seen.stuck_since_us is not None),
     }
@@ -78,6 +82,14 @@ def _slow(seen: Seen) -> Notice:
         "Your line is slow",
         f"For {minutes} minutes measurements have failed or been slow. Does it trouble you now? Then mark it.",
         may_mark=True,
+    )
+
+
+def _log(seen: Seen) -> Notice:
+    return Notice(
+        "log",
+        "The collector's log cannot be trusted",
+        f"{seen.log_wrong}. What shows it is kept here. Save it: speedproof-probe export",
     )
 
 

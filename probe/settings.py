@@ -19,7 +19,7 @@ from shared.errors import Malformed
 T = TypeVar("T")
 
 Rule = Literal["allow", "light", "deny"]
-Notice = Literal["slow", "recovered", "stuck"]
+Notice = Literal["slow", "recovered", "stuck", "log"]
 
 DNS_PORT = 53
 MOST_PORT = 65_535
@@ -62,7 +62,7 @@ class Settings:
     least_charge_per_cent: int = 20  # below it, unplugged, nothing loads the line
     hilink: str | None = None  # the host of a HiLink stick, asked for its radio
     location: bool = False  # whether where the device is may be read and recorded, to about 1 km
-    notify: frozenset[Notice] = frozenset({"slow"})
+    notify: frozenset[Notice] = frozenset({"slow", "log"})
     outbox_mb: int = 50
 
 

@@ -16,6 +16,7 @@ from probe.campaign import Course
 from probe.moments import Local, ago, at_time, span, zone_of
 from probe.pausing import Pause
 from probe.presence import STOPPED, Alive
+from probe.transparency import Known
 from shared.record import End, Record
 
 FRESH_US: Final = 5_400_000_000  # three signs of life
@@ -61,6 +62,7 @@ class Standing:
     pause: Pause | None = None
     campaign: tuple[str, ...] = ()
     recent: tuple[Record, ...] = ()  # newest first
+    log: Known | None = None  # the collector's log, as it was shown to this device
 
     @property
     def running(self) -> Running:
@@ -101,6 +103,8 @@ def _rows(now: Standing, local: Local) -> Iterator[tuple[str, str]]:
         f"{report.counted(out.started, 'record')}, {report.counted(out.batches, 'batch', 'batches')} sealed",
     )
     yield "sent", _sent(now)
+    if now.log is not None:
+        yield "log", now.log.words
     if out.unsent_complaints:
         yield "", f"{report.counted(out.unsent_complaints, 'complaint')} not sent yet"
     if out.is_asking:

@@ -20,6 +20,7 @@ from typing import Protocol
 
 from probe.clock import BUILT_US, Clock
 from probe.errors import CollectorSilent, ForeignChain, StateUnusable
+from probe.logwatch import LogWatch, with_proof
 from probe.net.collector import Collector, Told
 from probe.outbox import Outbox, Waiting
 from probe.packed import Packed
@@ -43,6 +44,7 @@ class Kept:
 
     line: bytes
     receipt: Receipt
+    bundle: "strictjson.JsonObject | None" = None  # the proof that the batch is in the log; nobody has checked it yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,10 @@ def understand(told: Told, waiting: Waiting, collector: PublicKey) -> Outcome:
         receipt = told.fields.get("receipt")
         if not isinstance(receipt, dict):
             return Later("the answer holds no receipt")
-        line = strictjson.encode(receipt)
+        line, bundle = strictjson.encode(receipt), told.fields.get("bundle")
         try:
-            return Kept(line, read_receipt(line, collector, waiting.pae_sha256))
+            read = read_receipt(line, collector, waiting.pae_sha256)
+            return Kept(line, read, bundle if isinstance(bundle, dict) else None)
         except Malformed as error:
             return Later(f"the receipt is not one: {error}")
     why = _why(told)
@@ -135,12 +138,15 @@ class Uploader:
         kept: Callable[[Receipt], None],
         *,
         device: Device | None = None,
+        own: PublicKey | None = None,
         on_sent: Callable[[int], None] = lambda _: None,
     ) -> None:
         """`key` is the collector's, from enrolment; `kept` hears of every receipt, `on_sent` of the bytes of each body sent.
 
-        Without a `device` nothing is asked, and nobody notes since when sending is stuck.
+        Without a `device` nothing is asked, and nobody notes since when sending is stuck. With the device's `own` key the
+        collector's log is watched: each batch is to be in it, and it is to be one log.
         """
+        self._watched = None if own is None else LogWatch(outbox, collector, own)
         self._outbox = outbox
         self._collector = collector
         self._key = key
@@ -183,7 +189,8 @@ class Uploader:
                 outcome = await self._send(waiting)
             if not isinstance(outcome, Kept):
                 return outcome
-            self._outbox.receipted(waiting.batch, outcome.line, outcome.receipt.received_us)
+            proof = await self._watched.proof_of(outcome.bundle, waiting.pae_sha256) if self._watched else None
+            self._outbox.receipted(waiting.batch, with_proof(outcome.line, proof), outcome.receipt.received_us)
             self._note(None)
             self._kept(outcome.receipt)
 

@@ -50,19 +50,21 @@ async def get_tile(path: str, services: GivenServices) -> Response:
 
 
 @router.get("/v1/log")
-async def get_log(services: GivenServices, since: int | None = None) -> Response:
-    """Who the log is and its newest checkpoint; with `since` also the proof that its tree begins with that of so many leaves."""
+async def get_log(services: GivenServices, since: int | None = None, at: int | None = None) -> Response:
+    """Who the log is and its newest checkpoint; with `since` also the proof that its tree begins with that of so many leaves.
+
+    With `at` the proof is for the tree of so many leaves instead.
+    """
     told: strictjson.JsonObject = {"vkey": services.log_key.public.vkey}
-    if since is None:
+    if since is None and at is None:
         published = services.publisher.published
         if published is not None:
             told["checkpoint"] = published.note.decode()
     else:
-        found = await asyncio.to_thread(services.publisher.consistent, since)
+        found = await asyncio.to_thread(services.publisher.consistent, since or 0, at)
         if found is None:
-            raise BadRequest(
-                f"since is the size of a tree that was published: from 1 to {_published(services).checkpoint.size}"
-            )
+            size = _published(services).checkpoint.size
+            raise BadRequest(f"0 < since <= at <= {size}, the size of the newest tree that is published")
         told["checkpoint"] = found[0].note.decode()
         told["proof"] = [b64(one) for one in found[1]]
     return Response(strictjson.encode(told), media_type="application/json", headers=_NEVER)

@@ -9,6 +9,7 @@ An entry that is no batch rests on what was known when it was made: of its *room
 of its room has come since (`Draft.seen`), it is not written, and whoever made it looks again.
 """
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Final, Protocol
 
 from collector.ledger.chains import Standing
 from collector.ledger.enrolled import enrolled_dev
-from collector.ledger.frame import Entry, EntryKind
+from collector.ledger.frame import Entry, EntryKind, Sheet
 from shared import statement
 from shared.errors import Malformed
 from shared.strictjson import decode
@@ -146,3 +147,16 @@ def dev_of(entry: Entry) -> str:
     if entry.kind is EntryKind.REFUSED:
         return statement.sha256_hex(entry.meta, "dev") if entry.meta.get("freeze") else ""
     return name_of(entry) if entry.kind is EntryKind.ENROLMENT else ""
+
+
+def locks_of(sheets: Sequence[Sheet]) -> tuple[set[str], bool]:
+    """The devices a group is about, and whether something in it is no batch."""
+    devs, control = set[str](), False
+    for sheet in sheets:
+        if sheet.link is not None:
+            devs.add(sheet.link.dev)
+        if sheet.kind is not EntryKind.BATCH:
+            control = True
+            with contextlib.suppress(Malformed, KeyError):  # it will be no entry
+                devs.add(dev_of(Entry(0, sheet.kind, 0, sheet.meta, sheet.body)))
+    return devs - {""}, control

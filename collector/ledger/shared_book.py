@@ -30,10 +30,9 @@ from collector.ledger.frame import Entry, EntryKind, Sheet
 from collector.ledger.group import Group, Outcome
 from collector.ledger.mark import NO_FIRST, Mark, first_of, read_mark, take_back
 from collector.ledger.segments import SEGMENT_BYTES, Place, mend, read_at
-from collector.ledger.shared import Change, SharedChains, Stood, Turn, dev_of, room_of
+from collector.ledger.shared import Change, SharedChains, Stood, Turn, dev_of, locks_of, room_of
 from collector.ledger.snapshot import GROWN_BYTES
 from collector.log.key import LogKey
-from shared.errors import Malformed
 from shared.strictjson import JsonObject
 
 log = logging.getLogger(__name__)
@@ -157,7 +156,7 @@ class SharedBook(Book):
         try:
             if self._confirmed_no < self.last_no:
                 self._fill()
-            devs, control = _locks(sheets)
+            devs, control = locks_of(sheets)
             with self._shared.turn(devs, control=control) as turn:
                 self._settle(turn)
                 return self._decided(turn, sheets)
@@ -285,19 +284,6 @@ class SharedBook(Book):
 def _receipt(meta: JsonObject) -> JsonObject:
     receipt = meta.get("receipt")
     return receipt if isinstance(receipt, dict) else {}
-
-
-def _locks(sheets: Sequence[Sheet]) -> tuple[set[str], bool]:
-    """The devices a group is about, and whether something in it is no batch."""
-    devs, control = set[str](), False
-    for sheet in sheets:
-        if sheet.link is not None:
-            devs.add(sheet.link.dev)
-        if sheet.kind is not EntryKind.BATCH:
-            control = True
-            with contextlib.suppress(Malformed, KeyError):  # it will be no entry
-                devs.add(dev_of(Entry(0, sheet.kind, 0, sheet.meta, sheet.body)))
-    return devs - {""}, control
 
 
 def _outrun(sheet: Sheet, deciding: _Deciding) -> Outrun | None:

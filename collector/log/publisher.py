@@ -106,12 +106,17 @@ class Publisher:
         hashes = tree.inclusion(self._files.node, index, found.checkpoint.size)
         return Proven(index, b"".join(hashes), found.note)
 
-    def consistent(self, old: int) -> tuple[Published, list[bytes]] | None:
-        """The newest checkpoint, and the proof that its tree begins with the first `old` leaves; None if it is smaller."""
+    def consistent(self, old: int, new: int | None = None) -> tuple[Published, list[bytes]] | None:
+        """The newest checkpoint, and the proof that the tree of `new` leaves (its own) begins with that of `old` leaves.
+
+        None unless 0 < old <= new <= its size.
+        """
         found = self.published
-        if found is None or not 0 < old <= found.checkpoint.size:
+        size = 0 if found is None else found.checkpoint.size
+        new = size if new is None else new
+        if found is None or not 0 < old <= new <= size:
             return None
-        return found, tree.consistency(self._files.node, old, found.checkpoint.size)
+        return found, tree.consistency(self._files.node, old, new)
 
     def close(self) -> None:
         """Stop; what is in the files is made to last."""

@@ -56,4 +56,5 @@ def uploader_of(
 ) -> Uploader:
     """What sends this device's batches to its collector; `kept` is told of each receipt, `on_sent` of bytes sent."""
     collector, key = Collector.of(agent.enrolled), agent.enrolled.collector
-    return Uploader(agent.outbox, collector, key, kept, device=agent, on_sent=on_sent or (lambda _: None))
+    own, heard = agent.signer.public, on_sent or (lambda _: None)
+    return Uploader(agent.outbox, collector, key, kept, device=agent, own=own, on_sent=heard)

@@ -18,6 +18,7 @@ from probe.commands.look import local_of, place_for
 from probe.commands.say import FAILED, WORKED, message, show
 from probe.history import FOLDER, History
 from probe.home import Home
+from probe.logwatch import without_proof
 from probe.moments import at_time, zone_of
 from probe.packed import Packed
 from probe.report import counted, size
@@ -39,7 +40,8 @@ Made: {made}
 records/unsealed    measured and not signed yet          records/recent    the last records once more
 batches/            what was measured and signed: all that has no receipt yet, and the last that have one
 drafts/             signed, never sent, and to be signed again with other numbers (if any)
-receipts/           the collector's signed word that it keeps a batch: the last thousand
+receipts/           the collector's signed word that it keeps a batch, and the proof that it is in its public log
+                    (a Sigstore bundle): of the last thousand batches
 complaints.ndjson   what you complained about, signed
 history/            a short line for each measurement of the last months; not signed
 enrolment.json      what the collector told when this device was enrolled
@@ -110,7 +112,10 @@ def members(home: Home, agent: Agent) -> Iterator[tuple[str, Iterable[bytes]]]:
         yield _unpacked(f"batches/{number:06}", packed)
     yield "records/recent.ndjson", outbox.recent()
     for number, receipt in outbox.receipts():
-        yield f"receipts/{number:06}.json", [receipt]
+        line, proof = without_proof(receipt)
+        yield f"receipts/{number:06}.json", [line]
+        if proof:
+            yield f"receipts/{number:06}.sigstore.json", [proof]
     yield "complaints.ndjson", (line + b"\n" for line in sealed.complaints(home.outbox_folder))
     for file in History(home.folder / FOLDER).files():
         yield f"history/{file.name}", _pieces(file)

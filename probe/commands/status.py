@@ -14,6 +14,7 @@ from probe.commands.device import opened
 from probe.commands.look import accounts, campaigns, is_held, local_of, recent
 from probe.commands.say import WORKED, line, positive, show
 from probe.home import Home
+from probe.logwatch import known_log
 from probe.pausing import Pause, read_pause
 from probe.presence import Alive
 from probe.standing import Outgoing, Standing, lines
@@ -106,6 +107,7 @@ def standing(home: Home, agent: Agent) -> Standing:
         pause=_pause(outbox.kept(pausing.NAME)),
         campaign=tuple(campaigns(agent, wall_us)),
         recent=recent(agent),
+        log=known_log(outbox),
     )
 
 
@@ -124,6 +126,17 @@ def told(now: Standing, agent: Agent) -> JsonObject:
         "campaign": list(now.campaign),
         "recent": [record.fields for record in now.recent],
     }
+    if now.log is not None:
+        newest = now.log.checkpoint
+        said["log"] = {
+            "notes": list(now.log.notes),
+            "past": list(now.log.past),
+            "proven": now.log.proven,
+            "size": 0 if newest is None else newest.size,
+            "unlinked": len(now.log.loose),
+            "vkey": now.log.vkey,
+            "wrong": now.log.wrong,
+        }
     if now.alive is not None:
         said["alive"] = _known(asdict(now.alive))
     if now.pause is not None and now.is_paused:

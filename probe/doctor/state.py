@@ -12,6 +12,7 @@ from probe.doctor.check import Check, fine, note, wrong
 from probe.first_boot import read_outcome
 from probe.home import Home
 from probe.life import last_sign, lives
+from probe.logwatch import known_log
 from probe.presence import STOPPED
 from probe.selftest import KEPT, passed, words
 from probe.service import apply, choice
@@ -84,6 +85,13 @@ def outbox(agent: Agent) -> Iterator[Check]:
         yield wrong("receipt", f"the last one {moments.ago(receipt_us, now_us)}", "see the collector's line above")
     else:
         yield fine("receipt", f"the last one {moments.ago(receipt_us, now_us)}")
+    log = known_log(agent.outbox)
+    if log is not None:
+        yield (
+            wrong("log", log.wrong, "keep what shows it (speedproof-probe export), and tell whoever you trust")
+            if log.wrong
+            else fine("log", log.words)
+        )
 
 
 def running(agent: Agent) -> Check:

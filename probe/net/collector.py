@@ -1,4 +1,4 @@
-"""The collector as the probe sees it: three requests, each answer read strictly. Interprets nothing it need not."""
+"""The collector as the probe sees it: a few requests, each answer read strictly. Interprets nothing it need not."""
 
 import asyncio
 import json
@@ -68,6 +68,11 @@ class Collector:
         """Hand over a complaint."""
         return await self._post("/v1/complaints", line, {"Content-Type": "application/json"})
 
+    async def get_log(self, since: int | None = None, at: int | None = None) -> Told:
+        """Ask who its log is; with sizes, for the proof that the tree of `at` leaves begins with that of `since`."""
+        asked = "" if since is None else f"?since={since}&at={at}"
+        return await self._ask("GET", f"/v1/log{asked}", b"", {})
+
     async def enrol(self, code: str, request: bytes) -> strictjson.JsonObject:
         """Ask for enrolment; raises EnrolRefused with the collector's reason, CollectorSilent if it was no collector's no."""
         body = strictjson.encode({"code": code, "request": strictjson.decode(request)})
@@ -80,6 +85,9 @@ class Collector:
         raise CollectorSilent(f"{self._url} does not enrol now: {why}")
 
     async def _post(self, path: str, body: bytes, headers: dict[str, str]) -> Told:
+        return await self._ask("POST", path, body, headers)
+
+    async def _ask(self, verb: str, path: str, body: bytes, headers: dict[str, str]) -> Told:
         sent_bytes = 0
 
         def entered(stage: Stage) -> None:
@@ -90,7 +98,7 @@ class Collector:
         try:
             url = read_url(self._url).below(path)
             origin = Origin(url, self._context if url.scheme == "https" else None)
-            request = Request("POST", url.target, tuple(headers.items()), body)
+            request = Request(verb, url.target, tuple(headers.items()), body)
             async with (
                 asyncio.timeout(_PATIENCE_S),
                 asyncio.timeout(None) as connecting,

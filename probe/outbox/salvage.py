@@ -65,7 +65,7 @@ def _is_received(state: State, batch: object, read: Callable[[Blob], bytes]) -> 
 def is_receipt(number: int, receipt: bytes) -> bool:
     """Whether these bytes are a receipt for a batch of this number."""
     try:
-        envelope = dsse.read_envelope(receipt)
+        envelope = dsse.read_envelope(receipt.partition(b"\n")[0])  # behind it stands the log's proof, if there is one
         return statement.read_statement(envelope.payload, Kind.RECEIPT).predicate.get("batch") == number
     except Malformed:
         return False

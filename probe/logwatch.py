@@ -1,0 +1,103 @@
+"""Watching the collector's log: each receipt's proof is checked, and what was shown is linked to what was shown before.
+
+What is found is decided in `probe.transparency`; here it is asked for and kept. Nothing here keeps a batch from being sent.
+"""
+
+import contextlib
+
+from probe.errors import CollectorSilent, StateUnusable
+from probe.net.collector import Collector
+from probe.outbox import Outbox
+from probe.transparency import NAME, Known
+from shared import strictjson
+from shared.bundle import read_bundle
+from shared.errors import Malformed
+from shared.keys import PublicKey
+from shared.note import NoteKey
+
+_OK = 200
+
+
+class LogWatch:
+    """The log of one collector, as one device sees it."""
+
+    def __init__(self, outbox: Outbox, collector: Collector, own: PublicKey) -> None:
+        """Watch for the device with this key."""
+        self._outbox, self._collector, self._own = outbox, collector, own
+
+    async def proof_of(self, bundle: "strictjson.JsonObject | None", pae_sha256: str) -> bytes | None:
+        """The proof that came with a receipt, if it holds; what it shows of the log is kept. Raises nothing of the network's."""
+        if bundle is None:
+            return None
+        with contextlib.suppress(CollectorSilent):
+            known = known_log(self._outbox) or await self._introduced(None)
+            if known is not None:
+                return await self._checked(known, strictjson.encode(bundle), pae_sha256)
+        return None
+
+    async def _checked(self, known: Known, spelt: bytes, pae_sha256: str) -> bytes | None:
+        try:
+            bundle = read_bundle(spelt)
+            if bundle.envelope.pae_sha256 != pae_sha256:
+                raise Malformed("it is for another batch")
+        except Malformed as error:
+            self._keep(known.found_wrong(f"a receipt came with a proof that is none: {error}"))
+            return None
+        if bundle.log_id != known.key.whole_id:
+            known = await self._introduced(known) or known
+        after = known.met(bundle, self._own)
+        if self._keep(await self._linked(after)) and after.proven > known.proven:
+            return spelt
+        return None
+
+    async def _introduced(self, before: Known | None) -> Known | None:
+        """The log that the collector says it has now."""
+        told = await self._collector.get_log()
+        vkey = told.fields.get("vkey")
+        if told.status != _OK or not isinstance(vkey, str):
+            return None
+        try:
+            NoteKey.from_vkey(vkey)
+        except Malformed:
+            return None
+        return Known(vkey) if before is None else before if before.vkey == vkey else before.followed_by(vkey)
+
+    async def _linked(self, known: Known) -> Known:
+        """After asking the log for what links it to what was shown before, as far as it answers."""
+        with contextlib.suppress(CollectorSilent):
+            while (sizes := known.to_link()) is not None:
+                told = await self._collector.get_log(*sizes)
+                proof = told.fields.get("proof")
+                is_proof = told.status == _OK and isinstance(proof, list)
+                if not (is_proof and isinstance(proof, list)):
+                    return known.not_linked()  # what is published is half a second behind: it is asked again next time
+                before, known = known, known.linked(proof)
+                if len(known.loose) == len(before.loose):  # what came was no proof
+                    break
+        return known
+
+    def _keep(self, known: Known) -> bool:
+        """Keep what is known; a full disk is no news of the log's."""
+        with contextlib.suppress(StateUnusable):
+            self._outbox.keep(NAME, known.data)
+            return True
+        return False
+
+
+def known_log(outbox: Outbox) -> Known | None:
+    """What is known of the log; None if nothing is, or what was kept cannot be read."""
+    try:
+        return Known.read(outbox.kept(NAME))
+    except Malformed:
+        return None
+
+
+def with_proof(receipt: bytes, proof: bytes | None) -> bytes:
+    """A receipt as it is kept: its line, and the proof on a line behind it."""
+    return receipt if proof is None else receipt + b"\n" + proof
+
+
+def without_proof(kept: bytes) -> tuple[bytes, bytes]:
+    """A receipt's line, and its proof; empty if there is none."""
+    line, _, proof = kept.partition(b"\n")
+    return line, proof
