@@ -8,7 +8,9 @@ Reads and changes nothing, also while a collector runs: what is looked at is the
     3  batches    each is signed by its enrolled key, follows the one before it, and its receipt is this collector's for it;
                   of one whose records were removed by a rule that is still so, and nothing can be said of the records;
                   of collectors that share their chains the one before may be in another's ledger
-    4  index      it has every batch, under its identity, at its place, with all its records, and none besides; and none of
+    4  log        leaves are numbered without a gap, each signed by the key that its entry names, and their tree is that of the
+                  checkpoint that was published
+    5  index      it has every batch, under its identity, at its place, with all its records, and none besides; and none of
                   those that were removed
 """
 
@@ -25,6 +27,7 @@ from collector.ledger.names import seal_file, segments
 from collector.ledger.removals import Removals, dev_of, sealed_batch
 from collector.ledger.seals import NO_SEAL, Seal, seal_beside
 from collector.ledger.segments import check_sealed, read_entries
+from collector.log.checked import LeafCheck
 from shared import statement, strictjson
 from shared.batch import BatchStatement, open_batch
 from shared.chain import START, Head, follow
@@ -61,6 +64,7 @@ class Check:
     loaded_no: int = 0  # the newest one that is in the index
     held: Held = lambda _after_no, _up_to_no: ()
     elsewhere: Elsewhere | None = None  # of a ledger that is one of several: the keys enrolled at the others
+    leaves: LeafCheck = field(default_factory=LeafCheck)
     segments: int = 0
     entries: int = 0
     batches: int = 0
@@ -76,6 +80,7 @@ class Check:
         begun = 0
         for entry in self._entries():
             self.entries += 1
+            self._leaf(entry)
             if entry.kind is EntryKind.ENROLMENT:
                 self._enrolment(entry)
             if entry.kind is EntryKind.RETENTION:
@@ -92,7 +97,15 @@ class Check:
         self.found += [
             Found(name, "no entry of the ledger says that records were removed") for name in self.removals.unnamed()
         ]
+        if (words := self.leaves.differs()) is not None:
+            self.found.append(Found("log", words))
         progress(self.entries, self.entries, "entries")
+
+    def _leaf(self, entry: Entry) -> None:
+        try:
+            self.leaves.entry(entry)
+        except Malformed as error:
+            self.found.append(Found(f"entry {entry.no}", f"a leaf of the log: {error}"))
 
     def _seals(self, progress: Progress) -> None:
         before = NO_SEAL

@@ -111,7 +111,12 @@ def _evidence(services: Services, _: Portal, told: Told) -> Result:
 
 
 def _position(services: Services, _: Portal, __: Told) -> Result:
-    told = {"ledger_no": services.ledger.newest_no(), "index_no": services.store.loaded_no(services.config.stream)}
+    published = services.publisher.published  # before the ledger's newest entry: its tree is of entries up to that
+    told: Result = {
+        "log": None if published is None else published.note.decode(),
+        "log_wrong": services.publisher.wrong,
+    }
+    told |= {"ledger_no": services.ledger.newest_no(), "index_no": services.store.loaded_no(services.config.stream)}
     return told | {"collector": b64(services.collector_key.public.spki)}
 
 

@@ -17,6 +17,7 @@ from collector.keyfiles import load_or_create
 from collector.ledger.arranging import arranging
 from collector.ledger.moving import move
 from collector.ledger.names import CONFIRMED
+from collector.log.checked import LeafCheck
 from collector.migrate import migrate_store
 from collector.options import config_of, tell
 from collector.rebuild import rebuild
@@ -87,10 +88,14 @@ def _check(options: argparse.Namespace) -> None:
 
             key = PublicKey.from_spki(base64.b64decode(told["collector"]))
             shares = (ledger / CONFIRMED).exists()
-            done = Check(ledger, key, told["ledger_no"], told["index_no"], held, elsewhere if shares else None)
+            if told["log_wrong"]:
+                found.append(Found("log", told["log_wrong"]))
+            leaves = LeafCheck((told["log"] or "").encode())
+            done = Check(ledger, key, told["ledger_no"], told["index_no"], held, elsewhere if shares else None, leaves)
         done.run(lambda n, of, name: say.progress("check", n, of, name))
     found += done.found
     counts: Result = {name: getattr(done, name) for name in ("segments", "entries", "batches", "loaded_no")}
+    counts["leaves"] = done.leaves.edge.size
     counts["removed"] = {str(days): number for days, number in sorted(done.removals.by_days.items())}
     counts["unfinished"] = done.removals.unfinished
     tell(options, counts | {"found": [asdict(one) for one in found]}, say.checked)

@@ -197,8 +197,8 @@ def checked(told: Told) -> None:
     """What a check found."""
     lines(
         f"looked at {counted(told['entries'], 'ledger entry', 'ledger entries')}, "
-        f"{counted(told['batches'], 'batch', 'batches')}, {counted(told['segments'], 'sealed segment')}; "
-        f"the index holds entries up to {told['loaded_no']}",
+        f"{counted(told['batches'], 'batch', 'batches')}, {counted(told['segments'], 'sealed segment')}, "
+        f"{counted(told['leaves'], 'leaf', 'leaves')} of the log; the index holds entries up to {told['loaded_no']}",
         *(
             f"{counted(number, 'batch', 'batches')} lost {'its' if number == 1 else 'their'} records by a rule of {days} days; "
             "everything else about them is here"

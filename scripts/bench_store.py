@@ -35,6 +35,7 @@ from scripts.store_bench.report import Found, table
 PEERS = {"postgres": Postgres, "chdb": Chdb}
 WINDOW_DAYS = 90
 HOURS_DAYS = 7
+RESTARTS = 5
 Engine = Ours | Postgres | Chdb
 
 
@@ -96,6 +97,11 @@ def asked(engine: Engine, size: Size, folder: Path, times: int, cold: int) -> Fo
         engine.cool()
         drop_caches(folder)
         found.cold_ms.append(milliseconds(lambda line=line: engine.timeline(line, since_us)))  # type: ignore[misc]
+    if isinstance(engine, Ours):
+        for line in lines[:RESTARTS]:
+            engine.restart()
+            drop_caches(folder)
+            found.restart_ms.append(milliseconds(lambda line=line: engine.timeline(line, since_us)))  # type: ignore[misc]
     return found
 
 

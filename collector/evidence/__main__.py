@@ -11,6 +11,7 @@ from collector.evidence.archive import MAX_TOTAL_BYTES, NotEvidence, read_archiv
 from collector.evidence.check import check_evidence
 from shared.errors import Malformed
 from shared.keys import PublicKey
+from shared.note import NoteKey
 
 HOLDS, FAILS, NOT_EVIDENCE = 0, 1, 2
 
@@ -27,13 +28,18 @@ def main(argv: list[str] | None = None) -> int:
         metavar="KEY",
         help="the collector's key as you were told it elsewhere: 64 hex digits, or a PEM file",
     )
+    parser.add_argument(
+        "--log-key",
+        metavar="VKEY",
+        help="the key of the collector's log as you were told it elsewhere: name+id+key, or a file that holds it",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     options = parser.parse_args(argv)
     try:
-        told_key = _told_key(options.collector_key)
+        told_key, told_vkey = _told_key(options.collector_key), _told_vkey(options.log_key)
         if options.file.stat().st_size > MAX_TOTAL_BYTES:
             raise NotEvidence("larger than evidence ever is")
-        steps = check_evidence(read_archive(options.file.read_bytes()), told_key)
+        steps = check_evidence(read_archive(options.file.read_bytes()), told_key, told_vkey)
     except (NotEvidence, OSError) as error:
         _say(options.json, {"holds": False, "evidence": False, "error": str(error)}, [f"not evidence: {error}"])
         return NOT_EVIDENCE
@@ -53,6 +59,16 @@ def _told_key(told: str | None) -> str | None:
         return PublicKey.from_pem(Path(told).read_bytes()).key_id
     except (OSError, Malformed) as error:
         raise NotEvidence(f"--collector-key is neither 64 hex digits nor a PEM file: {error}") from error
+
+
+def _told_vkey(told: str | None) -> str | None:
+    if told is None:
+        return None
+    try:
+        spelt = told if "+" in told else Path(told).read_text()
+        return NoteKey.from_vkey(spelt).vkey
+    except (OSError, ValueError, Malformed) as error:
+        raise NotEvidence(f"--log-key is neither name+id+key nor a file that holds it: {error}") from error
 
 
 def _say(as_json: bool, told: dict[str, object], lines: list[str]) -> None:  # noqa: FBT001 - a choice of the user's

@@ -17,6 +17,8 @@ from collector.case import case_in_index
 from collector.criteria import criterion_file
 from collector.errors import Busy
 from collector.evidence.grades import FOLDER
+from collector.evidence.logged import CHECKPOINT, PROOFS, VKEY, WRONG, Place
+from collector.evidence.logged import FOLDERS as LEAVES
 from collector.ledger.frame import Entry, EntryKind
 from collector.ledger.names import RETAINING
 from collector.ledger.tombs import tomb_beside
@@ -25,8 +27,10 @@ from collector.view import CaseView
 from shared import dsse, statement, strictjson
 from shared.statement import Kind, Statement
 from shared.strictjson import JsonObject
+from shared.tree import inclusion
 
 FORMAT = "speedproof-evidence/1"
+PATIENCE_S = 10.0
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal evidence is equal bytes
 
 
@@ -51,18 +55,37 @@ def _evidence(services: Services, subscriber: str) -> bytes:
         criterion = services.criteria[verdict.criterion]
         members[f"criteria/{criterion.id}.toml"] = criterion_file(services.config.criteria, criterion)
     salts: JsonObject = {}
+    leaves: dict[str, int] = {}
     for place in places:
         entry = services.entry_at(place)
         is_own = place.stream == services.config.stream
-        members |= _members(entry, f"{entry.no:08d}" if is_own else f"{place.stream}-{entry.no:08d}")
+        made = _members(entry, f"{entry.no:08d}" if is_own else f"{place.stream}-{entry.no:08d}")
+        members |= made
+        if is_own and entry.tree is not None:
+            leaves |= {name: entry.tree for name in made if name.partition("/")[0] in LEAVES}
         if entry.gone:
             members |= _tombstone(services, place.stream, entry.segment)
         if entry.kind is EntryKind.ENROLMENT:
             salts[_dev(entry)] = statement.text(entry.meta, "salt")
+    members |= _log(services, leaves)
     manifest = _manifest(case, members, salts)
     members["manifest.json"] = manifest
     members["manifest.dsse.json"] = _signed(services, case, manifest)
     return _zip(members)
+
+
+def _log(services: Services, leaves: Mapping[str, int]) -> dict[str, bytes]:
+    """The proofs that these files are in the log, all in one checkpoint; raises Busy if none is published that has them."""
+    publisher = services.publisher
+    if publisher.wrong is not None:  # what is here is evidence all the same, and says that it is in no log
+        return {WRONG: publisher.wrong.encode() + b"\n"}
+    published = publisher.holds(max(leaves.values(), default=-1), PATIENCE_S)
+    if published is None:
+        raise Busy("the log is not published up to here yet; try again in a moment")
+    size, node = published.checkpoint.size, publisher.files.node
+    proofs = (Place(name, index, tuple(inclusion(node, index, size))).line for name, index in sorted(leaves.items()))
+    vkey = services.log_key.public.vkey.encode() + b"\n"
+    return {CHECKPOINT: published.note, PROOFS: b"".join(proofs), VKEY: vkey}
 
 
 def _dev(entry: Entry) -> str:

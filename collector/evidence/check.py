@@ -12,6 +12,8 @@
      9  counts      the numbers in the case are those of the signed records
     10  criteria    the rules in the file are those the signed verdict names, and the case shows that verdict
     11  counter-signatures  every record, graded anew by its peer's counter-signature, has the grade the case says
+    12  log         batches, enrolments and complaints are in the collector's public log, in the order in which they must have
+                    come there; it is the log you were told of, if you were told of one
 
 Not checked, left to the reader: that the verdict follows from records and rule (the collector judges its own data again
 with `speedproof-collector judge`), and that keys belong to whom they should. What a check cannot show stands in README.txt.
@@ -24,6 +26,7 @@ from dataclasses import dataclass, field
 
 from collector.evidence.archive import NotEvidence
 from collector.evidence.grades import peers_in, regrade, told_in
+from collector.evidence.logged import WRONG, log_in
 from collector.evidence.removed import SealedBatch, removed_in
 from shared import chain, statement, strictjson
 from shared.batch import OpenedBatch, open_batch
@@ -64,9 +67,11 @@ class _Found:
 
     files: Files
     told_key: str | None
+    told_vkey: str | None = None
     manifest: JsonObject = field(default_factory=dict)
     verdict: Statement | None = None
     collector: PublicKey | None = None
+    portal: PublicKey | None = None
     devices: dict[str, PublicKey] = field(default_factory=dict)
     batches: dict[str, list[OpenedBatch]] = field(default_factory=dict)
     removed: dict[str, list[SealedBatch]] = field(default_factory=dict)
@@ -87,12 +92,12 @@ def _number(batch: OpenedBatch | SealedBatch) -> int:
     return batch.said.batch
 
 
-def check_evidence(files: Files, told_key: str | None = None) -> list[Step]:
+def check_evidence(files: Files, told_key: str | None = None, told_vkey: str | None = None) -> list[Step]:
     """All steps up to and with the first that fails; raises NotEvidence if there is no manifest to begin with.
 
-    `told_key` is the collector's key id (64 hex digits) as the reader got it from elsewhere.
+    `told_key` is the collector's key id (64 hex digits), `told_vkey` its log's key, as the reader got them from elsewhere.
     """
-    found = _Found(files, told_key)
+    found = _Found(files, told_key, told_vkey)
     _format(found)
     steps = [Step(1, "format", holds=True, detail=FORMAT)]
     for no, (name, step) in enumerate(_STEPS, start=2):
@@ -142,7 +147,7 @@ def _collector(found: _Found) -> str:
 def _enrolments(found: _Found) -> str:
     portal = PublicKey.from_pem(_member(found, "keys/portal.pem"))
     subscriber = statement.text(found.manifest, "subscriber")
-    salts = found.manifest.get("salts")
+    found.portal, salts = portal, found.manifest.get("salts")
     if not isinstance(salts, dict):
         raise StepFailed("the manifest holds no salts")
     for name in found.named("enrolments"):
@@ -266,6 +271,27 @@ def _counter_signatures(found: _Found) -> str:
     return f"{graded.in_words()}; peers' keys trusted by the collector: {trusted}"
 
 
+def _log(found: _Found) -> str:
+    keys = found.devices | ({found.portal.key_id: found.portal} if found.portal else {})
+    logged = log_in(found.files, keys, found.told_vkey)
+    if WRONG in found.files:
+        raise StepFailed("the collector itself says that its log contradicts its ledger", WRONG)
+    if logged is None:
+        return "the collector had no log when this was made"
+    for dev, batches in found.chains().items():
+        before, name = logged.indices.get(f"enrolments/{dev}.json", -1), ""
+        for batch in batches:
+            number = f"{dev}/{batch.said.batch:08d}"
+            name = f"removed/{number}.json" if isinstance(batch, SealedBatch) else f"batches/{number}.ndjson"
+            at = logged.indices.get(name, before)
+            if at < before:
+                raise StepFailed("in the log before what it follows", name)
+            before = at
+    known = "as you were told" if found.told_vkey else "compare its key with what you were told elsewhere"
+    more = f"; {logged.without} files are not in it" if logged.without else ""
+    return f"{len(logged.indices)} leaves of {logged.size} in {logged.origin} ({known}){more}"
+
+
 def _member(found: _Found, name: str) -> bytes:
     if name not in found.files:
         raise StepFailed("not there", name)
@@ -283,4 +309,5 @@ _STEPS: tuple[tuple[str, Callable[[_Found], str]], ...] = (
     ("counts", _counts),
     ("criteria", _criteria),
     ("counter-signatures", _counter_signatures),
+    ("log", _log),
 )

@@ -18,6 +18,7 @@ from .data import START_US, Size
 
 RATE = 20_000  # records per second that arrive while questions are asked
 LOAD_S = 0.25
+FORGETTING = "1MB"
 
 
 class Ours:
@@ -72,7 +73,13 @@ class Ours:
         self.store = DuckStore(self._path, limits=self._limits)
 
     def cool(self) -> None:
-        """Forget what was read."""
+        """Forget what was read of the files; what is known of their layout stays, as with the others."""
+        writer = self.store._writer  # noqa: SLF001 - past the port
+        for limit in (FORGETTING, self._limits.memory):
+            writer.execute(f"SET memory_limit = '{limit}'")
+
+    def restart(self) -> None:
+        """Begin anew, as a collector that was started just now."""
         self.store.close()
         self.open()
 

@@ -12,7 +12,8 @@ class Found:
     bytes_each: float
     fill_s: float = 0.0
     warm_ms: list[float] = field(default_factory=list)
-    cold_ms: list[float] = field(default_factory=list)
+    cold_ms: list[float] = field(default_factory=list)  # the files are in no memory, their layout is known
+    restart_ms: list[float] = field(default_factory=list)  # the first question to a process that was started just now
     hours_ms: float = 0.0
     ingest_ms: list[float] = field(default_factory=list)
     load_ms: list[float] = field(default_factory=list)
@@ -42,6 +43,8 @@ def table(found: Sequence[Found], records: int, lines: int) -> str:
         warm, cold = both(one.warm_ms), both(one.cold_ms)
         rows.append(f"| {one.name} | {one.bytes_each:.1f} | {one.fill_s:.0f} | {warm} | {cold} | {one.hours_ms:.0f} |")
     ours, *others = found
+    if ours.restart_ms:
+        rows += ["", f"ours, the first timeline after a start from cold files, p50 / longest: {both(ours.restart_ms)} ms"]
     if ours.load_average:
         rows += ["", f"load average of the machine at the end: {ours.load_average:.1f}"]
     rows += ["", "| asked for | found | |", "|-|-|-|"]

@@ -1,0 +1,114 @@
+"""That what is in an evidence file is in the collector's public log; needs nothing but `shared`.
+
+    log/checkpoint       a signed note: the log's size and root when the file was made
+    log/proofs.ndjson    for each file that is a leaf: {"hashes", "index", "of"}, the proof that it is in that tree (base64)
+
+Leaves are made anew of the files, so a file that was changed after it was logged has none. Files that were kept before there was
+a log, or by another collector, have no line; how many is said. Whose log it is the reader knows from elsewhere (a vkey).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shared import statement, strictjson
+from shared.checkpoint import Checkpoint, open_checkpoint
+from shared.dsse import Envelope, b64, b64_exact, read_envelope
+from shared.errors import Malformed
+from shared.keys import PublicKey
+from shared.leaf import leaf_of
+from shared.note import NoteKey
+from shared.strictjson import JsonObject
+from shared.tree import WrongProof, check_inclusion, leaf_hash
+
+CHECKPOINT: Final = "log/checkpoint"
+PROOFS: Final = "log/proofs.ndjson"
+VKEY: Final = "log/vkey"
+WRONG: Final = "log/wrong.txt"  # instead of these three: why the collector does not give out its log
+FOLDERS: Final = ("batches", "complaints", "enrolments", "refused", "removed")  # whose files are leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file is in the log."""
+
+    of: str
+    index: int
+    hashes: tuple[bytes, ...]
+
+    @property
+    def line(self) -> bytes:
+        """Its line in PROOFS."""
+        return (
+            strictjson.encode({"hashes": [b64(one) for one in self.hashes], "index": self.index, "of": self.of}) + b"\n"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What was found of the log; `indices` by file."""
+
+    origin: str
+    size: int
+    indices: Mapping[str, int]
+    without: int  # files that could be leaves and are not said to be
+
+
+def log_in(files: Mapping[str, bytes], keys: Mapping[str, PublicKey], told_vkey: str | None) -> Logged | None:
+    """Check every proof; None if the file is of a collector without a log. Raises Malformed naming the file.
+
+    `keys` are those of devices and portal, by id; `told_vkey` is the log's as the reader got it from elsewhere.
+    """
+    if CHECKPOINT not in files:
+        if told_vkey is not None:
+            raise Malformed("no checkpoint is in this file, so nothing of it is in the log that you were told of")
+        return None
+    key = NoteKey.from_vkey(told_vkey or files.get(VKEY, b"").decode("utf-8", "replace"))
+    checkpoint = open_checkpoint(files[CHECKPOINT], key).checkpoint
+    indices: dict[str, int] = {}
+    for place in _places(files.get(PROOFS, b"")):
+        if place.of in indices or place.of.partition("/")[0] not in FOLDERS or place.of not in files:
+            raise Malformed(f"{place.of}: a proof for a file that is not here, is no leaf, or has another")
+        _check(place, files[place.of], keys, checkpoint)
+        indices[place.of] = place.index
+    if len(set(indices.values())) != len(indices):
+        raise Malformed("two files have one place in the log")
+    leaves = sum(name.partition("/")[0] in FOLDERS for name in files)
+    return Logged(checkpoint.origin, checkpoint.size, indices, leaves - len(indices))
+
+
+def bundle_parts(files: Mapping[str, bytes], name: str) -> tuple[Envelope, Place, bytes]:
+    """What a Sigstore bundle of a file is made of: envelope, place, the checkpoint's note; raises Malformed if it has none."""
+    for place in _places(files.get(PROOFS, b"")):
+        if place.of == name and name in files:
+            return _envelope(files[name]), place, files[CHECKPOINT]
+    raise Malformed(f"{name}: no proof")
+
+
+def _check(place: Place, data: bytes, keys: Mapping[str, PublicKey], checkpoint: Checkpoint) -> None:
+    try:
+        envelope = _envelope(data)
+        key = keys.get(envelope.key_id)
+        if key is None:
+            raise Malformed("signed by a key that is not here")
+        leaf = leaf_hash(leaf_of(envelope.pae_sha256, envelope.signature, key.spki))
+        check_inclusion(leaf, place.index, checkpoint.size, place.hashes, checkpoint.root)
+    except WrongProof as error:
+        raise Malformed(f"{place.of}: not in the log where its proof says: {error}") from error
+    except Malformed as error:
+        raise Malformed(f"{place.of}: {error}") from error
+
+
+def _envelope(data: bytes) -> Envelope:
+    return read_envelope(data.partition(b"\n")[0])
+
+
+def _places(data: bytes) -> Iterator[Place]:
+    for line in data.split(b"\n")[:-1]:
+        told: JsonObject = strictjson.decode(line)
+        hashes = told.get("hashes")
+        if not isinstance(hashes, list):
+            raise Malformed(f"{PROOFS}: a line without hashes")
+        yield Place(
+            statement.text(told, "of"), statement.integer(told, "index"), tuple(b64_exact(one) for one in hashes)
+        )
