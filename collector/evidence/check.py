@@ -26,8 +26,8 @@ from dataclasses import dataclass, field
 
 from collector.evidence.archive import NotEvidence
 from collector.evidence.grades import peers_in, regrade, told_in
-from collector.evidence.logged import WRONG, log_in
-from collector.evidence.removed import SealedBatch, removed_in
+from collector.evidence.logged import logged
+from collector.evidence.removed import SealedBatch, name_of, removed_in
 from shared import chain, statement, strictjson
 from shared.batch import OpenedBatch, open_batch
 from shared.complaint import read_complaint
@@ -171,7 +171,7 @@ def _batches(found: _Found) -> str:
             opened = open_batch(found.files[name], key_of)
         except Refused as error:
             raise StepFailed(str(error), name) from error
-        if name != f"batches/{opened.said.dev}/{opened.said.batch:08d}.ndjson":
+        if name != name_of(opened):
             raise StepFailed("not the batch its name says", name)
         found.batches.setdefault(opened.said.dev, []).append(opened)
         records += len(opened.records)
@@ -273,23 +273,7 @@ def _counter_signatures(found: _Found) -> str:
 
 def _log(found: _Found) -> str:
     keys = found.devices | ({found.portal.key_id: found.portal} if found.portal else {})
-    logged = log_in(found.files, keys, found.told_vkey)
-    if WRONG in found.files:
-        raise StepFailed("the collector itself says that its log contradicts its ledger", WRONG)
-    if logged is None:
-        return "the collector had no log when this was made"
-    for dev, batches in found.chains().items():
-        before, name = logged.indices.get(f"enrolments/{dev}.json", -1), ""
-        for batch in batches:
-            number = f"{dev}/{batch.said.batch:08d}"
-            name = f"removed/{number}.json" if isinstance(batch, SealedBatch) else f"batches/{number}.ndjson"
-            at = logged.indices.get(name, before)
-            if at < before:
-                raise StepFailed("in the log before what it follows", name)
-            before = at
-    known = "as you were told" if found.told_vkey else "compare its key with what you were told elsewhere"
-    more = f"; {logged.without} files are not in it" if logged.without else ""
-    return f"{len(logged.indices)} leaves of {logged.size} in {logged.origin} ({known}){more}"
+    return logged(found.files, keys, found.told_vkey, found.chains())
 
 
 def _member(found: _Found, name: str) -> bytes:

@@ -7,11 +7,13 @@ Leaves are made anew of the files, so a file that was changed after it was logge
 a log, or by another collector, have no line; how many is said. Whose log it is the reader knows from elsewhere (a vkey).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from collector.evidence.removed import SealedBatch, name_of
 from shared import statement, strictjson
+from shared.batch import OpenedBatch
 from shared.checkpoint import Checkpoint, open_checkpoint
 from shared.dsse import Envelope, b64, b64_exact, read_envelope
 from shared.errors import Malformed
@@ -44,27 +46,41 @@ class Place:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """What was found of the log; `indices` by file."""
+def logged(
+    files: Mapping[str, bytes],
+    keys: Mapping[str, PublicKey],
+    told_vkey: str | None,
+    chains: Mapping[str, Sequence[OpenedBatch | SealedBatch]],
+) -> str:
+    """What is in the log, in words, once every proof was checked; raises Malformed naming the file.
 
-    origin: str
-    size: int
-    indices: Mapping[str, int]
-    without: int  # files that could be leaves and are not said to be
-
-
-def log_in(files: Mapping[str, bytes], keys: Mapping[str, PublicKey], told_vkey: str | None) -> Logged | None:
-    """Check every proof; None if the file is of a collector without a log. Raises Malformed naming the file.
-
-    `keys` are those of devices and portal, by id; `told_vkey` is the log's as the reader got it from elsewhere.
+    `keys` are those of devices and portal, by id; `told_vkey` is the log's as the reader got it from elsewhere; `chains` has each
+    device's batches in their order, which is that of their places, behind the enrolment.
     """
+    if WRONG in files:
+        raise Malformed(f"{WRONG}: the collector itself says that its log contradicts its ledger")
     if CHECKPOINT not in files:
         if told_vkey is not None:
             raise Malformed("no checkpoint is in this file, so nothing of it is in the log that you were told of")
-        return None
+        return "the collector had no log when this was made"
     key = NoteKey.from_vkey(told_vkey or files.get(VKEY, b"").decode("utf-8", "replace"))
     checkpoint = open_checkpoint(files[CHECKPOINT], key).checkpoint
+    indices = _indices(files, keys, checkpoint)
+    for dev, batches in chains.items():
+        before = indices.get(f"enrolments/{dev}.json", -1)
+        for name in map(name_of, batches):
+            at = indices.get(name, before)
+            if at < before:
+                raise Malformed(f"{name}: in the log before what it follows")
+            before = at
+    known = "as you were told" if told_vkey else "compare its key with what you were told elsewhere"
+    without = sum(name.partition("/")[0] in FOLDERS for name in files) - len(indices)
+    more = f"; {without} files are not in it" if without else ""
+    return f"{len(indices)} leaves of {checkpoint.size} in {checkpoint.origin} ({known}){more}"
+
+
+def _indices(files: Mapping[str, bytes], keys: Mapping[str, PublicKey], checkpoint: Checkpoint) -> dict[str, int]:
+    """The place of each file that has a proof."""
     indices: dict[str, int] = {}
     for place in _places(files.get(PROOFS, b"")):
         if place.of in indices or place.of.partition("/")[0] not in FOLDERS or place.of not in files:
@@ -73,8 +89,7 @@ def log_in(files: Mapping[str, bytes], keys: Mapping[str, PublicKey], told_vkey:
         indices[place.of] = place.index
     if len(set(indices.values())) != len(indices):
         raise Malformed("two files have one place in the log")
-    leaves = sum(name.partition("/")[0] in FOLDERS for name in files)
-    return Logged(checkpoint.origin, checkpoint.size, indices, leaves - len(indices))
+    return indices
 
 
 def bundle_parts(files: Mapping[str, bytes], name: str) -> tuple[Envelope, Place, bytes]:

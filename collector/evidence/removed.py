@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from shared import statement
-from shared.batch import BatchStatement, read_batch_statement
+from shared.batch import BatchStatement, OpenedBatch, read_batch_statement
 from shared.dsse import read_envelope
 from shared.errors import Malformed
 from shared.keys import PublicKey
@@ -26,6 +26,12 @@ class SealedBatch:
     pae_sha256: str
 
 
+def name_of(batch: OpenedBatch | SealedBatch) -> str:
+    """Which member of an evidence file a batch is."""
+    number = f"{batch.said.dev}/{batch.said.batch:08d}"
+    return f"{FOLDER}{number}.json" if isinstance(batch, SealedBatch) else f"batches/{number}.ndjson"
+
+
 def removed_in(
     files: Mapping[str, bytes], devices: Mapping[str, PublicKey], collector: PublicKey | None
 ) -> tuple[dict[str, list[SealedBatch]], list[str]]:
@@ -35,7 +41,7 @@ def removed_in(
         if name.startswith(FOLDER):
             try:
                 batch = _sealed(files[name], devices)
-                if name != f"{FOLDER}{batch.said.dev}/{batch.said.batch:08d}.json":
+                if name != name_of(batch):
                     raise Malformed("not the batch its name says")
             except Malformed as error:
                 raise Malformed(f"{name}: {error}") from error

@@ -44,7 +44,10 @@ def table(found: Sequence[Found], records: int, lines: int) -> str:
         rows.append(f"| {one.name} | {one.bytes_each:.1f} | {one.fill_s:.0f} | {warm} | {cold} | {one.hours_ms:.0f} |")
     ours, *others = found
     if ours.restart_ms:
-        rows += ["", f"ours, the first timeline after a start from cold files, p50 / longest: {both(ours.restart_ms)} ms"]
+        rows += [
+            "",
+            f"ours, the first timeline after a start from cold files, p50 / longest: {both(ours.restart_ms)} ms",
+        ]
     if ours.load_average:
         rows += ["", f"load average of the machine at the end: {ours.load_average:.1f}"]
     rows += ["", "| asked for | found | |", "|-|-|-|"]

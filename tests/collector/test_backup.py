@@ -10,12 +10,14 @@ import pytest
 from fakes.beside import counted
 from fakes.clock import FakeClock
 from fakes.device import download
+from fakes.logged import log_of
 from fakes.running import Running, command, running
 
 from collector.backup import BEGUN, MANIFEST, back_up, restore
 from collector.errors import BadBackup, Conflict, NotFound
 from collector.ledger.segments import read_entries
 from shared.batch import pae_sha256_of
+from shared.checkpoint import open_checkpoint
 
 
 def quiet(*_: object) -> None:
@@ -54,7 +56,7 @@ def files(folder: Path) -> Iterator[tuple[str, bytes]]:
     """What a folder holds of what cannot be made again."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name.startswith(("ledger/0", "keys/", "collector.toml")):
+        if path.is_file() and name.startswith(("ledger/0", "keys/", "collector.toml")) and name != "keys/log.key":
             yield name, path.read_bytes()
 
 
@@ -68,6 +70,9 @@ def test_there_and_back(data: Path, backup: Path, tmp_path: Path) -> None:
     assert modes == {"000001.ndjson": 0o400, "000002.ndjson": 0o400, "000003.ndjson": 0o600}
     with running(tmp_path / "again") as collector:
         counted(collector, "anna", 100)
+        assert log_of(collector).vkey not in (data / "keys" / "log.vkeys").read_text()  # which may have said more
+        checkpoint = open_checkpoint(collector.send("GET", "/log/checkpoint").body, log_of(collector)).checkpoint
+        assert checkpoint.size == 6  # of the same leaves
         assert collector.stop() == 0
     done = command(tmp_path / "again", "rebuild", "--json")
     assert json.loads(done.stdout)["same_as_before"] is True

@@ -9,14 +9,19 @@ from pathlib import Path
 
 import pytest
 from fakes.case import Case
+from fakes.log import FakeLog
 
 from collector.case import case_of
 from collector.evidence.__main__ import main
 from collector.evidence.bundle import make_evidence
 from collector.evidence.check import check_evidence
+from collector.evidence.logged import CHECKPOINT, FOLDERS, PROOFS, VKEY, Place
+from collector.log.key import LogKey
 from shared import dsse, strictjson
 from shared.batch import pae_sha256_of
 from shared.keys import FileKey
+from shared.leaf import leaf_of
+from shared.tree import inclusion
 
 Files = dict[str, bytes]
 Zip = Callable[[Mapping[str, bytes]], bytes]
@@ -33,6 +38,7 @@ NAMES = (
     "counts",
     "criteria",
     "counter-signatures",
+    "log",
 )
 
 
@@ -161,6 +167,58 @@ def other_verdict(case: Case) -> Files:
     return with_member(case, "case.json", json.dumps(told).encode())
 
 
+Proofs = list[strictjson.JsonObject]
+
+
+def with_proofs(case: Case, change: Callable[[Proofs], Proofs]) -> Files:
+    """With other proofs of places in the log."""
+    told = [strictjson.decode(line) for line in case.files[PROOFS].splitlines()]
+    return with_member(case, PROOFS, b"".join(strictjson.encode(one) + b"\n" for one in change(told)))
+
+
+def exchanged(told: Proofs) -> Proofs:
+    """With the names of two files exchanged."""
+    first, second, *rest = told
+    return [first | {"of": second["of"]}, second | {"of": first["of"]}, *rest]
+
+
+def longer(told: Proofs) -> Proofs:
+    """With a hash more in the first."""
+    hashes = told[0]["hashes"]
+    assert isinstance(hashes, list)
+    return [told[0] | {"hashes": [*hashes, hashes[0]]}, *told[1:]]
+
+
+def another_order(case: Case) -> Files:
+    """With a log, well signed, in which a device's second batch came before its first."""
+    publisher, key = case.services.publisher, LogKey.generate()
+    names = {leaf: name for name in case.files if (leaf := leaf_of_file(case, name)) is not None}
+    leaves = list(publisher.files.leaves(0, publisher.files.size))
+    first, second = (
+        next(at for at, leaf in enumerate(leaves) if names.get(leaf) == name) for name in of(case, "batches")[:2]
+    )
+    leaves[first], leaves[second] = leaves[second], leaves[first]
+    log = FakeLog(key, leaves)
+    size = len(leaves)
+    proofs = [
+        Place(names[leaf], index, tuple(inclusion(log.node, index, size))).line
+        for index, leaf in enumerate(leaves)
+        if leaf in names
+    ]
+    files = case.files | {PROOFS: b"".join(proofs), CHECKPOINT: log.note(), VKEY: key.public.vkey.encode() + b"\n"}
+    return case.signed_anew(files)
+
+
+def leaf_of_file(case: Case, name: str) -> bytes | None:
+    """The leaf that a file is, None if it is none."""
+    if name.partition("/")[0] not in FOLDERS:
+        return None
+    envelope = dsse.read_envelope(case.files[name].partition(b"\n")[0])
+    keys = [case.services.portal_key.public, *(device.key.public for device in case.history.devices)]
+    spki = next(key.spki for key in keys if key.key_id == envelope.key_id)
+    return leaf_of(envelope.pae_sha256, envelope.signature, spki)
+
+
 def better_grades(case: Case) -> Files:
     """With a case that says its transfers are counter-signed."""
     told = json.loads(case.files["case.json"])
@@ -219,6 +277,23 @@ TAMPERINGS: dict[str, tuple[int, Callable[[Case], Files], str]] = {
         "a grade that cannot be read",
     ),
     "peer_renamed": (11, peer_renamed, "not the key its name says"),
+    "proofs_exchanged": (12, lambda c: with_proofs(c, exchanged), "not in the log where its proof says"),
+    "proof_of_a_hash_more": (12, lambda c: with_proofs(c, longer), "not in the log where its proof says"),
+    "proof_twice": (12, lambda c: with_proofs(c, lambda told: [*told, told[0]]), "a proof for a file that is not here"),
+    "proof_of_no_leaf": (12, lambda c: with_proofs(c, lambda told: [told[0] | {"of": "case.json"}]), "is no leaf"),
+    "proof_without_hashes": (12, lambda c: with_proofs(c, lambda told: [{"of": "x", "index": 0}]), "without hashes"),
+    "another_logs_checkpoint": (
+        12,
+        lambda c: with_member(c, "log/checkpoint", LogKey.generate().checkpoint(3, bytes(32))),
+        "a checkpoint of log-",
+    ),
+    "another_logs_key": (
+        12,
+        lambda c: with_member(c, "log/vkey", LogKey.generate().public.vkey.encode() + b"\n"),
+        "a checkpoint of log-",
+    ),
+    "a_log_in_another_order": (12, another_order, "in the log before what it follows"),
+    "a_log_that_is_wrong": (12, lambda c: with_member(c, "log/wrong.txt", b"so it is\n"), "contradicts its ledger"),
 }
 
 
@@ -232,14 +307,18 @@ def test_tampering(case: Case, name: str) -> None:
 
 def test_each_step_has_a_tampering() -> None:
     """Every step after the first can fail, and is seen to."""
-    assert {step for step, _, _ in TAMPERINGS.values()} == set(range(2, 12))
+    assert {step for step, _, _ in TAMPERINGS.values()} == set(range(2, 13))
 
 
 def test_dropping_the_newest_batches_with_all_traces(case: Case) -> None:
-    """The documented limit: whoever holds the collector's key can end a chain earlier and count again, and it holds."""
+    """The documented limit: whoever holds the collector's key can end a chain earlier and count again, and it holds.
+
+    The leaf stays in the log, where whoever looks for the device's key finds it; the file by itself does not show it.
+    """
     files = case.files
     last = of(case, "batches")[-1]
     del files[last], files[of(case, "receipts")[-1]]
+    files[PROOFS] = b"".join(line for line in files[PROOFS].splitlines(keepends=True) if last.encode() not in line)
     told = json.loads(files["case.json"])
     told["counts"]["signed"]["ok"] -= 1
     told["counts"]["signed"]["failed"] -= 1
@@ -319,4 +398,23 @@ def test_checker_needs_only_shared(case: Case, tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1] == "The evidence holds."
-    assert done.stdout.count("ok  ") == 11
+    assert done.stdout.count("ok  ") == 12
+
+
+def test_the_log_that_one_was_told_of(case: Case) -> None:
+    """With the log's key from elsewhere another log does not do, nor evidence without one."""
+    own, other = case.services.log_key.public.vkey, LogKey.generate().public.vkey
+    step = check_evidence(case.files, None, own)[-1]
+    assert (step.no, step.holds) == (12, True)
+    assert "(as you were told)" in step.detail
+    assert not check_evidence(case.files, None, other)[-1].holds
+    without = {name: data for name, data in case.files.items() if not name.startswith("log/")}
+    assert check_evidence(case.signed_anew(without))[-1].detail == "the collector had no log when this was made"
+    assert "so nothing of it is in the log" in check_evidence(case.signed_anew(without), None, own)[-1].detail
+
+
+def test_everything_signed_is_in_the_log(case: Case) -> None:
+    """Each batch, enrolment, complaint and batch kept aside has its proof; what was never signed by a person's key has none."""
+    proven = {str(strictjson.decode(line)["of"]) for line in case.files[PROOFS].splitlines()}
+    assert proven == {name for name in case.files if name.partition("/")[0] in FOLDERS}
+    assert len(proven) > 5

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from collector.evidence.__main__ import main
 from collector.evidence.archive import MAX_MEMBER_BYTES, NotEvidence, read_archive
+from collector.log.key import LogKey
 from shared.keys import FileKey
 
 Zip = Callable[[Mapping[str, bytes]], bytes]
@@ -35,7 +36,7 @@ def test_as_a_program(file: Path) -> None:
     )
     assert done.returncode == 0
     told = json.loads(done.stdout)
-    assert (told["holds"], told["evidence"], len(told["steps"])) == (True, True, 11)
+    assert (told["holds"], told["evidence"], len(told["steps"])) == (True, True, 12)
     assert done.stderr == ""
 
 
@@ -127,3 +128,16 @@ def test_any_bytes(case: Case, data: st.DataObject) -> None:
     except NotEvidence:
         return
     assert all(isinstance(member, bytes) for member in members.values())
+
+
+def test_told_log_key(file: Path, case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The log's key may be told as text or as a file; another log's fails step 12; nonsense is no key."""
+    vkey = tmp_path / "vkey"
+    vkey.write_text(case.services.log_key.public.vkey + "\n")
+    assert main([str(file), "--log-key", case.services.log_key.public.vkey]) == 0
+    assert main([str(file), "--log-key", str(vkey)]) == 0
+    assert main([str(file), "--log-key", LogKey.generate().public.vkey]) == 1
+    assert "step 12, log" in capsys.readouterr().out
+    for nonsense in ("nowhere", "a+b+c"):
+        assert main([str(file), "--log-key", nonsense]) == 2
+    assert "--log-key is neither" in capsys.readouterr().out
