@@ -13,12 +13,17 @@ from pathlib import Path
 import duckdb
 import pytest
 from fakes.device import Device, download
+from fakes.logged import log_of, proven
 from fakes.running import Running, command, is_there, running
 from fakes.served import Client
 
 from collector.ledger.frame import EntryKind
 from collector.ledger.segments import read_entries
 from shared.batch import pae_sha256_of
+from shared.checkpoint import Checkpoint, open_checkpoint
+from shared.dsse import b64_exact
+from shared.note import NoteKey
+from shared.tree import check_consistency
 
 KILLS = 8
 DEVICES = 5
@@ -32,8 +37,9 @@ class Uploader:
     device: Device
     acknowledged: list[str] = field(default_factory=list)
     refused: list[tuple[int, bytes]] = field(default_factory=list)
+    checkpoints: list[Checkpoint] = field(default_factory=list)  # that batches were proven in
 
-    def send(self, client: Client, stop: threading.Event) -> None:
+    def send(self, client: Client, stop: threading.Event, log: NoteKey) -> None:
         """Upload until told to stop or until the collector is gone; a batch under way is sent again next time."""
         while not stop.is_set():
             body = self.device.seal(*(download(slot=self.device.seq + number) for number in range(RECORDS)))
@@ -47,13 +53,16 @@ class Uploader:
                 self.refused.append((answer.status, answer.body))
                 return
             self.acknowledged.append(pae_sha256_of(body))
+            if b'{"bundle":' in answer.body:
+                self.checkpoints.append(proven(answer, self.device, log)[1].checkpoint)
             self.device.told(body, RECORDS)
 
 
 def one_life(collector: Running, uploaders: Sequence[Uploader], life_s: float) -> None:
     """Let all devices upload for so long, then kill the collector; its peer has to go with it."""
     below, stop = [pid for pids in collector.children.values() for pid in pids], threading.Event()
-    threads = [threading.Thread(target=one.send, args=(collector, stop)) for one in uploaders]
+    log = log_of(collector)
+    threads = [threading.Thread(target=one.send, args=(collector, stop, log)) for one in uploaders]
     for thread in threads:
         thread.start()
     time.sleep(life_s)
@@ -65,6 +74,17 @@ def one_life(collector: Running, uploaders: Sequence[Uploader], life_s: float) -
     while any(map(is_there, below)) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not any(map(is_there, below))
+
+
+def one_log(collector: Running, checkpoints: Sequence[Checkpoint]) -> None:
+    """Every checkpoint that anybody was shown, before whatever kill, is of the log that there is now."""
+    seen = {checkpoint.size: checkpoint.root for checkpoint in checkpoints}
+    assert len(seen) > KILLS
+    assert {(checkpoint.size, checkpoint.root) for checkpoint in checkpoints} == set(seen.items())  # no two of one size
+    for size, root in random.Random(1).sample(sorted(seen.items()), KILLS):
+        told = collector.send("GET", f"/v1/log?since={size}").told
+        now = open_checkpoint(told["checkpoint"].encode(), log_of(collector)).checkpoint
+        check_consistency(size, now.size, [b64_exact(one) for one in told["proof"]], root, now.root)
 
 
 def kept(data: Path) -> list[str]:
@@ -102,6 +122,7 @@ def test_killed_again_and_again(tmp_path: Path, workers: str) -> None:
             time.sleep(0.1)  # it answers with what it has, and says so
         counts = case["counts"]["signed"]
         assert counts["ok"] == RECORDS * len(kept(data))
+        one_log(collector, [checkpoint for one in uploaders for checkpoint in one.checkpoints])
         assert collector.stop() == 0
     with duckdb.connect(str(data / "index.duckdb"), read_only=True) as index:
         twice = index.execute("SELECT device, seq FROM record GROUP BY ALL HAVING count(*) > 1").fetchall()
