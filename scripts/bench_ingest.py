@@ -34,6 +34,7 @@ from collector.clock import SystemClock
 from collector.config import Config
 from collector.crew import Crew
 from collector.ledger.line import LedgerLine
+from collector.log.key import log_key
 from collector.passing import Desk
 from collector.services import Services
 from collector.worker import Worker
@@ -120,7 +121,8 @@ def feed(pipe: Connection, data: Path, ledger: str, each: Sequence[Sequence[byte
 
     async def run() -> tuple[int, float]:
         signer = FileKey.from_pem((data / "keys" / "collector.pem").read_bytes())
-        worker = Worker(data / "ledger", LedgerLine(ledger), Desk("nowhere"), signer)
+        log_id = log_key(data / "keys").public.whole_id
+        worker = Worker(LedgerLine(ledger), Desk("nowhere"), signer, log_id)
         begun_s = time.monotonic()
 
         async def device(bodies: Sequence[bytes]) -> int:
