@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from collector.errors import BadRequest
-from collector.log.key import is_origin
+from collector.log.key import Witness, is_origin
 from collector.logs import FORMATS, LEVELS
 from collector.store.address import LakeAddress, read_lake
 from collector.store.limits import LAKE_RUN_ROWS, RUN_ROWS, Limits
 from shared.errors import Malformed
 from shared.invitation import read_address
+from shared.note import COSIGNATURE, NoteKey
 from shared.slots import SlotPlan
 
 DEFAULT_PORT = 8440
@@ -53,6 +54,8 @@ class Config:
     lake: str | None = None  # where the lake's files are: a shared folder, or s3://bucket/prefix?endpoint=URL
     retain_days: int | None = None  # batches older than that lose their records, once a day; None: nothing is removed
     stream: int = 0  # which of the lake's ledgers this collector's is
+    witness: tuple[Witness, ...] = ()  # who is asked to cosign the log: tables with `url` and `vkey`
+    quorum: int | None = None  # so many of them have to; None: all
     origin: str | None = None  # the log's name, a host's by itself, for good; None: one that no host has
     ledgers: Mapping[int, str] = field(default_factory=dict)  # where those of other collectors can be read, by stream
 
@@ -104,6 +107,10 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
         _lake(told)
     if "origin" in told and not (isinstance(told["origin"], str) and is_origin(told["origin"])):
         raise BadRequest(f'origin is a host\'s name such as "log2026.example.net", not {told["origin"]!r}')
+    if "witness" in told:
+        told["witness"] = _witnesses(told["witness"])
+    if "quorum" in told:
+        told["quorum"] = _whole("quorum", told["quorum"], 1, max(1, len(told.get("witness", ()))))  # type: ignore[arg-type]
     if "ledgers" in told:
         told["ledgers"] = _ledgers(told["ledgers"])
     for name in ("host", "peer_host"):
@@ -146,6 +153,26 @@ def _ledgers(value: object) -> dict[int, str]:
                 f'[ledgers] says for each stream its ledger\'s absolute folder: 2 = "/…/ledger", not {value!r}'
             )
     return {int(stream): str(folder) for stream, folder in found.items()}
+
+
+def _witnesses(value: object) -> tuple[Witness, ...]:
+    """Tables, each with an address and a key; none twice."""
+    found = []
+    for one in value if isinstance(value, list) else [None]:
+        match one:
+            case {"url": str(url), "vkey": str(vkey), **rest} if not rest:
+                try:
+                    key = NoteKey.from_vkey(vkey)
+                    if key.type != COSIGNATURE:
+                        raise Malformed("not a key for cosignatures")
+                    found.append(Witness(read_address(url), key))
+                except Malformed as error:
+                    raise BadRequest(f"witness {url}: {error}") from error
+            case _:
+                raise BadRequest('a witness is a table: [[witness]] with url = "https://…" and vkey = "name+id+key"')
+    if len({one.key.name for one in found}) != len(found):
+        raise BadRequest("two witnesses of one name")
+    return tuple(found)
 
 
 def _memory(value: object) -> str:

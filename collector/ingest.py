@@ -89,7 +89,7 @@ class Ingest:
         """
         services, bundle = self._services, None
         if entry.tree is not None and is_own:
-            proven = await asyncio.to_thread(services.publisher.proven, entry.tree, _PROOF_S)
+            proven = await asyncio.to_thread(services.witnesses.proven, entry.tree, _PROOF_S)
             if proven is not None:
                 envelope = read_envelope(entry.body.partition(b"\n")[0])
                 bundle = bundle_of(envelope, entry.signer, proven, services.log_key.public.whole_id)

@@ -24,6 +24,7 @@ from collector.ledger.segments import read_at
 from collector.ledger.writer import Ledger
 from collector.log.key import LogKey, log_key
 from collector.log.publisher import Publisher
+from collector.log.witness import Witnesses
 from collector.metrics import Metrics
 from collector.peerkeys import trusted_peers
 from collector.registry import Registry
@@ -77,6 +78,7 @@ class Services:
     learning: Learning
     log_key: LogKey
     publisher: Publisher  # of the log
+    witnesses: Witnesses
     peers: Peers  # whose counter-signature is believed
     lock: FolderLock | None = None
     peer: dict[str, str | int] | None = None  # what the running peer said of itself
@@ -136,6 +138,9 @@ class Services:
             opened.callback(store.close)
             publisher = Publisher(config.data / "log", ledger)
             opened.callback(publisher.close)
+            quorum = len(config.witness) if config.quorum is None else config.quorum
+            witnesses = Witnesses(config.data / "log", publisher, signs_log.public, config.witness, quorum)
+            opened.callback(witnesses.close)
             pace = None if config.catalog is None else LAKE_PACE
             indexer = Indexer(ledger, store, config.stream, pace, publisher.take)
             wake.append(indexer)
@@ -153,6 +158,7 @@ class Services:
             learning,
             signs_log,
             publisher,
+            witnesses,
             peers,
             lock,
             metrics=metrics,
@@ -178,6 +184,7 @@ class Services:
         self.learning.close()
         self.ledger.close()
         self.indexer.close()
+        self.witnesses.close()
         self.publisher.close()
         self.store.close()
         if self.lock:

@@ -77,6 +77,7 @@ def _serve(
     token = desk_token(config.data)
     url, desk_url = _url(listener), _url(desk or listener)
     services.indexer.start()
+    services.witnesses.start()
     daily = None if config.retain_days is None else Daily(_local(services), config.retain_days)
     if daily is not None:
         daily.start()

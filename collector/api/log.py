@@ -29,8 +29,11 @@ _NEVER: Final = {"Cache-Control": "no-store"}
 
 @router.get("/log/checkpoint")
 async def get_checkpoint(services: GivenServices) -> Response:
-    """The newest checkpoint whose tree can be fetched here: a signed note."""
-    return Response(_published(services).note, media_type="text/plain; charset=utf-8", headers=_NEVER)
+    """The newest checkpoint whose tree can be fetched here: a signed note; where witnesses are asked, one that they cosigned."""
+    published, cosigned = _published(services), services.witnesses.newest
+    return Response(
+        cosigned.note if cosigned else published.note, media_type="text/plain; charset=utf-8", headers=_NEVER
+    )
 
 
 @router.get("/log/tile/{path:path}")
@@ -55,7 +58,11 @@ async def get_log(services: GivenServices, since: int | None = None, at: int | N
 
     With `at` the proof is for the tree of so many leaves instead.
     """
-    told: strictjson.JsonObject = {"vkey": services.log_key.public.vkey}
+    witnesses: list[strictjson.Json] = [one.key.vkey for one in services.config.witness]
+    told: strictjson.JsonObject = {"vkey": services.log_key.public.vkey, "witnesses": witnesses}
+    cosigned = services.witnesses.newest
+    if cosigned is not None:
+        told["cosigned"] = cosigned.note.decode()
     if since is None and at is None:
         published = services.publisher.published
         if published is not None:

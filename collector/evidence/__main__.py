@@ -9,6 +9,7 @@ from pathlib import Path
 
 from collector.evidence.archive import MAX_TOTAL_BYTES, NotEvidence, read_archive
 from collector.evidence.check import check_evidence
+from collector.evidence.logged import Trust
 from shared.errors import Malformed
 from shared.keys import PublicKey
 from shared.note import NoteKey
@@ -33,13 +34,21 @@ def main(argv: list[str] | None = None) -> int:
         metavar="VKEY",
         help="the key of the collector's log as you were told it elsewhere: name+id+key, or a file that holds it",
     )
+    parser.add_argument(
+        "--witness",
+        metavar="VKEY",
+        action="append",
+        default=[],
+        help="the key of a witness you trust, who must have cosigned the log (name+id+key, or a file); may be given again",
+    )
+    parser.add_argument("--quorum", type=int, metavar="N", help="so many of these witnesses will do (default: all)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     options = parser.parse_args(argv)
     try:
-        told_key, told_vkey = _told_key(options.collector_key), _told_vkey(options.log_key)
+        trust = _trust(options)
         if options.file.stat().st_size > MAX_TOTAL_BYTES:
             raise NotEvidence("larger than evidence ever is")
-        steps = check_evidence(read_archive(options.file.read_bytes()), told_key, told_vkey)
+        steps = check_evidence(read_archive(options.file.read_bytes()), trust)
     except (NotEvidence, OSError) as error:
         _say(options.json, {"holds": False, "evidence": False, "error": str(error)}, [f"not evidence: {error}"])
         return NOT_EVIDENCE
@@ -61,14 +70,21 @@ def _told_key(told: str | None) -> str | None:
         raise NotEvidence(f"--collector-key is neither 64 hex digits nor a PEM file: {error}") from error
 
 
-def _told_vkey(told: str | None) -> str | None:
-    if told is None:
-        return None
+def _trust(options: argparse.Namespace) -> Trust:
+    witnesses = tuple(dict.fromkeys(_vkey("--witness", one) for one in options.witness))
+    quorum = len(witnesses) if options.quorum is None else options.quorum
+    if (witnesses and not 1 <= quorum <= len(witnesses)) or (options.quorum is not None and not witnesses):
+        raise NotEvidence(f"--quorum is from 1 to {len(witnesses)}, the number of witnesses you named")
+    vkey = None if options.log_key is None else _vkey("--log-key", options.log_key)
+    return Trust(_told_key(options.collector_key), vkey, witnesses, quorum)
+
+
+def _vkey(option: str, told: str) -> str:
     try:
         spelt = told if "+" in told else Path(told).read_text()
         return NoteKey.from_vkey(spelt).vkey
     except (OSError, ValueError, Malformed) as error:
-        raise NotEvidence(f"--log-key is neither name+id+key nor a file that holds it: {error}") from error
+        raise NotEvidence(f"{option} is neither name+id+key nor a file that holds it: {error}") from error
 
 
 def _say(as_json: bool, told: dict[str, object], lines: list[str]) -> None:  # noqa: FBT001 - a choice of the user's

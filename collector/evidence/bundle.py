@@ -82,10 +82,13 @@ def _log(services: Services, leaves: Mapping[str, int]) -> dict[str, bytes]:
     published = publisher.holds(max(leaves.values(), default=-1), PATIENCE_S)
     if published is None:
         raise Busy("the log is not published up to here yet; try again in a moment")
-    size, node = published.checkpoint.size, publisher.files.node
+    size, note, node = published.checkpoint.size, published.note, publisher.files.node
+    cosigned = services.witnesses.newest
+    if cosigned is not None and cosigned.size > max(leaves.values(), default=-1):
+        size, note = cosigned.size, cosigned.note
     proofs = (Place(name, index, tuple(inclusion(node, index, size))).line for name, index in sorted(leaves.items()))
     vkey = services.log_key.public.vkey.encode() + b"\n"
-    return {CHECKPOINT: published.note, PROOFS: b"".join(proofs), VKEY: vkey}
+    return {CHECKPOINT: note, PROOFS: b"".join(proofs), VKEY: vkey}
 
 
 def _dev(entry: Entry) -> str:

@@ -13,7 +13,7 @@
     10  criteria    the rules in the file are those the signed verdict names, and the case shows that verdict
     11  counter-signatures  every record, graded anew by its peer's counter-signature, has the grade the case says
     12  log         batches, enrolments and complaints are in the collector's public log, in the order in which they must have
-                    come there; it is the log you were told of, if you were told of one
+                    come there; it is the log you were told of, and witnesses you trust have seen it, if you were told of any
 
 Not checked, left to the reader: that the verdict follows from records and rule (the collector judges its own data again
 with `speedproof-collector judge`), and that keys belong to whom they should. What a check cannot show stands in README.txt.
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 
 from collector.evidence.archive import NotEvidence
 from collector.evidence.grades import peers_in, regrade, told_in
-from collector.evidence.logged import logged
+from collector.evidence.logged import NO_TRUST, Trust, logged
 from collector.evidence.removed import SealedBatch, name_of, removed_in
 from shared import chain, statement, strictjson
 from shared.batch import OpenedBatch, open_batch
@@ -66,8 +66,7 @@ class _Found:
     """What the steps so far have established."""
 
     files: Files
-    told_key: str | None
-    told_vkey: str | None = None
+    trust: Trust
     manifest: JsonObject = field(default_factory=dict)
     verdict: Statement | None = None
     collector: PublicKey | None = None
@@ -92,12 +91,12 @@ def _number(batch: OpenedBatch | SealedBatch) -> int:
     return batch.said.batch
 
 
-def check_evidence(files: Files, told_key: str | None = None, told_vkey: str | None = None) -> list[Step]:
+def check_evidence(files: Files, trust: Trust = NO_TRUST) -> list[Step]:
     """All steps up to and with the first that fails; raises NotEvidence if there is no manifest to begin with.
 
-    `told_key` is the collector's key id (64 hex digits), `told_vkey` its log's key, as the reader got them from elsewhere.
+    `trust` is what the reader got from elsewhere.
     """
-    found = _Found(files, told_key, told_vkey)
+    found = _Found(files, trust)
     _format(found)
     steps = [Step(1, "format", holds=True, detail=FORMAT)]
     for no, (name, step) in enumerate(_STEPS, start=2):
@@ -133,14 +132,14 @@ def _files(found: _Found) -> str:
 
 def _collector(found: _Found) -> str:
     key = PublicKey.from_pem(_member(found, "keys/collector.pem"))
-    if found.told_key is not None and key.key_id != found.told_key:
+    if found.trust.collector is not None and key.key_id != found.trust.collector:
         raise StepFailed(f"signed by key {key.key_id}, not by the key you were told")
     signed = read_envelope(_member(found, "manifest.dsse.json").removesuffix(b"\n"))
     told = statement.read_statement(signed.verified_by(key), Kind.VERDICT)
     if told.subject_sha256 != hashlib.sha256(found.files["manifest.json"]).hexdigest():
         raise StepFailed("the signature is for another manifest")
     found.collector, found.verdict = key, told
-    known = "as you were told" if found.told_key else "compare it with what you were told elsewhere"
+    known = "as you were told" if found.trust.collector else "compare it with what you were told elsewhere"
     return f"key {key.key_id} ({known})"
 
 
@@ -273,7 +272,7 @@ def _counter_signatures(found: _Found) -> str:
 
 def _log(found: _Found) -> str:
     keys = found.devices | ({found.portal.key_id: found.portal} if found.portal else {})
-    return logged(found.files, keys, found.told_vkey, found.chains())
+    return logged(found.files, keys, found.trust, found.chains())
 
 
 def _member(found: _Found, name: str) -> bytes:

@@ -9,12 +9,13 @@ a log, or by another collector, have no line; how many is said. Whose log it is 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from collector.evidence.removed import SealedBatch, name_of
 from shared import statement, strictjson
 from shared.batch import OpenedBatch
-from shared.checkpoint import Checkpoint, open_checkpoint
+from shared.checkpoint import Checkpoint, Witnessed, open_checkpoint
 from shared.dsse import Envelope, b64, b64_exact, read_envelope
 from shared.errors import Malformed
 from shared.keys import PublicKey
@@ -28,6 +29,19 @@ PROOFS: Final = "log/proofs.ndjson"
 VKEY: Final = "log/vkey"
 WRONG: Final = "log/wrong.txt"  # instead of these three: why the collector does not give out its log
 FOLDERS: Final = ("batches", "complaints", "enrolments", "refused", "removed")  # whose files are leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the reader knows from elsewhere: the collector's key (id), its log's (vkey), witnesses' (vkeys), how many of these."""
+
+    collector: str | None = None
+    vkey: str | None = None
+    witnesses: tuple[str, ...] = ()
+    quorum: int = 1
+
+
+NO_TRUST: Final = Trust()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +63,23 @@ class Place:
 def logged(
     files: Mapping[str, bytes],
     keys: Mapping[str, PublicKey],
-    told_vkey: str | None,
+    trust: Trust,
     chains: Mapping[str, Sequence[OpenedBatch | SealedBatch]],
 ) -> str:
     """What is in the log, in words, once every proof was checked; raises Malformed naming the file.
 
-    `keys` are those of devices and portal, by id; `told_vkey` is the log's as the reader got it from elsewhere; `chains` has each
+    `keys` are those of devices and portal, by id; `trust` is what the reader got from elsewhere; `chains` has each
     device's batches in their order, which is that of their places, behind the enrolment.
     """
     if WRONG in files:
         raise Malformed(f"{WRONG}: the collector itself says that its log contradicts its ledger")
     if CHECKPOINT not in files:
-        if told_vkey is not None:
+        if trust.vkey is not None or trust.witnesses:
             raise Malformed("no checkpoint is in this file, so nothing of it is in the log that you were told of")
         return "the collector had no log when this was made"
-    key = NoteKey.from_vkey(told_vkey or files.get(VKEY, b"").decode("utf-8", "replace"))
-    checkpoint = open_checkpoint(files[CHECKPOINT], key).checkpoint
+    key = NoteKey.from_vkey(trust.vkey or files.get(VKEY, b"").decode("utf-8", "replace"))
+    found = open_checkpoint(files[CHECKPOINT], key, [NoteKey.from_vkey(one) for one in trust.witnesses])
+    checkpoint = found.checkpoint
     indices = _indices(files, keys, checkpoint)
     for dev, batches in chains.items():
         before = indices.get(f"enrolments/{dev}.json", -1)
@@ -73,10 +88,24 @@ def logged(
             if at < before:
                 raise Malformed(f"{name}: in the log before what it follows")
             before = at
-    known = "as you were told" if told_vkey else "compare its key with what you were told elsewhere"
+    known = "as you were told" if trust.vkey else "compare its key with what you were told elsewhere"
+    witnessed = _witnessed(found, trust)
     without = sum(name.partition("/")[0] in FOLDERS for name in files) - len(indices)
     more = f"; {without} files are not in it" if without else ""
-    return f"{len(indices)} leaves of {checkpoint.size} in {checkpoint.origin} ({known}){more}"
+    return f"{len(indices)} leaves of {checkpoint.size} in {checkpoint.origin} ({known}){witnessed}{more}"
+
+
+def _witnessed(found: Witnessed, trust: Trust) -> str:
+    """What the witnesses say whom the reader trusts; raises Malformed if too few have cosigned."""
+    if not trust.witnesses:
+        return "; no witness was asked for"
+    time_s = found.by_quorum_s(trust.quorum)
+    if time_s is None:
+        raise Malformed(
+            f"{CHECKPOINT}: {len(found.cosigned_s)} of the witnesses you trust have cosigned it, {trust.quorum} are needed"
+        )
+    when = datetime.fromtimestamp(time_s, UTC)
+    return f"; {', '.join(sorted(found.cosigned_s))} had seen it by {when:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _indices(files: Mapping[str, bytes], keys: Mapping[str, PublicKey], checkpoint: Checkpoint) -> dict[str, int]:

@@ -8,6 +8,7 @@ already, and goes on as a new log, of the same leaves up to there. `log.vkeys` h
 """
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -71,6 +72,14 @@ class LogKey:
         """A signed checkpoint of its log."""
         text = Checkpoint(self.public.name, size, root).text
         return Note(text, (sign(text, self),)).data
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Where a witness is asked, and its key."""
+
+    url: str
+    key: NoteKey
 
 
 def is_origin(name: str) -> bool:

@@ -118,6 +118,12 @@ class Publisher:
             return None
         return found, tree.consistency(self._files.node, old, new)
 
+    def stop(self, why: str) -> None:
+        """Publish nothing more."""
+        with self._changed:
+            self.wrong = self.wrong or why
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Stop; what is in the files is made to last."""
         with self._changed:

@@ -4,9 +4,11 @@ import contextlib
 from pathlib import Path
 
 import pytest
+from fakes.witness import FakeWitness
 
 from collector.config import DEFAULT_PORT, Config, parse
 from collector.errors import BadRequest
+from collector.log.key import LogKey, Witness
 from collector.store.address import LakeAddress
 from collector.store.duck import DuckStore
 from collector.store.limits import LAKE_RUN_ROWS, Limits
@@ -96,3 +98,41 @@ def test_the_address_for_probes() -> None:
     for wrong in ("proof.example.net", "ftp://a.example", "https://a.example/enrol#X"):
         with pytest.raises(BadRequest, match="https://host:port"):
             parse("", DATA, {"url": wrong})
+
+
+W1, W2 = (FakeWitness(number).notary.public for number in range(2))
+TABLE = '[[witness]]\nurl = "{}"\nvkey = "{}"\n'
+
+
+def test_the_log() -> None:
+    """Its name, and who is asked to cosign it; all of them unless fewer will do."""
+    text = 'origin = "log2026.example.net"\nquorum = 1\n' + TABLE.format("https://w1.example/x/", W1.vkey)
+    config = parse(text + TABLE.format("http://127.0.0.1:7", W2.vkey), DATA, {})
+    assert (config.origin, config.quorum) == ("log2026.example.net", 1)
+    assert config.witness == (Witness("https://w1.example/x", W1), Witness("http://127.0.0.1:7", W2))
+    assert parse("", DATA, {}).witness == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('origin = "log"', "origin is a host's name"),
+        ("origin = 7", "origin is a host's name"),
+        ("quorum = 0\n" + TABLE.format("https://w.example", W1.vkey), "quorum is a whole number from 1 to 1"),
+        ("quorum = 2\n" + TABLE.format("https://w.example", W1.vkey), "quorum is a whole number from 1 to 1"),
+        ("witness = 7", "a witness is a table"),
+        ('[[witness]]\nurl = "https://w.example"', "a witness is a table"),
+        (TABLE.format("https://w.example", W1.vkey) + "more = 1", "a witness is a table"),
+        (TABLE.format("ftp://w.example", W1.vkey), "witness ftp"),
+        (TABLE.format("https://w.example", "a+b+c"), "witness https"),
+        (TABLE.format("https://w.example", LogKey.generate().public.vkey), "not a key for cosignatures"),
+        (
+            TABLE.format("https://a.example", W1.vkey) + TABLE.format("https://b.example", W1.vkey),
+            "two witnesses of one",
+        ),
+    ],
+)
+def test_what_no_log_can_be(text: str, says: str) -> None:
+    """Names that are no host's, witnesses that are none, and quorums that can never be are refused by name."""
+    with pytest.raises(BadRequest, match=says):
+        parse(text, DATA, {})

@@ -79,6 +79,6 @@ def test_a_real_peer_counter_signs(tmp_path: Path) -> None:
         collector.stop()
     steps = check_evidence(read_archive(file.read_bytes()))
     assert steps[-1].holds
-    assert steps[-1].detail.startswith("1 of 2 transfers counter-signed, the others one-sided: 1 session_reused; ")
+    assert steps[10].detail.startswith("1 of 2 transfers counter-signed, the others one-sided: 1 session_reused; ")
     done = command(data, "rebuild")
     assert "it is the same as before" in done.stdout

@@ -15,7 +15,7 @@ from collector.case import case_of
 from collector.evidence.__main__ import main
 from collector.evidence.bundle import make_evidence
 from collector.evidence.check import check_evidence
-from collector.evidence.logged import CHECKPOINT, FOLDERS, PROOFS, VKEY, Place
+from collector.evidence.logged import CHECKPOINT, FOLDERS, PROOFS, VKEY, Place, Trust
 from collector.log.key import LogKey
 from shared import dsse, strictjson
 from shared.batch import pae_sha256_of
@@ -44,7 +44,7 @@ NAMES = (
 
 def failed_step(files: Mapping[str, bytes], told_key: str | None = None) -> tuple[int, str]:
     """The number and reason of the step that fails, (0, "") if all hold."""
-    steps = check_evidence(dict(files), told_key)
+    steps = check_evidence(dict(files), Trust(told_key))
     assert [step.no for step in steps] == list(range(1, len(steps) + 1))
     assert all(step.holds for step in steps[:-1])
     assert [step.name for step in steps] == list(NAMES[: len(steps)])
@@ -404,13 +404,13 @@ def test_checker_needs_only_shared(case: Case, tmp_path: Path) -> None:
 def test_the_log_that_one_was_told_of(case: Case) -> None:
     """With the log's key from elsewhere another log does not do, nor evidence without one."""
     own, other = case.services.log_key.public.vkey, LogKey.generate().public.vkey
-    step = check_evidence(case.files, None, own)[-1]
+    step = check_evidence(case.files, Trust(vkey=own))[-1]
     assert (step.no, step.holds) == (12, True)
     assert "(as you were told)" in step.detail
-    assert not check_evidence(case.files, None, other)[-1].holds
+    assert not check_evidence(case.files, Trust(vkey=other))[-1].holds
     without = {name: data for name, data in case.files.items() if not name.startswith("log/")}
     assert check_evidence(case.signed_anew(without))[-1].detail == "the collector had no log when this was made"
-    assert "so nothing of it is in the log" in check_evidence(case.signed_anew(without), None, own)[-1].detail
+    assert "so nothing of it is in the log" in check_evidence(case.signed_anew(without), Trust(vkey=own))[-1].detail
 
 
 def test_everything_signed_is_in_the_log(case: Case) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fakes.case import Case
+from fakes.witness import FakeWitness
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -141,3 +142,15 @@ def test_told_log_key(file: Path, case: Case, tmp_path: Path, capsys: pytest.Cap
     for nonsense in ("nowhere", "a+b+c"):
         assert main([str(file), "--log-key", nonsense]) == 2
     assert "--log-key is neither" in capsys.readouterr().out
+
+
+def test_told_witnesses(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Witnesses that have not cosigned fail step 12; a quorum without witnesses, or of more than there are, is none."""
+    one, other = (FakeWitness(number).notary.public.vkey for number in range(2))
+    assert main([str(file), "--witness", one]) == 1
+    assert "0 of the witnesses you trust have cosigned it, 1 are needed" in capsys.readouterr().out
+    assert main([str(file), "--witness", one, "--witness", other]) == 1
+    assert "2 are needed" in capsys.readouterr().out
+    for wrong in (["--quorum", "1"], ["--witness", one, "--quorum", "2"], ["--witness", one, "--quorum", "0"]):
+        assert main([str(file), *wrong]) == 2
+        assert "--quorum is from 1 to" in capsys.readouterr().out

@@ -15,6 +15,7 @@ from collector.errors import Busy
 from collector.evidence.archive import read_archive
 from collector.evidence.bundle import make_evidence
 from collector.evidence.check import check_evidence
+from collector.evidence.logged import Trust
 from collector.retain import DAY_US, candidates, outlook, retain
 from collector.services import Services
 from collector.web.page import render_page
@@ -49,7 +50,7 @@ def named(files: Mapping[str, bytes], folder: str) -> list[str]:
 
 def test_the_chain_holds_and_the_rule_is_named(case: Case) -> None:
     """All steps hold; how many batches were removed, when and by which rule is told; the rest of the chain is there whole."""
-    steps = check_evidence(case.files, case.services.collector_key.public.key_id)
+    steps = check_evidence(case.files, Trust(case.services.collector_key.public.key_id))
     assert all(step.holds for step in steps), steps
     removed, batches = named(case.files, "removed"), named(case.files, "batches")
     assert (len(removed) > 2, len(removed) + len(batches)) == (True, 12)
