@@ -153,6 +153,7 @@ class Crew:
             name = f"worker-{number}"
             command = ["collector.worker", "--data", str(self._config.data), "--listener", str(listener.fileno())]
             command += ["--ledger", self.ledger, "--desk", str(self._folder / "desk")]
+            command += [f"--witness={one.key.vkey}" for one in self._config.witness]
             self._start(Mate(name, [*command, *self._logging], listener, self._log(name), self.metrics))
 
     @property

@@ -5,7 +5,7 @@ where the ledger is written.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from collector import quickjson
@@ -19,6 +19,7 @@ from collector.verify import Verified, verify
 from shared import strictjson
 from shared.errors import Refused
 from shared.keys import PublicKey, Signer
+from shared.note import NoteKey
 from shared.receipt import make_receipt
 
 log = logging.getLogger(__name__)
@@ -43,10 +44,11 @@ class Entrance:
     clock: Clock
     signer: Signer
     log_id: bytes  # of the log that is written here
+    witnesses: Sequence[NoteKey] = ()  # whose beacons are checked
 
     def verified(self, body: bytes) -> Verified:
         """A batch that holds by itself; raises a Refused naming the step."""
-        return verify(body, self.key_of)
+        return verify(body, self.key_of, self.witnesses)
 
     async def keep(self, verified: Verified) -> Answer | Repeat | Older:
         """Keep a batch and give its receipt; raises the Refused of its chain, or StorageFull."""

@@ -31,6 +31,7 @@ class Ingest:
             services.clock,
             services.collector_key,
             services.log_key.public.whole_id,
+            [one.key for one in services.config.witness],
         )
 
     async def _append(self, draft: Draft) -> Kept:

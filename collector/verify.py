@@ -4,7 +4,8 @@ The checks are those of FORMAT.md, in its order; the first that fails answers.
 
      1     size and media type            the HTTP edge
      2-8   form, key, signature, digest   `shared.batch.open_batch`, here, with `key_of` for step 3
-     10    the beacon                     not checked yet: no witness is configured, so it proves no lower time bound
+     10    the beacon                     here: if it is of one of the witnesses that the collector asks, it must be his; one of
+                                          another witness, or none, proves no lower time bound and is taken
      9     a repeat                       `ledger.chains`, at the moment of writing: what must be remembered of a chain
      11-13  the chain                     is known to the one who writes and to nobody else
      14    store and receipt              the caller
@@ -12,15 +13,18 @@ The checks are those of FORMAT.md, in its order; the first that fails answers.
 Pure. Only `verify` makes a `Verified`, and only of a `Verified` can a batch's entry be made.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from collector import quickjson
 from collector.ledger.frame import Draft, EntryKind, Link
 from collector.log.signed import Signed
 from shared.batch import OpenedBatch, open_batch
-from shared.errors import Refused
+from shared.beacon import Beacon, read_beacon
+from shared.errors import BadBeacon, Malformed, Refused
 from shared.keys import PublicKey
+from shared.note import NoteKey
 from shared.strictjson import JsonObject
 
 
@@ -56,7 +60,24 @@ class Verified:
         return Draft(EntryKind.REFUSED, meta, self.opened.body, signed=self.signed)
 
 
-def verify(body: bytes, key_of: Callable[[str], PublicKey]) -> Verified:
+@lru_cache(maxsize=4096)
+def _check_beacon(beacon: Beacon, witness: NoteKey) -> None:
+    """Many devices name the same one."""
+    beacon.check(witness)
+
+
+def _beacon(opened: OpenedBatch, witnesses: Sequence[NoteKey]) -> None:
+    """Step 10; raises BadBeacon."""
+    try:
+        beacon = replace(read_beacon(opened.said.predicate["beacon"]), mono_us=None)
+        witness = beacon.witness_in(witnesses)
+        if witness is not None:
+            _check_beacon(beacon, witness)
+    except Malformed as error:
+        raise BadBeacon(10, str(error)) from error
+
+
+def verify(body: bytes, key_of: Callable[[str], PublicKey], witnesses: Sequence[NoteKey] = ()) -> Verified:
     """Check a batch by itself; raises the Refused of the first step that fails, or what `key_of` raises."""
     keys: list[PublicKey] = []
 
@@ -65,4 +86,6 @@ def verify(body: bytes, key_of: Callable[[str], PublicKey]) -> Verified:
         return keys[-1]
 
     opened = open_batch(body, used, quickjson.decode, quickjson.records_in)
+    if "beacon" in opened.said.predicate:
+        _beacon(opened, witnesses)
     return Verified(opened, keys[0].spki)

@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -39,6 +39,7 @@ from collector.verify import Verified
 from shared import batch
 from shared.errors import ChainFork, SpeedproofError
 from shared.keys import PublicKey, Signer
+from shared.note import NoteKey
 
 MOST_KEYS: Final = 50_000  # remembered by one worker, about a kilobyte each
 
@@ -77,11 +78,13 @@ class Keys:
 class Worker:
     """The application of one worker."""
 
-    def __init__(self, line: LedgerLine, desk: Desk, signer: Signer, log_id: bytes) -> None:
+    def __init__(
+        self, line: LedgerLine, desk: Desk, signer: Signer, log_id: bytes, witnesses: Sequence[NoteKey] = ()
+    ) -> None:
         """Serve between the line to the ledger's writer and the desk."""
         self._line, self._desk = line, desk
         self._keys = Keys(line)
-        self._entrance = Entrance(self._keys.of, line.append, SystemClock(), signer, log_id)
+        self._entrance = Entrance(self._keys.of, line.append, SystemClock(), signer, log_id, witnesses)
         self._intake = Intake()
         self._door = Door(self.take, self._intake, Metrics())
 
@@ -155,13 +158,15 @@ def main() -> int:
     parser.add_argument("--listener", type=int, required=True, help="descriptor of the socket probes connect to")
     parser.add_argument("--ledger", required=True, help="socket of the process that writes the ledger")
     parser.add_argument("--desk", required=True, help="socket of the process that has the index")
+    parser.add_argument("--witness", action="append", default=[], help="vkey of a witness whose beacons are checked")
     parser.add_argument("--log-format", choices=logs.FORMATS, default="text")
     parser.add_argument("--log-level", choices=logs.LEVELS, default="warning")
     options = parser.parse_args()
     logs.begin(options.log_format, options.log_level)
     signer = load_or_create(options.data / "keys" / "collector.pem")
     log_id = log_key(options.data / "keys").public.whole_id
-    worker = Worker(LedgerLine(options.ledger), Desk(options.desk), signer, log_id)
+    witnesses = [NoteKey.from_vkey(one) for one in options.witness]
+    worker = Worker(LedgerLine(options.ledger), Desk(options.desk), signer, log_id, witnesses)
     config = uvicorn.Config(
         worker, log_config=None, access_log=False, lifespan="off", ws="none", http=Connection,
         server_header=False, proxy_headers=False, timeout_graceful_shutdown=3,

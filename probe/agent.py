@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from probe.beacons import NAME, Held
 from probe.boot import boot_id
 from probe.catalogue import METHODS, Method
 from probe.clock import Clock
@@ -226,7 +227,9 @@ class Agent:
         """Seal everything that can be sealed; how many batches that made."""
         made = 0
         while records := self.outbox.sealable():
-            sealed = seal(records, self.outbox.head, self.boot, self.clock.mono_us(), self.clock.wall_us(), self.signer)
+            boot, mono_us, wall_us = self.boot, self.clock.mono_us(), self.clock.wall_us()
+            beacon = Held.read(self.outbox.kept(NAME)).named(boot)
+            sealed = seal(records, self.outbox.head, boot, mono_us, wall_us, self.signer, beacon)
             self.outbox.seal(sealed.body, sealed.pae_sha256, sealed.head, len(records))
             made += 1
         return made

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from probe import pausing
+from probe import beacons, pausing
 from probe.agent import Agent, Begun
+from probe.beacons import Held
 from probe.clock import BUILT_US, Clock
 from probe.cost import cost_of
 from probe.errands import LADDER, LATE_US, Errand, Test, earliest, is_dead, of_slot, without_a_clock
@@ -22,7 +23,7 @@ from probe.gate import MINUTES_A_DAY, Situation, Weight, held_back
 from probe.pausing import read_pause
 from probe.platform.notify_socket import status
 from probe.purse import Purse
-from probe.schedule import Draw, Schedule
+from probe.schedule import Schedule
 from probe.wishes import Wishes
 from shared.errors import Malformed
 from shared.record import read_record
@@ -87,7 +88,8 @@ class Daemon:
 
     def _schedule(self) -> Schedule:
         agent = self.agent
-        return Schedule(agent.enrolled.slots, Draw(agent.outbox.seed), agent.signer.public.key_id, self.heavy_every)
+        draw = Held.read(agent.outbox.kept(beacons.NAME)).draw(agent.outbox.seed)
+        return Schedule(agent.enrolled.slots, draw, agent.signer.public.key_id, self.heavy_every)
 
     def _without_a_clock(self, now_us: int) -> Errand:
         """One start in each stretch of a slot's length, by the clock that counts from the start of the device."""

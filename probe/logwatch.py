@@ -4,16 +4,22 @@ What is found is decided in `probe.transparency`; here it is asked for and kept.
 """
 
 import contextlib
+from collections.abc import Callable
+from dataclasses import replace
 
+from probe import beacons
+from probe.beacons import Held
 from probe.errors import CollectorSilent, StateUnusable
-from probe.net.collector import Collector
+from probe.net.collector import Collector, Told
 from probe.outbox import Outbox
 from probe.transparency import NAME, Known
 from shared import strictjson
+from shared.beacon import beacon_of
 from shared.bundle import read_bundle
+from shared.checkpoint import open_checkpoint
 from shared.errors import Malformed
 from shared.keys import PublicKey
-from shared.note import NoteKey
+from shared.note import COSIGNATURE, NoteKey, WrongNote
 
 _OK = 200
 
@@ -21,9 +27,11 @@ _OK = 200
 class LogWatch:
     """The log of one collector, as one device sees it."""
 
-    def __init__(self, outbox: Outbox, collector: Collector, own: PublicKey) -> None:
-        """Watch for the device with this key."""
-        self._outbox, self._collector, self._own = outbox, collector, own
+    def __init__(
+        self, outbox: Outbox, collector: Collector, own: PublicKey, moment: Callable[[], tuple[str, int]]
+    ) -> None:
+        """Watch for the device with this key; `moment` tells its boot and its clock since then (µs)."""
+        self._outbox, self._collector, self._own, self._moment = outbox, collector, own, moment
 
     async def proof_of(self, bundle: "strictjson.JsonObject | None", pae_sha256: str) -> bytes | None:
         """The proof that came with a receipt, if it holds; what it shows of the log is kept. Raises nothing of the network's."""
@@ -60,7 +68,8 @@ class LogWatch:
             NoteKey.from_vkey(vkey)
         except Malformed:
             return None
-        return Known(vkey) if before is None else before if before.vkey == vkey else before.followed_by(vkey)
+        known = Known(vkey) if before is None else before if before.vkey == vkey else before.followed_by(vkey)
+        return self._beacons(known, told)
 
     async def _linked(self, known: Known) -> Known:
         """After asking the log for what links it to what was shown before, as far as it answers."""
@@ -71,9 +80,35 @@ class LogWatch:
                 is_proof = told.status == _OK and isinstance(proof, list)
                 if not (is_proof and isinstance(proof, list)):
                     return known.not_linked()  # what is published is half a second behind: it is asked again next time
-                before, known = known, known.linked(proof)
-                if len(known.loose) == len(before.loose):  # what came was no proof
-                    break
+                after = known.linked(proof)
+                if len(after.loose) == len(known.loose):  # what came was no proof
+                    return after
+                known = self._beacons(after, told)
+        return known
+
+    def _beacons(self, known: Known, told: Told) -> Known:
+        """Learn what witnesses have cosigned; who they are is believed once, when the log is first met."""
+        if not known.witnesses:
+            known = replace(known, witnesses=_witnesses(told.fields.get("witnesses")))
+        notes = [note for name in ("first", "cosigned") if isinstance(note := told.fields.get(name), str)]
+        witness, held = known.witness, Held.read(self._outbox.kept(beacons.NAME))
+        if witness is None or not notes:
+            return known
+        boot, mono_us = self._moment()
+        try:
+            after = held
+            for note in notes:
+                after = after.learn(beacon_of(note.encode(), known.key, witness, mono_us), boot)
+            known = known.shown(open_checkpoint(notes[-1].encode(), known.key, [witness]))
+        except WrongNote as error:
+            if "has not cosigned" in str(error):  # others have, and a quorum may do without him
+                return known
+            return known.found_wrong(f"it shows a checkpoint that its witness did not cosign: {error}", notes[-1])
+        except Malformed:
+            return known
+        if after != held:
+            with contextlib.suppress(StateUnusable):
+                self._outbox.keep(beacons.NAME, after.data)
         return known
 
     def _keep(self, known: Known) -> bool:
@@ -82,6 +117,16 @@ class LogWatch:
             self._outbox.keep(NAME, known.data)
             return True
         return False
+
+
+def _witnesses(told: object) -> tuple[str, ...]:
+    """Keys for cosignatures among what was told."""
+    found = []
+    for one in told if isinstance(told, list) else []:
+        with contextlib.suppress(Malformed):
+            if isinstance(one, str) and NoteKey.from_vkey(one).type == COSIGNATURE:
+                found.append(one)
+    return tuple(found)
 
 
 def known_log(outbox: Outbox) -> Known | None:

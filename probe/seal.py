@@ -9,7 +9,7 @@ from shared.batch import FIRST_PREV, Sealing, pae_sha256_of, seal_batch
 from shared.chain import Head
 from shared.keys import Signer
 from shared.record import End, write_record
-from shared.strictjson import MAX_INTEGER
+from shared.strictjson import MAX_INTEGER, JsonObject
 
 AGENT = "speedproof-probe/0.1.0"
 
@@ -23,13 +23,20 @@ class Sealed:
     head: Head
 
 
-def seal(records: Sequence[Stored], head: Head, boot: str, mono_us: int, wall_us: int, signer: Signer) -> Sealed:
-    """Seal records that follow `head`; one from an earlier boot carries that boot's name."""
+def seal(
+    records: Sequence[Stored],
+    head: Head,
+    boot: str,
+    mono_us: int,
+    wall_us: int,
+    signer: Signer,
+    beacon: "JsonObject | None" = None,
+) -> Sealed:
+    """Seal records that follow `head`; one from an earlier boot carries that boot's name. `beacon` is the newest known."""
     lines = [record.line if record.boot == boot else _with_boot(record) for record in records]
     last = records[-1].seq
-    body = seal_batch(
-        lines, Sealing(AGENT, head.batch, boot, head.pae_sha256, head.seq, last, mono_us, wall_us), signer
-    )
+    sealing = Sealing(AGENT, head.batch, boot, head.pae_sha256, head.seq, last, mono_us, wall_us, beacon)
+    body = seal_batch(lines, sealing, signer)
     pae_sha256 = pae_sha256_of(body)
     return Sealed(body, pae_sha256, Head(head.batch + 1, last + 1, pae_sha256))
 

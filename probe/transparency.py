@@ -54,6 +54,7 @@ class Known:
     wrong: str = ""
     notes: tuple[str, ...] = ()  # that show it
     past: tuple[str, ...] = ()  # keys of logs before this one
+    witnesses: tuple[str, ...] = ()  # keys of those that the collector asked when its log was first met
 
     @classmethod
     def read(cls, kept: bytes | None) -> Self | None:
@@ -74,6 +75,7 @@ class Known:
             statement.text(told, "wrong"),
             tuple(str(one) for one in _list(told, "notes")),
             tuple(str(one) for one in _list(told, "past")),
+            tuple(str(one) for one in _list(told, "witnesses")) if "witnesses" in told else (),
         )
 
     @property
@@ -87,6 +89,7 @@ class Known:
                 "past": list(self.past),
                 "proven": self.proven,
                 "vkey": self.vkey,
+                "witnesses": list(self.witnesses),
                 "wrong": self.wrong,
             }
         )
@@ -102,6 +105,11 @@ class Known:
         return f"{self.proven:,} of this device's batches proven; one log of {size:,} leaves so far{loose}"
 
     @property
+    def witness(self) -> NoteKey | None:
+        """Whose cosignatures are this device's beacons: the first; None if the collector asks nobody."""
+        return NoteKey.from_vkey(self.witnesses[0]) if self.witnesses else None
+
+    @property
     def key(self) -> NoteKey:
         """The log's key; raises Malformed."""
         return NoteKey.from_vkey(self.vkey)
@@ -115,7 +123,8 @@ class Known:
         """Another log in this one's place; what was wrong stays wrong."""
         past = (*self.past, self.vkey)
         wrong = self.wrong or f"the collector began another log ({_name(vkey)} after {_name(self.vkey)})"
-        return Known(vkey, proven=self.proven, past=past, wrong=wrong, notes=self.notes or (self.note,))
+        notes = self.notes or (self.note,)
+        return Known(vkey, proven=self.proven, past=past, wrong=wrong, notes=notes, witnesses=self.witnesses)
 
     def met(self, bundle: Bundle, own: PublicKey) -> "Known":
         """After the proof for a batch of this device: checked, and its checkpoint linked or loose."""

@@ -120,6 +120,10 @@ class Device(Protocol):
     def clock(self) -> Clock:
         """Its clock."""
 
+    @property
+    def boot(self) -> str:
+        """This boot's name in records."""
+
     def question(self) -> bytes:
         """A body that asks where its chain stands."""
 
@@ -146,7 +150,7 @@ class Uploader:
         Without a `device` nothing is asked, and nobody notes since when sending is stuck. With the device's `own` key the
         collector's log is watched: each batch is to be in it, and it is to be one log.
         """
-        self._watched = None if own is None else LogWatch(outbox, collector, own)
+        self._watched = None if own is None else LogWatch(outbox, collector, own, self._moment)
         self._outbox = outbox
         self._collector = collector
         self._key = key
@@ -154,6 +158,9 @@ class Uploader:
         self._device = device
         self._on_sent = on_sent
         self.may_send: Callable[[], bool] = lambda: True  # asked before each batch, which may take a minute
+
+    def _moment(self) -> tuple[str, int]:
+        return ("", 0) if self._device is None else (self._device.boot, self._device.clock.mono_us())
 
     async def send_all(self, line: AbstractAsyncContextManager[object] | None = None) -> Later | Blocked | None:
         """Send until nothing waits (None) or something is in the way (Later or Blocked).

@@ -180,6 +180,7 @@ class Sealing:
     last_seq: int
     sealed_mono_us: int
     sealed_wall_us: int
+    beacon: "JsonObject | None" = None  # the newest that is known (`shared.beacon`)
 
 
 def seal_batch(lines: Sequence[bytes], sealing: Sealing, signer: Signer) -> bytes:
@@ -198,6 +199,8 @@ def seal_batch(lines: Sequence[bytes], sealing: Sealing, signer: Signer) -> byte
         "sealed_wall_us": sealing.sealed_wall_us,
         "seq": [sealing.first_seq, sealing.last_seq],
     }
+    if sealing.beacon is not None:
+        predicate["beacon"] = sealing.beacon
     told = Statement(Kind.BATCH, SUBJECT, hashlib.sha256(rest).hexdigest(), predicate)
     return dsse.seal(told.encode(), signer) + b"\n" + rest
 

@@ -24,6 +24,7 @@ _TILE: Final = re.compile(
     r"(?P<level>entries|[0-7])/(?P<index>(?:x[0-9]{3}/)*[0-9]{3})(?:\.p/(?P<width>[1-9][0-9]{0,2}))?"
 )
 _FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+DAY_S: Final = 86_400
 _NEVER: Final = {"Cache-Control": "no-store"}
 
 
@@ -63,6 +64,8 @@ async def get_log(services: GivenServices, since: int | None = None, at: int | N
     cosigned = services.witnesses.newest
     if cosigned is not None:
         told["cosigned"] = cosigned.note.decode()
+        first = services.witnesses.first_since(cosigned.time_s // DAY_S * DAY_S)
+        told["first"] = (first or cosigned).note.decode()
     if since is None and at is None:
         published = services.publisher.published
         if published is not None:

@@ -44,6 +44,7 @@ class Device:
     seq: int = 0
     prev: str = FIRST_PREV
     wall_us: int = WALL_US  # when it seals
+    beacon: "JsonObject | None" = None  # what it names
 
     @property
     def dev(self) -> str:
@@ -66,6 +67,7 @@ class Device:
             last_seq=first + len(lines) + lost - 1,
             sealed_mono_us=1,
             sealed_wall_us=self.wall_us,
+            beacon=self.beacon,
         )
         return seal_batch(lines, sealing, self.key)
 

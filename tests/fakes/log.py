@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from fakes.notary import Notary
+
 from collector.log.key import LogKey
 from probe.errors import CollectorSilent
 from probe.net.collector import Told
@@ -9,6 +11,7 @@ from shared.bundle import Bundle, Proof, write_bundle
 from shared.dsse import b64, read_envelope
 from shared.keys import PublicKey
 from shared.leaf import leaf_of
+from shared.note import Note, read_note, sign
 from shared.strictjson import JsonObject, decode
 from shared.tree import Edge, consistency, inclusion, leaf_hash, root_of
 
@@ -23,6 +26,8 @@ class FakeLog:
     is_away: bool = False
     shows: int | None = None  # no proof for trees larger than that, as if they were not published yet
     proof: list[str] | None = None  # instead of the true one
+    witnesses: list[Notary] = field(default_factory=list)
+    times_s: tuple[int, ...] = ()  # at which the first of them cosigned: the first of its day, and the newest
 
     def node(self, level: int, index: int) -> bytes:
         """The hash of a complete subtree."""
@@ -35,6 +40,12 @@ class FakeLog:
         """A signed checkpoint."""
         size = len(self.leaves) if size is None else size
         return self.key.checkpoint(size, root_of(self.node, size))
+
+    def cosigned(self, time_s: int, size: int | None = None) -> bytes:
+        """A checkpoint that all witnesses have cosigned."""
+        note = read_note(self.note(size))
+        signatures = [sign(note.text, witness, time_s) for witness in self.witnesses]
+        return Note(note.text, (*note.signatures, *signatures)).data
 
     def grow(self, count: int = 1, mark: str = "") -> None:
         """Further leaves of others."""
@@ -58,6 +69,10 @@ class FakeLog:
         if self.is_away:
             raise CollectorSilent("nobody there")
         told: JsonObject = {"checkpoint": self.note().decode(), "vkey": self.key.public.vkey}
+        told["witnesses"] = [one.public.vkey for one in self.witnesses]
+        if self.times_s:
+            told["first"] = self.cosigned(self.times_s[0], 1).decode()
+            told["cosigned"] = self.cosigned(self.times_s[-1]).decode()
         if since is None or at is None:
             return Told(200, told)
         if not 0 < since <= at <= (len(self.leaves) if self.shows is None else self.shows):

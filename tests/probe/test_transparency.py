@@ -9,17 +9,28 @@ import pytest
 from fakes.device import Device, download
 from fakes.keeper import drive
 from fakes.log import FakeLog
+from fakes.notary import LOG, WITNESSES, checkpoint_note
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import DEVICE
 
+from probe import beacons
+from probe.beacons import Held
 from probe.logwatch import LogWatch, known_log, with_proof, without_proof
 from probe.outbox import Outbox
+from probe.schedule import DAY_S, Draw
 from probe.transparency import MOST_LOOSE, MOST_TRIES, NAME, Known, Loose
 from shared.batch import pae_sha256_of
+from shared.beacon import beacon_of
 from shared.bundle import check_bundle, read_bundle
+from shared.checkpoint import Checkpoint
 from shared.errors import Malformed
+from shared.note import Note, Signature, read_note
 from shared.strictjson import JsonObject
+
+BEACON = beacon_of(
+    checkpoint_note(Checkpoint(LOG.name, 3, bytes(32)), 900).data, LOG.public, WITNESSES[0].public, mono_us=7
+)
 
 
 class Watching:
@@ -43,7 +54,7 @@ class Watching:
 
     def receive(self, body: bytes, bundle: "JsonObject | None", log: FakeLog | None = None) -> bytes | None:
         """Take in a proof."""
-        watch = LogWatch(self.outbox, log or self.log, DEVICE.public)  # type: ignore[arg-type]
+        watch = LogWatch(self.outbox, log or self.log, DEVICE.public, lambda: ("boot", 7))  # type: ignore[arg-type]
         return drive(watch.proof_of(bundle, pae_sha256_of(body)))
 
 
@@ -228,7 +239,7 @@ def test_a_link_that_is_none(watching: Watching, proof: list[str]) -> None:
 @given(
     st.builds(
         Known, st.text(), st.text(), st.lists(st.builds(Loose, st.text(), st.integers(0, 99))).map(tuple), st.integers(0),
-        st.text(), st.lists(st.text()).map(tuple), st.lists(st.text()).map(tuple),
+        st.text(), st.lists(st.text()).map(tuple), st.lists(st.text()).map(tuple), st.lists(st.text()).map(tuple),
     )
 )  # fmt: skip
 def test_kept_and_read(known: Known) -> None:
@@ -252,3 +263,72 @@ def test_receipt_and_proof() -> None:
     """They are kept together and come apart again."""
     assert without_proof(with_proof(b"{}", b"{1}")) == (b"{}", b"{1}")
     assert without_proof(with_proof(b"{}", None)) == (b"{}", b"")
+
+
+def test_beacons(watching: Watching) -> None:
+    """What a witness has cosigned is held: the newest for batches, the first of the day for drawing; and linked like all else."""
+    watching.log.witnesses, watching.log.times_s = WITNESSES[:1], (DAY_S + 5, DAY_S + 65)
+    for _ in range(2):
+        assert watching.batch() is not None
+    held = Held.read(watching.outbox.kept(beacons.NAME))
+    assert held.newest is not None
+    assert (held.newest.t_s, held.newest.checkpoint.size, held.newest.mono_us, held.boot) == (DAY_S + 65, 1, 7, "boot")
+    held.newest.check(WITNESSES[0].public)
+    assert [one.t_s for one in held.draws] == [DAY_S + 5]
+    watching.log.times_s = (DAY_S + 5, DAY_S + 200)
+    watching.log.grow(3)
+    watching.batch()
+    watching.batch()
+    held = Held.read(watching.outbox.kept(beacons.NAME))
+    assert held.newest is not None
+    assert (held.newest.t_s, [one.t_s for one in held.draws]) == (DAY_S + 200, [DAY_S + 5])
+    assert watching.known.wrong == ""
+    assert watching.known.witnesses == (WITNESSES[0].public.vkey,)
+
+
+def test_a_witness_is_believed_once(watching: Watching) -> None:
+    """Whoever comes later under other names makes no beacon."""
+    watching.log.witnesses, watching.log.times_s = WITNESSES[:1], (5,)
+    watching.batch()
+    watching.log.witnesses, watching.log.times_s = WITNESSES[1:2], (500,)
+    for _ in range(2):
+        watching.log.grow()
+        watching.batch()
+    held = Held.read(watching.outbox.kept(beacons.NAME))
+    assert held.newest is not None
+    assert held.newest.t_s == 5
+    assert watching.known.wrong == ""
+
+
+def test_a_cosignature_of_something_else(watching: Watching) -> None:
+    """A checkpoint with a spoilt cosignature is told of, and makes no beacon."""
+    watching.log.witnesses, watching.log.times_s = WITNESSES[:1], (5,)
+    watching.batch()
+    forged = read_note(watching.log.cosigned(900))
+    blob = bytearray(forged.signatures[1].blob)
+    blob[11] ^= 1
+    spoilt_note = Note(forged.text, (forged.signatures[0], Signature(WITNESSES[0].name, bytes(blob)))).data
+    watching.log.cosigned = lambda time_s, size=None: spoilt_note  # type: ignore[method-assign]
+    for _ in range(2):
+        watching.log.grow()
+        watching.batch()
+    assert "did not cosign" in watching.known.wrong
+    held = Held.read(watching.outbox.kept(beacons.NAME))
+    assert held.newest is not None
+    assert held.newest.t_s == 5
+
+
+def test_a_boot_later() -> None:
+    """In another boot the beacon is named without the clock of the one it came in."""
+    held = Held().learn(BEACON, "one")
+    assert held.named("one") == BEACON.fields
+    assert held.named("two") == {name: value for name, value in BEACON.fields.items() if name != "mono_us"}
+    assert Held.read(held.data) == held
+    assert Held().named("one") is None
+    assert Held().draw(b"seed") == Draw(b"seed")
+
+
+@pytest.mark.parametrize("kept", [None, b"", b"{}", b'{"draws":[],"newest":{},"boot":""}', b"\xff"])
+def test_nothing_held(kept: bytes | None) -> None:
+    """What cannot be read is nothing."""
+    assert Held.read(kept) == Held()
