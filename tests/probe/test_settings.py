@@ -165,9 +165,9 @@ outbox_mb = 100
 """
 
 
-def test_who_sets_nothing_is_told_only_that_it_is_slow() -> None:
-    """Of the three notices only the first is shown unless its owner asks for more."""
-    assert Settings().notify == parse_settings("", FILE).notify == frozenset({"slow"})
+def test_who_sets_nothing_is_told_little() -> None:
+    """That the line is slow, and that the collector's log cannot be trusted; the rest if its owner asks for it."""
+    assert Settings().notify == parse_settings("", FILE).notify == frozenset({"slow", "log"})
 
 
 def test_what_a_technician_sets() -> None:
@@ -183,7 +183,7 @@ def test_what_a_technician_sets() -> None:
         least_charge_per_cent=30,
         hilink="192.168.8.1",
         location=True,
-        notify=frozenset({"stuck"}),
+        notify=frozenset({"stuck", "log"}),
         outbox_mb=100,
     )
 

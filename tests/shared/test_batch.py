@@ -214,3 +214,16 @@ def test_boot_name() -> None:
     assert len({one, boot_name("dev", "boot2"), boot_name("dev2", "boot")}) == 3
     names = [boot_name("dev", str(number)) for number in range(64)]
     assert all(len(name) == 22 and name.replace("-", "a").replace("_", "a").isalnum() for name in names)
+
+
+def test_a_beacon_is_signed_with_the_rest() -> None:
+    """What a batch names as its beacon stands in its statement, as it was given."""
+    beacon: strictjson.JsonObject = {"size": 3}
+    body = seal_batch([b'{"seq":0}\n'], Sealing("a", 0, "b", FIRST_PREV, 0, 0, 0, 0, beacon), DEVICE)
+    assert open_batch(body, ring(DEVICE)).said.predicate["beacon"] == beacon
+    assert (
+        "beacon"
+        not in open_batch(
+            seal_batch([b'{"seq":0}\n'], Sealing("a", 0, "b", FIRST_PREV, 0, 0, 0, 0), DEVICE), ring(DEVICE)
+        ).said.predicate
+    )

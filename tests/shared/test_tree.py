@@ -174,3 +174,10 @@ def test_vectors() -> None:
         assert inclusion(tree.nodes, one["index"], one["size"]) == [*map(base64.b64decode, one["hashes"])]
     for one in told["consistency"]:
         assert consistency(tree.nodes, one["old"], one["new"]) == [*map(base64.b64decode, one["hashes"])]
+
+
+def test_edges_are_compared_by_what_they_are() -> None:
+    """Two edges of one tree are equal, whoever made them; nothing else is."""
+    assert Edge(1, [bytes(32)]) == Edge(1, [bytes(32)])
+    assert Edge(1, [bytes(32)]) != Edge(1, [b"x" * 32])
+    assert Edge() != 0
