@@ -42,13 +42,19 @@ def main(argv: list[str] | None = None) -> int:
         help="the key of a witness you trust, who must have cosigned the log (name+id+key, or a file); may be given again",
     )
     parser.add_argument("--quorum", type=int, metavar="N", help="so many of these witnesses will do (default: all)")
+    parser.add_argument(
+        "--kept",
+        type=Path,
+        metavar="ZIP",
+        help="what the customer kept (speedproof-probe export): none of it may be missing",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     options = parser.parse_args(argv)
     try:
         trust = _trust(options)
         if options.file.stat().st_size > MAX_TOTAL_BYTES:
             raise NotEvidence("larger than evidence ever is")
-        steps = check_evidence(read_archive(options.file.read_bytes()), trust)
+        steps = check_evidence(read_archive(options.file.read_bytes()), trust, _kept(options.kept))
     except (NotEvidence, OSError) as error:
         _say(options.json, {"holds": False, "evidence": False, "error": str(error)}, [f"not evidence: {error}"])
         return NOT_EVIDENCE
@@ -77,6 +83,14 @@ def _trust(options: argparse.Namespace) -> Trust:
         raise NotEvidence(f"--quorum is from 1 to {len(witnesses)}, the number of witnesses you named")
     vkey = None if options.log_key is None else _vkey("--log-key", options.log_key)
     return Trust(_told_key(options.collector_key), vkey, witnesses, quorum)
+
+
+def _kept(path: Path | None) -> dict[str, bytes] | None:
+    if path is None:
+        return None
+    if path.stat().st_size > MAX_TOTAL_BYTES:
+        raise NotEvidence(f"{path}: larger than an export ever is")
+    return read_archive(path.read_bytes())
 
 
 def _vkey(option: str, told: str) -> str:

@@ -14,6 +14,7 @@
     11  counter-signatures  every record, graded anew by its peer's counter-signature, has the grade the case says
     12  log         batches, enrolments and complaints are in the collector's public log, in the order in which they must have
                     come there; it is the log you were told of, and witnesses you trust have seen it, if you were told of any
+    13  kept        what the customer kept of receipts and proofs is of batches that are here, if it was given
 
 Not checked, left to the reader: that the verdict follows from records and rule (the collector judges its own data again
 with `speedproof-collector judge`), and that keys belong to whom they should. What a check cannot show stands in README.txt.
@@ -26,8 +27,10 @@ from dataclasses import dataclass, field
 
 from collector.evidence.archive import NotEvidence
 from collector.evidence.grades import peers_in, regrade, told_in
-from collector.evidence.logged import NO_TRUST, Trust, logged
+from collector.evidence.kept import compare_kept
+from collector.evidence.logged import NO_TRUST, Trust, log_key_of, logged
 from collector.evidence.removed import SealedBatch, name_of, removed_in
+from collector.evidence.rules import rules_in
 from shared import chain, statement, strictjson
 from shared.batch import OpenedBatch, open_batch
 from shared.complaint import read_complaint
@@ -67,6 +70,7 @@ class _Found:
 
     files: Files
     trust: Trust
+    kept: Files | None = None
     manifest: JsonObject = field(default_factory=dict)
     verdict: Statement | None = None
     collector: PublicKey | None = None
@@ -91,12 +95,12 @@ def _number(batch: OpenedBatch | SealedBatch) -> int:
     return batch.said.batch
 
 
-def check_evidence(files: Files, trust: Trust = NO_TRUST) -> list[Step]:
+def check_evidence(files: Files, trust: Trust = NO_TRUST, kept: Files | None = None) -> list[Step]:
     """All steps up to and with the first that fails; raises NotEvidence if there is no manifest to begin with.
 
-    `trust` is what the reader got from elsewhere.
+    `trust` is what the reader got from elsewhere, `kept` what the customer exported from his device.
     """
-    found = _Found(files, trust)
+    found = _Found(files, trust, kept)
     _format(found)
     steps = [Step(1, "format", holds=True, detail=FORMAT)]
     for no, (name, step) in enumerate(_STEPS, start=2):
@@ -229,35 +233,7 @@ def _counts(found: _Found) -> str:
 
 
 def _criteria(found: _Found) -> str:
-    verdicts = found.verdict.predicate.get("verdicts") if found.verdict else None
-    if not isinstance(verdicts, list):
-        raise StepFailed("the signed verdict names no rule")
-    for verdict in verdicts:
-        match verdict:
-            case {"criterion": str(name), "criterion_sha256": str(digest)}:
-                data = _member(found, f"criteria/{name}.toml")
-                if hashlib.sha256(data).hexdigest() != digest:
-                    raise StepFailed("not the rule the verdict names", f"criteria/{name}.toml")
-            case _:
-                raise StepFailed("a verdict without its rule")
-    if verdicts != _verdicts_shown(found):
-        raise StepFailed("the verdicts shown are not the ones that were signed", "case.json")
-    return "; ".join(
-        f"{verdict['criterion']} ({verdict.get('provenance')}): {verdict.get('verdict')}"
-        for verdict in verdicts
-        if isinstance(verdict, dict)
-    )
-
-
-def _verdicts_shown(found: _Found) -> list[object]:
-    """The verdicts in case.json, as far as the signature speaks of them."""
-    names = ("criterion", "criterion_sha256", "provenance", "verdict", "version")
-    try:
-        return [
-            {name: verdict[name] for name in names} for verdict in json.loads(_member(found, "case.json"))["verdicts"]
-        ]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise StepFailed("no verdicts that can be read", "case.json") from error
+    return rules_in(found.files, found.verdict)
 
 
 def _counter_signatures(found: _Found) -> str:
@@ -273,6 +249,17 @@ def _counter_signatures(found: _Found) -> str:
 def _log(found: _Found) -> str:
     keys = found.devices | ({found.portal.key_id: found.portal} if found.portal else {})
     return logged(found.files, keys, found.trust, found.chains())
+
+
+def _kept(found: _Found) -> str:
+    if found.kept is None:
+        return "nothing was given that the customer kept"
+    if found.collector is None:
+        raise StepFailed("no collector's key")
+    shown = {batch.pae_sha256 for batches in found.chains().values() for batch in batches}
+    as_of_us = statement.integer(found.manifest, "as_of_us")
+    log = log_key_of(found.files, found.trust)
+    return compare_kept(found.kept, shown, found.devices, found.collector, log, as_of_us)
 
 
 def _member(found: _Found, name: str) -> bytes:
@@ -293,4 +280,5 @@ _STEPS: tuple[tuple[str, Callable[[_Found], str]], ...] = (
     ("criteria", _criteria),
     ("counter-signatures", _counter_signatures),
     ("log", _log),
+    ("kept", _kept),
 )

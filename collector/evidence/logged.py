@@ -60,6 +60,13 @@ class Place:
         )
 
 
+def log_key_of(files: Mapping[str, bytes], trust: Trust) -> NoteKey | None:
+    """The log's key, as the reader was told it or else as the file has it; raises Malformed."""
+    if trust.vkey is None and VKEY not in files:
+        return None
+    return NoteKey.from_vkey(trust.vkey or files[VKEY].decode("utf-8", "replace"))
+
+
 def logged(
     files: Mapping[str, bytes],
     keys: Mapping[str, PublicKey],
@@ -77,7 +84,9 @@ def logged(
         if trust.vkey is not None or trust.witnesses:
             raise Malformed("no checkpoint is in this file, so nothing of it is in the log that you were told of")
         return "the collector had no log when this was made"
-    key = NoteKey.from_vkey(trust.vkey or files.get(VKEY, b"").decode("utf-8", "replace"))
+    key = log_key_of(files, trust)
+    if key is None:
+        raise Malformed(f"{VKEY}: the key of the log is not here")
     found = open_checkpoint(files[CHECKPOINT], key, [NoteKey.from_vkey(one) for one in trust.witnesses])
     checkpoint = found.checkpoint
     indices = _indices(files, keys, checkpoint)

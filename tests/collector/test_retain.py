@@ -21,6 +21,7 @@ from collector.ledger.names import RETAINING, TOMB
 from collector.ledger.segments import read_at
 from collector.ledger.snapshot import chains_of
 from collector.ledger.tail import Tail
+from collector.log.publisher import Publisher
 from collector.rebuild import rebuild
 from collector.retain import DAY_US, candidates, outlook, retain
 from collector.services import Services
@@ -164,6 +165,20 @@ def test_chains_and_receipts_go_on(services: Services, clock: FakeClock) -> None
         assert history.batch(device).is_new
         history.refused(device.seal(download(dur_us=3), batch=0, prev="0" * 64, first_seq=0))
         assert device.dev in {dev for dev, _, _ in again.registry.refused}
+
+
+def test_the_log_stays_what_it_was(services: Services, tmp_path: Path) -> None:
+    """The leaves of batches without their records can be made again, and are those that were signed."""
+    services.publisher.catch_up()
+    signed = services.publisher.published
+    assert signed is not None
+    assert sum(one.removed for one in retain_all_of(services, 4)) > 10
+    with contextlib.closing(Publisher(tmp_path / "again", services.ledger)) as again:
+        again.catch_up()
+        assert again.wrong is None
+        assert again.files.root(signed.checkpoint.size) == signed.checkpoint.root
+        for index in range(0, signed.checkpoint.size, 7):
+            assert again.files.leaf(index) == services.publisher.files.leaf(index)
 
 
 def test_places_go_on_leading_there(services: Services) -> None:

@@ -95,7 +95,7 @@ def test_evidence_from_before_there_were_grades(cosigned: Case) -> None:
     told = json.loads(files["case.json"])
     del told["grades"]
     files["case.json"] = json.dumps(told).encode()
-    *_, step, log = check_evidence(cosigned.signed_anew(files))
+    *_, step, log, _ = check_evidence(cosigned.signed_anew(files))
     assert step.holds
     assert log.holds
     assert step.detail.endswith("trusted by the collector: none")

@@ -37,7 +37,7 @@ def test_as_a_program(file: Path) -> None:
     )
     assert done.returncode == 0
     told = json.loads(done.stdout)
-    assert (told["holds"], told["evidence"], len(told["steps"])) == (True, True, 12)
+    assert (told["holds"], told["evidence"], len(told["steps"])) == (True, True, 13)
     assert done.stderr == ""
 
 
@@ -154,3 +154,14 @@ def test_told_witnesses(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for wrong in (["--quorum", "1"], ["--witness", one, "--quorum", "2"], ["--witness", one, "--quorum", "0"]):
         assert main([str(file), *wrong]) == 2
         assert "--quorum is from 1 to" in capsys.readouterr().out
+
+
+def test_what_the_customer_kept(file: Path, tmp_path: Path, zip_of: Zip, capsys: pytest.CaptureFixture[str]) -> None:
+    """An export without receipts fails step 13; what is no zip is not evidence of anything."""
+    export = tmp_path / "export.zip"
+    export.write_bytes(zip_of({"README.txt": b"x"}))
+    assert main([str(file), "--kept", str(export)]) == 1
+    assert "step 13, kept" in capsys.readouterr().out
+    export.write_bytes(b"no zip")
+    assert main([str(file), "--kept", str(export)]) == 2
+    assert main([str(file), "--kept", str(tmp_path / "nowhere.zip")]) == 2
