@@ -163,7 +163,13 @@ def evidence(folder: Path) -> bool:
     """90 days of one line, a batch a slot."""
     with contextlib.closing(Services.over_folder(Config(folder / "data"))) as services:
         add_subscriber(
-            services, {"id": "line", "time_zone": "Europe/Prague", "criterion": "cz-mobile-cert", "contract": {"down": {"advertised_bps": 40_000_000}}}
+            services,
+            {
+                "id": "line",
+                "time_zone": "Europe/Prague",
+                "criterion": "cz-mobile-cert",
+                "contract": {"down": {"advertised_bps": 40_000_000}},
+            },
         )
         key, portal = FileKey.generate(), Portal(services)
         code, _ = portal.give_code("line")
