@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -119,6 +120,9 @@ def archive_at(address: str) -> Archive:
     return FolderArchive(Path(address))
 
 
+_fetching = threading.Lock()  # index and log may come to the same segment at one moment
+
+
 def opened(path: Path) -> BinaryIO:
     """A segment's file, open for reading, fetched from the archive if it is there.
 
@@ -136,7 +140,9 @@ def opened(path: Path) -> BinaryIO:
             with contextlib.suppress(OSError):
                 os.utime(fetched)
             return file
-        _fetch(path, seal, fetched)
+        with _fetching:
+            if not fetched.exists():  # somebody else's turn may have brought it
+                _fetch(path, seal, fetched)
     raise ArchiveAway(f"{path.name} cannot be kept here long enough to read it")
 
 

@@ -216,6 +216,8 @@ def test_private_files(config: Config, clock: FakeClock) -> None:
         keys = config.data / "keys"
         assert {path.name: path.stat().st_mode & 0o777 for path in keys.iterdir()} == {
             "collector.pem": 0o600,
+            "log.key": 0o600,
+            "log.vkeys": 0o600,
             "peer.pem": 0o600,
             "portal.pem": 0o600,
         }
