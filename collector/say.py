@@ -54,6 +54,7 @@ def up(told: Told) -> None:
     """The collector is ready."""
     message(f"speedproof collector at {told['url']}, data in {told['data']}")
     message(f"collector key {told['collector_key']}")
+    message(f"log key {told['log_key']}")
     if told["torn_bytes"]:
         message(f"cut {told['torn_bytes']} bytes of an unfinished write off the ledger; they were never acknowledged")
     message(f"desk: {told['desk_url']}")

@@ -169,6 +169,7 @@ def _announce(
             "data": str(config.data),
             "torn_bytes": services.ledger.torn_bytes,
             "collector_key": services.collector_key.public.key_id,
+            "log_key": services.log_key.public.vkey,
         }
     )
 

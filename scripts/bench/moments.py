@@ -21,7 +21,7 @@ from typing import Any, Final
 import duckdb
 
 from collector.backup import MANIFEST
-from collector.ledger.names import segments
+from collector.ledger.names import CONFIRMED, segments
 from collector.ledger.segments import read_entries
 from collector.rebuild import NEW_INDEX
 from collector.services import INDEX
@@ -245,6 +245,7 @@ def migrate_store(soak: Soak) -> bool:
             raise Broken(f"of {kept} batches the lake has {told['after']}")
     finally:
         settings.write_text(SETTINGS)
+        (soak.data / "ledger" / CONFIRMED).unlink(missing_ok=True)  # the catalog is thrown away: it goes on alone
         shutil.rmtree(soak.data / "lake.load", ignore_errors=True)
     return is_inside
 
