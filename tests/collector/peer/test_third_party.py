@@ -7,12 +7,9 @@ no package of LibreSpeed's web worker: its test runs where SPEEDPROOF_LIBRESPEED
 """
 
 import asyncio
-import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -22,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 from fakes import browsing
+from fakes.npm import installed
 
 from collector.peer.account import End, Transfer
 
@@ -33,48 +31,15 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed"),
 ]
 PAGES = Path(__file__).resolve().parents[2] / "clients"
-INSTALLED = Path(sys.prefix) / "clients"
-INSTALL_S = 120
 RUN_S = 90
 FLAGS = (*browsing.FLAGS, "--no-proxy-server", "--remote-debugging-port=0")
 Run = Callable[[str, Path], Awaitable[dict[str, Any]]]
 
 
-def installed_versions() -> dict[str, str]:
-    """The versions that are there."""
-    packages = (INSTALLED / "node_modules").glob("@*/*/package.json")
-    return {said["name"]: said["version"] for said in (json.loads(file.read_bytes()) for file in packages)}
-
-
 @pytest.fixture(scope="session")
 def modules() -> Path:
     """The clients as npm unpacks them; the test is skipped, with the reason, where they cannot be had."""
-    wanted = json.loads((PAGES / "package.json").read_bytes())["dependencies"]
-    if installed_versions() != wanted:
-        npm = shutil.which("npm")
-        if npm is None:
-            pytest.skip("npm is not installed")
-        command = (
-            npm,
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--no-package-lock",
-            "--ignore-scripts",
-            "--fetch-retries=0",
-        )
-        try:
-            INSTALLED.mkdir(exist_ok=True)
-            shutil.copy(PAGES / "package.json", INSTALLED)
-            done = subprocess.run(
-                command, cwd=INSTALLED, capture_output=True, text=True, timeout=INSTALL_S, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            pytest.skip(f"the clients cannot be installed: {error}")
-        if done.returncode != 0 or installed_versions() != wanted:
-            why = [line for line in done.stderr.splitlines() if line.startswith("npm error")]
-            pytest.skip(f"npm cannot install the clients: {' '.join(why[:4])}")
-    return INSTALLED / "node_modules"
+    return installed(PAGES / "package.json", "clients") / "node_modules"
 
 
 @asynccontextmanager
