@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from collector import quickjson
 from shared.dsse import Envelope, read_envelope
 from shared.leaf import leaf_of
 
@@ -18,7 +19,7 @@ class Signed:
     @classmethod
     def of(cls, line: bytes, spki: bytes) -> Self:
         """What stands in an envelope's line (without its LF), which this key has signed; raises Malformed."""
-        return cls.by(read_envelope(line), spki)
+        return cls.by(read_envelope(line, quickjson.decode), spki)
 
     @classmethod
     def by(cls, envelope: Envelope, spki: bytes) -> Self:
