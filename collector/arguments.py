@@ -99,7 +99,10 @@ def build_parser() -> argparse.ArgumentParser:
         "rebuild", parents=[folder], help="make the index anew from the ledger (with no collector running)"
     )
     commands.add_parser(
-        "check", parents=[folder], help="compare seals, ledger, chains and index, also while the collector runs"
+        "check",
+        aliases=["audit"],
+        parents=[folder],
+        help="compare seals, ledger, chains, receipts, log and index, also while the collector runs",
     )
     commands.add_parser(
         "migrate-store",

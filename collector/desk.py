@@ -111,6 +111,7 @@ def _evidence(services: Services, _: Portal, told: Told) -> Result:
 
 
 def _position(services: Services, _: Portal, __: Told) -> Result:
+    services.publisher.comes_to(services.ledger.newest_no(), MOMENT_S)
     published = services.publisher.published  # before the ledger's newest entry: its tree is of entries up to that
     told: Result = {
         "log": None if published is None else published.note.decode(),

@@ -90,7 +90,8 @@ def _check(options: argparse.Namespace) -> None:
             shares = (ledger / CONFIRMED).exists()
             if told["log_wrong"]:
                 found.append(Found("log", told["log_wrong"]))
-            leaves = LeafCheck((told["log"] or "").encode())
+            leaves = LeafCheck((told["log"] or "").encode(), config.data / "log")
+            opened.callback(leaves.close)
             done = Check(ledger, key, told["ledger_no"], told["index_no"], held, elsewhere if shares else None, leaves)
         done.run(lambda n, of, name: say.progress("check", n, of, name))
     found += done.found
@@ -126,6 +127,7 @@ def _retain(options: argparse.Namespace) -> None:
 OPERATIONS: dict[str, Callable[[argparse.Namespace], None]] = {
     "rebuild": _rebuild,
     "check": _check,
+    "audit": _check,
     "migrate-store": _migrate_store,
     "backup": _back_up,
     "archive": _archive,

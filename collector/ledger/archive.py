@@ -193,9 +193,17 @@ def _fetch(path: Path, seal: Seal, fetched: Path) -> None:
             raise FileNotFoundError(f"{path.name} has a tombstone now")
     finally:
         partial.unlink(missing_ok=True)
-    old = sorted(fetched.parent.glob("*.ndjson"), key=lambda one: one.stat().st_mtime)[:-MOST_FETCHED]
+    old = sorted(fetched.parent.glob("*.ndjson"), key=_used_at)[:-MOST_FETCHED]
     for one in old:
         one.unlink(missing_ok=True)
+
+
+def _used_at(path: Path) -> float:
+    """When a file was used last; long ago if another process has made room meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def said_at(folder: Path) -> str:

@@ -1,8 +1,12 @@
-"""Whether a log still is what follows from its ledger: leaf by leaf, then root by root."""
+"""Whether a log still is what follows from its ledger: leaf by leaf, as it was signed and as it is served, then the root."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
 
 from collector.ledger.frame import Entry
+from collector.log.files import HASHES, LEAVES, LENGTH_BYTES
 from collector.log.signed import Signed
 from shared.checkpoint import Checkpoint, read_checkpoint
 from shared.dsse import read_envelope
@@ -12,13 +16,16 @@ from shared.note import read_note
 from shared.tree import EMPTY_ROOT, Edge, leaf_hash
 
 
-@dataclass(slots=True)
+@dataclass
 class LeafCheck:
     """The leaves so far, and the published checkpoint (a signed note, none if nothing was) that they have to come to."""
 
     note: bytes = b""
+    files: Path | None = None  # the folder of the published log; none: what is served is not looked at
     edge: Edge = field(default_factory=Edge)
     _root: bytes | None = None  # of the tree that the checkpoint speaks of
+    _hashes: BinaryIO | None = None
+    _leaves: BinaryIO | None = None
     _is_broken: bool = False  # a tree with a wrong leaf in it is compared with nothing
 
     def entry(self, entry: Entry) -> None:
@@ -34,9 +41,30 @@ class LeafCheck:
         except Malformed:
             self._is_broken = True
             raise
-        self.edge.append(leaf_hash(Signed.by(envelope, entry.signer).leaf))
+        leaf = Signed.by(envelope, entry.signer).leaf
+        self.edge.append(leaf_hash(leaf))
         if self.note and self.edge.size == self._said.size:
             self._root = self.edge.root()
+        if self.note and entry.tree < self._said.size:
+            self._served(entry.tree, leaf)
+
+    def _served(self, number: int, leaf: bytes) -> None:
+        """Compare a leaf with what is served of it, up to the first that differs; raises Malformed, and OSError."""
+        if self.files is None:
+            return
+        if self._hashes is None or self._leaves is None:
+            self._hashes, self._leaves = (self.files / HASHES).open("rb"), (self.files / LEAVES).open("rb")
+        spelt = len(leaf).to_bytes(LENGTH_BYTES, "big") + leaf
+        for file, wanted in ((self._hashes, leaf_hash(leaf)), (self._leaves, spelt)):
+            if file.read(len(wanted)) != wanted:
+                self.files = None
+                raise Malformed(f"number {number} is served as something else (log/{Path(file.name).name})")
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for file in (self._hashes, self._leaves):
+            if file is not None:
+                file.close()
 
     def differs(self) -> str | None:
         """What is wrong with the checkpoint that was published, in words; None if nothing is."""
@@ -48,6 +76,6 @@ class LeafCheck:
             return f"{said.size} leaves were published, the ledger holds {self.edge.size}"
         return None if root == said.root else f"the {said.size} leaves that were published are not those of the ledger"
 
-    @property
+    @cached_property
     def _said(self) -> Checkpoint:
         return read_checkpoint(read_note(self.note).text)

@@ -20,7 +20,9 @@ from shared.tree import HASH_BYTES, Edge, leaf_hash, node_hash, root_of
 TILE_BITS: Final = 8
 TILE_WIDTH: Final = 1 << TILE_BITS
 MAX_LEAF_BYTES: Final = 0xFFFF
-_LENGTH_BYTES: Final = 2
+LENGTH_BYTES: Final = 2
+LEAVES: Final = "leaves"
+HASHES: Final = "tile.0"
 _PLACE_BYTES: Final = 8
 _LEVELS: Final = 8  # 256**8 leaves
 
@@ -69,12 +71,12 @@ class LogFiles:
                 raise ValueError(f"a leaf has at most {MAX_LEAF_BYTES} bytes")
             if not edge.size % TILE_WIDTH:
                 places += (at + len(data)).to_bytes(_PLACE_BYTES, "big")
-            data += len(leaf).to_bytes(_LENGTH_BYTES, "big") + leaf
+            data += len(leaf).to_bytes(LENGTH_BYTES, "big") + leaf
             for level, _, made in edge.append(leaf_hash(leaf)):
                 if not level % TILE_BITS:
                     hashes[level // TILE_BITS] += made
         size = self.size
-        _write(self._file("leaves"), data, at)
+        _write(self._file(LEAVES), data, at)
         _write(self._file("leaves.at"), places, _PLACE_BYTES * -(-size // TILE_WIDTH))
         for level, some in enumerate(hashes):
             if some:
@@ -130,9 +132,9 @@ class LogFiles:
             self._place(index),
             self._leaves_end if (index + 1) << TILE_BITS >= self.size else self._place(index + 1),
         )
-        data, at = _read(self._file("leaves"), end - begin, begin), 0
+        data, at = _read(self._file(LEAVES), end - begin, begin), 0
         for _ in range(width):
-            at += _LENGTH_BYTES + int.from_bytes(data[at : at + _LENGTH_BYTES], "big")
+            at += LENGTH_BYTES + int.from_bytes(data[at : at + LENGTH_BYTES], "big")
         return data[:at]
 
     def _place(self, tile: int) -> int:
@@ -161,16 +163,16 @@ class LogFiles:
             if _length(self._file(f"tile.{level}")) < wanted:
                 raise LedgerDamaged(f"the log's tile.{level} holds less than {size} leaves")
             os.ftruncate(self._file(f"tile.{level}"), wanted)
-        leaves, end = self._file("leaves"), 0
+        leaves, end = self._file(LEAVES), 0
         if size:
             if _length(self._file("leaves.at")) < _PLACE_BYTES * (whole + bool(rest)):
                 raise LedgerDamaged(f"the log's leaves.at holds less than {size} leaves")
             first = (size - 1) >> TILE_BITS
             end = self._place(first)
             for _ in range(size - (first << TILE_BITS)):
-                told = os.pread(leaves, _LENGTH_BYTES, end)
-                end += _LENGTH_BYTES + int.from_bytes(told, "big")
-                if len(told) < _LENGTH_BYTES or end > _length(leaves):
+                told = os.pread(leaves, LENGTH_BYTES, end)
+                end += LENGTH_BYTES + int.from_bytes(told, "big")
+                if len(told) < LENGTH_BYTES or end > _length(leaves):
                     raise LedgerDamaged(f"the log's leaves are less than {size}")
         os.ftruncate(leaves, end)
         self._leaves_end = end
@@ -180,10 +182,10 @@ def split_leaves(data: bytes) -> list[bytes]:
     """The leaves of an entries tile; raises LedgerDamaged if it is cut short."""
     found, at = list[bytes](), 0
     while at < len(data):
-        end = at + _LENGTH_BYTES + int.from_bytes(data[at : at + _LENGTH_BYTES], "big")
-        if end > len(data) or at + _LENGTH_BYTES > len(data):
+        end = at + LENGTH_BYTES + int.from_bytes(data[at : at + LENGTH_BYTES], "big")
+        if end > len(data) or at + LENGTH_BYTES > len(data):
             raise LedgerDamaged("an entries tile is cut short")
-        found.append(data[at + _LENGTH_BYTES : end])
+        found.append(data[at + LENGTH_BYTES : end])
         at = end
     return found
 

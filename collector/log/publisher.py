@@ -86,6 +86,7 @@ class Publisher:
                     last_no, at = self._ledger.last_no, self._no
                     if at >= last_no:
                         self._publish()
+                        self._changed.notify_all()
                         return
                     if read is None:
                         read = Tail(self._ledger.folder, at)
@@ -97,6 +98,18 @@ class Publisher:
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._has(index), timeout_s)
             return self.published if self._has(index) else None
+
+    def comes_to(self, no: int, timeout_s: float) -> bool:
+        """Wait until all leaves up to this entry are published, but no longer than that; whether they are."""
+        self.take(())
+
+        def is_there() -> bool:
+            size = 0 if self.published is None else self.published.checkpoint.size
+            return self._no >= no and size == self._files.size
+
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or self.wrong is not None or is_there(), timeout_s)
+            return is_there()
 
     def proven(self, index: int, timeout_s: float = 0) -> Proven | None:
         """The proof that a leaf is in the tree of the newest checkpoint; None if it is not (yet)."""

@@ -49,6 +49,7 @@ def test_all_agrees(data: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "16 ledger entries, 8 batches, 2 sealed segments" in done.stdout
     assert "everything agrees" in done.stdout
+    assert command(data, "audit").stdout == done.stdout
     with running(data, "--workers", "1") as collector:
         assert checked(data) == (0, [])
         assert collector.stop() == 0
@@ -60,6 +61,13 @@ def change(file: Path, old: bytes, new: bytes) -> None:
     assert old in data
     file.chmod(0o600)
     file.write_bytes(data.replace(old, new, 1))
+
+
+def flip(file: Path, place: int) -> None:
+    """Flip a bit."""
+    data = bytearray(file.read_bytes())
+    data[place] ^= 1
+    file.write_bytes(data)
 
 
 def statement(sql: str) -> Callable[[Path], None]:
@@ -97,6 +105,8 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "record_twice": (
         statement(f"INSERT INTO hot SELECT * FROM hot WHERE entry_no = {LAST_BATCH}"), "entry 14: has 1 records, the index 2"
     ),
+    "log_hash": (lambda data: flip(data / "log" / "tile.0", 40), r"entry \d+: a leaf of the log: number 1 .*tile\.0|^log: "),
+    "log_leaf": (lambda data: flip(data / "log" / "leaves", 40), r"entry \d+: a leaf of the log: number 0 .*leaves"),
     "batch_too_many": (
         statement(f"INSERT INTO batch SELECT * REPLACE (1 AS entry_no) FROM batch WHERE entry_no = {LAST_BATCH}"),
         "entry 1: is a batch in the index and none in the ledger",

@@ -1,7 +1,9 @@
 """Sealed segments kept elsewhere: read as before, believed only if they are what was sealed, never lost on the way."""
 
 import contextlib
+import multiprocessing
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -170,3 +172,27 @@ def test_one_archive(ledger: tuple[Path, list[Entry]], tmp_path: Path) -> None:
     (folder / ARCHIVE_SAID).unlink()
     with pytest.raises(LedgerDamaged, match=ARCHIVE_SAID):
         list(read_entries(folder))
+
+
+def _read_again_and_again(folder: Path, times: int) -> None:
+    """What another process does: read the whole ledger, and fail loudly if anything is not as it was."""
+    for _ in range(times):
+        assert [entry.no for entry in read_entries(folder)] == list(range(1, 9))
+
+
+def test_several_read_at_once(ledger: tuple[Path, list[Entry]], tmp_path: Path) -> None:
+    """Processes and threads that fetch the same segments, and make room for each other's, do not take them from each other."""
+    folder, entries = ledger
+    (tmp_path / "archive").mkdir()
+    move(folder, str(tmp_path / "archive"), 0, quiet)
+    context = multiprocessing.get_context("spawn")
+    beside = [context.Process(target=_read_again_and_again, args=(folder, 60)) for _ in range(2)]
+    for one in beside:
+        one.start()
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(_read_again_and_again, folder, 60) for _ in range(2)]:
+            done.result()
+    for one in beside:
+        one.join(60)
+        assert one.exitcode == 0
+    assert list(read_entries(folder)) == entries

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from collector.ledger.frame import Entry
 from collector.ledger.segments import read_entries
 from collector.log.checked import LeafCheck
 from collector.log.key import LogKey
+from collector.log.leaves import leaf_in
+from collector.log.publisher import Publisher
 from shared.errors import Malformed
 from shared.keys import FileKey
 from shared.tree import EMPTY_ROOT
@@ -78,3 +81,34 @@ def test_published_and_gone(ledger: tuple[Entries, bytes]) -> None:
     other = LogKey.generate().checkpoint(7, bytes(32))
     assert checked(entries, other) == ([], "the 7 leaves that were published are not those of the ledger")
     assert checked([], KEY.checkpoint(0, bytes(32)))[1] is not None
+
+
+@pytest.mark.parametrize("name", ["tile.0", "leaves"])
+@pytest.mark.parametrize("leaf", [0, 3, 6])
+def test_served_as_something_else(tmp_path: Path, name: str, leaf: int) -> None:
+    """A flipped bit in what is served is named by the leaf and the file, once; the ledger is not blamed."""
+    writing = Writing(tmp_path / "ledger")
+    with (
+        contextlib.closing(writing.ledger),
+        contextlib.closing(Publisher(tmp_path / "log", writing.ledger)) as publisher,
+    ):
+        writing.leaves(7)
+        publisher.catch_up()
+        note, entries = writing.ledger.newest[1], list(read_entries(tmp_path / "ledger"))
+    file = tmp_path / "log" / name
+    whole = file.read_bytes()
+    data, begin = bytearray(whole), leaf * 32
+    if name == "leaves":
+        sizes = [len(one) + 2 for one in map(leaf_in, entries) if one is not None]
+        begin = sum(sizes[:leaf])
+    data[begin + 5] ^= 1
+    for found, wanted in ((whole, []), (bytes(data), [f"number {leaf} is served as something else (log/{name})"])):
+        file.write_bytes(found)
+        check, wrong = LeafCheck(note, tmp_path / "log"), list[str]()
+        with contextlib.closing(check):
+            for entry in entries:
+                try:
+                    check.entry(entry)
+                except Malformed as error:
+                    wrong.append(str(error))
+            assert (wrong, check.differs()) == (wanted, None)
