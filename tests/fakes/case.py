@@ -1,12 +1,14 @@
 """A case with its collector and its evidence file, to be tampered with."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fakes.history import History
 
 from collector.evidence.archive import read_archive
+from collector.evidence.logged import PROOFS
 from collector.services import Services
 from shared import dsse, strictjson
 from shared.dsse import read_envelope
@@ -41,3 +43,16 @@ class Case:
         kept["manifest.json"] = data
         kept["manifest.dsse.json"] = dsse.seal(again.encode(), signer) + b"\n"
         return kept
+
+    def without_newest(self) -> Files:
+        """The evidence without the newest batch of the first device and without any trace of it, counted and signed anew."""
+        files, dev = self.files, self.history.devices[0].dev
+        name = max(one for one in files if one.startswith(f"batches/{dev}"))
+        del files[name], files[name.replace("batches/", "receipts/").replace(".ndjson", ".json")]
+        files[PROOFS] = b"".join(line for line in files[PROOFS].splitlines(keepends=True) if name.encode() not in line)
+        told = json.loads(files["case.json"])
+        told["counts"]["signed"]["ok"] -= 1
+        told["counts"]["signed"]["failed"] -= 1
+        told["grades"][0]["n"] -= 2
+        files["case.json"] = json.dumps(told).encode()
+        return self.signed_anew(files)
