@@ -6,7 +6,7 @@ newest that is linked already, by a proof that one tree begins with the other; u
 
     a leaf that is not in its tree, two roots of one size, a proof that does not hold   the log is wrong, for good
     loose for long, although the log was asked again and again                          the log is wrong, too
-    another log                                                                         told, and followed from there on
+    another log, as after the restore of a backup                                       told, and followed from there on
 
 What was found wrong stays, with the signed notes that show it. Batches are sent in any case: nothing that was measured is lost
 for what the collector does.
@@ -102,7 +102,12 @@ class Known:
             return f"NOT TO BE TRUSTED: {self.wrong}; keep what shows it: speedproof-probe export"
         size = 0 if newest is None else newest.size
         loose = f", {len(self.loose)} more to be linked" if self.loose else ""
-        return f"{self.proven:,} of this device's batches proven; one log of {size:,} leaves so far{loose}"
+        other = (
+            "ANOTHER LOG than before: what the collector had acknowledged may be lost, keep your export; "
+            if self.past
+            else ""
+        )
+        return f"{other}{self.proven:,} of this device's batches proven; one log of {size:,} leaves so far{loose}"
 
     @property
     def witness(self) -> NoteKey | None:
@@ -122,9 +127,7 @@ class Known:
     def followed_by(self, vkey: str) -> "Known":
         """Another log in this one's place; what was wrong stays wrong."""
         past = (*self.past, self.vkey)
-        wrong = self.wrong or f"the collector began another log ({_name(vkey)} after {_name(self.vkey)})"
-        notes = self.notes or (self.note,)
-        return Known(vkey, proven=self.proven, past=past, wrong=wrong, notes=notes, witnesses=self.witnesses)
+        return Known(vkey, "", (), self.proven, self.wrong, self.notes, past, self.witnesses)
 
     def met(self, bundle: Bundle, own: PublicKey) -> "Known":
         """After the proof for a batch of this device: checked, and its checkpoint linked or loose."""
@@ -188,10 +191,6 @@ class Known:
     def found_wrong(self, words: str, *notes: str) -> "Known":
         """Wrong for good, for the first reason that was found."""
         return self if self.wrong else replace(self, wrong=words, notes=notes)
-
-
-def _name(vkey: str) -> str:
-    return vkey.partition("+")[0]
 
 
 def _list(told: strictjson.JsonObject, name: str) -> list[strictjson.Json]:

@@ -90,6 +90,8 @@ def outbox(agent: Agent) -> Iterator[Check]:
         yield (
             wrong("log", log.wrong, "keep what shows it (speedproof-probe export), and tell whoever you trust")
             if log.wrong
+            else note("log", log.words)
+            if log.past
             else fine("log", log.words)
         )
 
