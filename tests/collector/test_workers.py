@@ -85,7 +85,7 @@ def test_a_batch_and_its_repeats(collector: Running) -> None:
     key = PublicKey.from_spki(b64_exact(told["collector"]))
     receipt = strictjson.encode(first[2].told["receipt"])
     assert read_receipt(receipt, key, pae_sha256_of(bodies[2])).batch == 2
-    assert collector.case("repeats")["counts"]["signed"]["ok"] == 3
+    assert collector.whole_case("repeats")["counts"]["signed"]["ok"] == 3
 
 
 def test_a_fork_freezes_the_key(collector: Running) -> None:
@@ -97,7 +97,7 @@ def test_a_fork_freezes_the_key(collector: Running) -> None:
     assert (answer.status, answer.error, answer.told["expect_batch"]) == (409, "chain_fork", 1)
     after = [collector.post_batch(device.seal()) for _ in range(6)]
     assert {(one.status, one.error) for one in after} == {(403, "frozen_key")}
-    case = collector.case("forks")
+    case = collector.whole_case("forks")
     assert (case["devices"][0]["frozen"], [one["error"] for one in case["alarms"]]) == (True, ["chain_fork"])
 
 
@@ -210,32 +210,42 @@ def folder_of(collector: Running) -> Path:
     return Path(words[words.index(b"--desk") + 1].decode()).parent
 
 
-def test_what_a_killed_one_left(collector: Running, tmp_path: Path) -> None:
+@pytest.fixture
+def own_tmp(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder for temporary files that no other test's collector looks into; its name is short, as those of sockets have to be."""
+    with tempfile.TemporaryDirectory(prefix="sp-") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield
+
+
+@pytest.mark.usefixtures("own_tmp")
+def test_what_a_killed_one_left(tmp_path: Path) -> None:
     """The sockets' folder of a collector that was killed is removed by the next start; no other is touched, whatever its name."""
-    with running(tmp_path / "data", "--workers", "1") as killed:
-        left, below = folder_of(killed), [pid for pids in killed.children.values() for pid in pids]
-        killed.kill()
-        until(lambda: not any(map(is_there, below)))
-    assert {one.name for one in left.iterdir()} >= {"lock", "ledger", "desk"}
-    assert left.stat().st_mode & 0o777 == 0o700
-    young = Path(tempfile.mkdtemp(prefix="speedproof-crew-", dir=left.parent))
-    kept = tmp_path / "kept"
-    kept.mkdir()
-    (kept / "lock").touch()
-    link = left.parent / f"speedproof-crew-{os.getpid()}-link"
-    link.symlink_to(kept)
-    try:
-        with running(tmp_path / "data", "--workers", "1") as again:
-            assert not left.exists()
-            assert folder_of(again).exists()
-            assert again.stop() == 0
-        assert young.exists(), "one that is just being made has no lock yet"
-        assert (kept / "lock").exists(), "what a link points to is not ours"
-        assert folder_of(collector).exists(), "one that runs"
-    finally:
-        young.rmdir()
-        link.unlink()
-    assert collector.send("GET", "/health").status == 200
+    with running(tmp_path / "other", "--workers", "1") as other:
+        with running(tmp_path / "data", "--workers", "1") as killed:
+            left, below = folder_of(killed), [pid for pids in killed.children.values() for pid in pids]
+            killed.kill()
+            until(lambda: not any(map(is_there, below)))
+        assert {one.name for one in left.iterdir()} >= {"lock", "ledger", "desk"}
+        assert left.stat().st_mode & 0o777 == 0o700
+        young = Path(tempfile.mkdtemp(prefix="speedproof-crew-", dir=left.parent))
+        kept = tmp_path / "kept"
+        kept.mkdir()
+        (kept / "lock").touch()
+        link = left.parent / f"speedproof-crew-{os.getpid()}-link"
+        link.symlink_to(kept)
+        try:
+            with running(tmp_path / "data", "--workers", "1") as again:
+                assert not left.exists()
+                assert folder_of(again).exists()
+                assert again.stop() == 0
+            assert young.exists(), "one that is just being made has no lock yet"
+            assert (kept / "lock").exists(), "what a link points to is not ours"
+            assert folder_of(other).exists(), "one that runs"
+        finally:
+            young.rmdir()
+            link.unlink()
+        assert other.send("GET", "/health").status == 200
 
 
 def test_as_many_connections_as_there_may_be(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -117,6 +118,13 @@ class Client:
     def case(self, subscriber: str) -> dict[str, Any]:
         """What the desk is shown."""
         return self.command("case_show", {"subscriber": subscriber}).told
+
+    def whole_case(self, subscriber: str) -> dict[str, Any]:
+        """The same once the index has all that was acknowledged: before that a case is what there is, and says so."""
+        deadline = time.monotonic() + 60
+        while (case := self.case(subscriber))["behind_us"] and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return case
 
 
 @dataclass(frozen=True)
