@@ -35,7 +35,11 @@ class Running(Client):
         """Its processes, by the module they run."""
         found: dict[str, list[int]] = {}
         for task in Path(f"/proc/{self.process.pid}/task").iterdir():
-            for pid in (task / "children").read_text().split():
+            try:
+                below = (task / "children").read_text().split()
+            except FileNotFoundError:  # a thread that has just ended
+                continue
+            for pid in below:
                 words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
                 found.setdefault(words[words.index(b"-m") + 1].decode(), []).append(int(pid))
         return {name: sorted(pids) for name, pids in found.items()}
