@@ -12,9 +12,9 @@ from probe.beacons import Held
 from probe.errors import CollectorSilent, StateUnusable
 from probe.net.collector import Collector, Told
 from probe.outbox import Outbox
-from probe.transparency import NAME, Known
+from probe.transparency import MOST_LOOSE, NAME, Known
 from shared import strictjson
-from shared.beacon import beacon_of
+from shared.beacon import NotCosigned, beacon_of
 from shared.bundle import read_bundle
 from shared.checkpoint import open_checkpoint
 from shared.errors import Malformed
@@ -74,15 +74,20 @@ class LogWatch:
     async def _linked(self, known: Known) -> Known:
         """After asking the log for what links it to what was shown before, as far as it answers."""
         with contextlib.suppress(CollectorSilent):
-            while (sizes := known.to_link()) is not None:
+            for _ in range(MOST_LOOSE):  # whoever always shows one more is asked again with the next batch
+                sizes = known.to_link()
+                if sizes is None:
+                    break
                 told = await self._collector.get_log(*sizes)
                 proof = told.fields.get("proof")
                 is_proof = told.status == _OK and isinstance(proof, list)
                 if not (is_proof and isinstance(proof, list)):
-                    return known.not_linked()  # what is published is half a second behind: it is asked again next time
+                    return known.not_linked(
+                        *self._moment()
+                    )  # what is published is a little behind: asked again next time
                 after = known.linked(proof)
                 if len(after.loose) == len(known.loose):  # what came was no proof
-                    return after
+                    return after.not_linked(*self._moment())
                 known = self._beacons(after, told)
         return known
 
@@ -100,9 +105,9 @@ class LogWatch:
             for note in notes:
                 after = after.learn(beacon_of(note.encode(), known.key, witness, mono_us), boot)
             known = known.shown(open_checkpoint(notes[-1].encode(), known.key, [witness]))
+        except NotCosigned:  # others have, and a quorum may do without him
+            return known
         except WrongNote as error:
-            if "has not cosigned" in str(error):  # others have, and a quorum may do without him
-                return known
             return known.found_wrong(f"it shows a checkpoint that its witness did not cosign: {error}", notes[-1])
         except Malformed:
             return known
@@ -132,9 +137,12 @@ def _witnesses(told: object) -> tuple[str, ...]:
 def known_log(outbox: Outbox) -> Known | None:
     """What is known of the log; None if nothing is, or what was kept cannot be read."""
     try:
-        return Known.read(outbox.kept(NAME))
+        found = Known.read(outbox.kept(NAME))
+        if found is not None:
+            found.see()
     except Malformed:
         return None
+    return found
 
 
 def with_proof(receipt: bytes, proof: bytes | None) -> bytes:

@@ -27,7 +27,8 @@ from shared.tree import WrongProof, check_consistency
 
 NAME: Final = "log"  # of the kept value
 MOST_LOOSE: Final = 8
-MOST_TRIES: Final = 20  # of linking one: at a batch every quarter of an hour five hours, with an answer each time
+MOST_TRIES: Final = 20  # of linking one, an hour apart: a collector that is busy for a day is none that lies
+TRY_US: Final = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Loose:
 
     note: str
     tries: int = 0
+    boot: str = ""  # when the last try was counted: the boot, and the clock since then
+    mono_us: int = 0
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -63,7 +66,12 @@ class Known:
             return None
         told = strictjson.decode(kept)
         loose = [
-            Loose(statement.text(one, "note"), statement.integer(one, "tries"))
+            Loose(
+                statement.text(one, "note"),
+                statement.integer(one, "tries"),
+                statement.text(one, "boot"),
+                statement.integer(one, "mono_us"),
+            )
             for one in _list(told, "loose")
             if isinstance(one, dict)
         ]
@@ -83,7 +91,10 @@ class Known:
         """To be kept."""
         return strictjson.encode(
             {
-                "loose": [{"note": one.note, "tries": one.tries} for one in self.loose],
+                "loose": [
+                    {"boot": one.boot, "mono_us": one.mono_us, "note": one.note, "tries": one.tries}
+                    for one in self.loose
+                ],
                 "note": self.note,
                 "notes": list(self.notes),
                 "past": list(self.past),
@@ -124,6 +135,10 @@ class Known:
         """The newest that is linked."""
         return read_checkpoint(read_note(self.note.encode()).text) if self.note else None
 
+    def see(self) -> None:
+        """Read what is kept of others' words; raises Malformed if it cannot be read."""
+        _ = self.key, self.witness, self.checkpoint, [one.checkpoint for one in self.loose]
+
     def followed_by(self, vkey: str) -> "Known":
         """Another log in this one's place; what was wrong stays wrong."""
         past = (*self.past, self.vkey)
@@ -150,7 +165,10 @@ class Known:
                 if seen.root == checkpoint.root:
                     return self
                 return self.found_wrong(f"two logs of {checkpoint.size} leaves were shown", other, note)
-        return replace(self, loose=(*self.loose, Loose(note))[-MOST_LOOSE:])
+        loose = sorted((*self.loose, Loose(note)), key=lambda one: one.checkpoint.size)
+        if len(loose) > MOST_LOOSE:  # the first is linked next, the last is the newest; between them one may go
+            del loose[-2]
+        return replace(self, loose=tuple(loose))
 
     def to_link(self) -> tuple[int, int] | None:
         """The sizes of the next two trees of which one has to begin with the other, the smaller first; None if none are."""
@@ -174,16 +192,18 @@ class Known:
                 f"its {new.size} leaves do not begin with the {old.size} that were shown before", self.note, first.note
             )
         except Malformed:  # not even base64
-            return self.not_linked()
+            return self
         return replace(self, note=self.note if new is newest else first.note, loose=tuple(rest))
 
-    def not_linked(self) -> "Known":
-        """After an answer of the log without a proof: tried again, but not for ever."""
+    def not_linked(self, boot: str, mono_us: int) -> "Known":
+        """After an answer of the log without a proof, at this moment: tried again, but not for ever."""
         if not self.loose:
             return self
         first, *rest = self.loose
+        if first.boot == boot and mono_us - first.mono_us < TRY_US:
+            return self
         if first.tries + 1 < MOST_TRIES:
-            return replace(self, loose=(*rest, replace(first, tries=first.tries + 1)))
+            return replace(self, loose=(replace(first, tries=first.tries + 1, boot=boot, mono_us=mono_us), *rest))
         size = first.checkpoint.size
         words = f"it does not show that the {size} leaves it spoke of and those of other times are one log"
         return replace(self, loose=tuple(rest)).found_wrong(words, self.note, first.note)

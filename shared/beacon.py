@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared import statement
-from shared.checkpoint import Checkpoint, open_checkpoint
+from shared.checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from shared.dsse import b64, b64_exact
 from shared.errors import Malformed
 from shared.note import NoteKey, Signature, WrongNote
@@ -19,6 +19,10 @@ from shared.strictjson import JsonObject
 from shared.tree import HASH_BYTES
 
 COSIG_BYTES: Final = 76
+
+
+class NotCosigned(WrongNote):
+    """A checkpoint without this witness's cosignature: that of others may do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +67,21 @@ def read_beacon(raw: object) -> Beacon:
         raise Malformed(f"a beacon has a cosignature of {COSIG_BYTES} bytes and a root of {HASH_BYTES}")
     origin, size = statement.text(fields, "origin"), statement.integer(fields, "size")
     mono_us = statement.integer(fields, "mono_us") if "mono_us" in fields else None
-    return Beacon(Checkpoint(origin, size, root), statement.integer(fields, "t_s"), cosig, mono_us)
+    checkpoint = Checkpoint(origin, size, root)
+    if read_checkpoint(checkpoint.text) != checkpoint:  # or one text could be read as two checkpoints
+        raise Malformed("a beacon's origin is one line")
+    return Beacon(checkpoint, statement.integer(fields, "t_s"), cosig, mono_us)
 
 
 def beacon_of(note: bytes, log: NoteKey, witness: NoteKey, mono_us: int | None = None) -> Beacon:
-    """The beacon that a checkpoint makes; raises Malformed, or WrongNote if log or witness have not signed it."""
+    """The beacon that a checkpoint makes.
+
+    Raises Malformed, NotCosigned, or WrongNote if the log has not signed it, or one of them wrongly.
+    """
     found = open_checkpoint(note, log, [witness])
     time_s = found.cosigned_s.get(witness.name)
     if time_s is None:
-        raise WrongNote(f"{witness.name} has not cosigned this")
+        raise NotCosigned(f"{witness.name} has not cosigned this")
     if found.checkpoint.more:
         raise Malformed("a checkpoint with further lines makes no beacon")
     signature = next(one for one in found.note.signatures if witness.is_of(one))

@@ -61,14 +61,14 @@ async def get_log(services: GivenServices, since: int | None = None, at: int | N
     """
     witnesses: list[strictjson.Json] = [one.key.vkey for one in services.config.witness]
     told: strictjson.JsonObject = {"vkey": services.log_key.public.vkey, "witnesses": witnesses}
-    cosigned = services.witnesses.newest
+    cosigned = None if services.publisher.wrong else services.witnesses.newest
     if cosigned is not None:
         told["cosigned"] = cosigned.note.decode()
         first = services.witnesses.first_since(cosigned.time_s // DAY_S * DAY_S)
         told["first"] = (first or cosigned).note.decode()
     if since is None and at is None:
         published = services.publisher.published
-        if published is not None:
+        if published is not None and services.publisher.wrong is None:
             told["checkpoint"] = published.note.decode()
     else:
         found = await asyncio.to_thread(services.publisher.consistent, since or 0, at)

@@ -41,6 +41,8 @@ def _looked_at(services: Services) -> tuple[dict[str, object], bool]:
         told["log"], is_well = services.publisher.wrong, False
     else:
         told["log_size"] = _log_size(services)
+    if services.witnesses.contradictions:
+        told["witnesses"] = dict(services.witnesses.contradictions)
     told["free_bytes"] = _free_bytes(services)
     return told, is_well
 

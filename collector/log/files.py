@@ -76,11 +76,11 @@ class LogFiles:
                 if not level % TILE_BITS:
                     hashes[level // TILE_BITS] += made
         size = self.size
-        _write(self._file(LEAVES), data, at)
-        _write(self._file("leaves.at"), places, _PLACE_BYTES * -(-size // TILE_WIDTH))
+        write_at(self._file(LEAVES), data, at)
+        write_at(self._file("leaves.at"), places, _PLACE_BYTES * -(-size // TILE_WIDTH))
         for level, some in enumerate(hashes):
             if some:
-                _write(self._file(f"tile.{level}"), some, HASH_BYTES * (size >> TILE_BITS * level))
+                write_at(self._file(f"tile.{level}"), some, HASH_BYTES * (size >> TILE_BITS * level))
         self._leaves_end, self._edge = at + len(data), edge  # in this order for whoever reads meanwhile
 
     def sync(self) -> None:
@@ -218,7 +218,8 @@ def _read(file: int, size: int, at: int) -> bytes:
     return data
 
 
-def _write(file: int, data: bytes | bytearray, at: int) -> None:
+def write_at(file: int, data: bytes | bytearray, at: int) -> None:
+    """Write all of it there, however often the system takes only a part; raises OSError."""
     view = memoryview(data)
     while view:
         written = os.pwrite(file, view, at)

@@ -106,7 +106,10 @@ def log_key(keys: Path, origin: str | None = None) -> LogKey:
         )
     if key.public not in past:
         vkeys = [*(one.vkey for one in past), key.public.vkey]
-        write_whole(keys / PAST, "".join(f"{one}\n" for one in vkeys).encode())
+        try:
+            write_whole(keys / PAST, "".join(f"{one}\n" for one in vkeys).encode())
+        except OSError as error:
+            raise NoKey(f"cannot write {keys / PAST}: {error.strerror}") from error
     return key
 
 

@@ -88,10 +88,12 @@ class Publisher:
                         self._publish()
                         self._changed.notify_all()
                         return
-                    if read is None:
-                        read = Tail(self._ledger.folder, at)
-                    entries = read.read(last_no, _AT_ONCE)
-                    self._append(entries)
+                if read is None:  # not under the lock: it may be fetched from an archive, and the index must not wait
+                    read = Tail(self._ledger.folder, at)
+                entries = read.read(last_no, _AT_ONCE)
+                with self._lock:
+                    if not self._closing:
+                        self._append(entries)
 
     def holds(self, index: int, timeout_s: float) -> Published | None:
         """A published checkpoint with this leaf in its tree; waits for one, None if none comes."""
@@ -131,12 +133,6 @@ class Publisher:
             return None
         return found, tree.consistency(self._files.node, old, new)
 
-    def stop(self, why: str) -> None:
-        """Publish nothing more."""
-        with self._changed:
-            self.wrong = self.wrong or why
-            self._changed.notify_all()
-
     def close(self) -> None:
         """Stop; what is in the files is made to last."""
         with self._changed:
@@ -145,21 +141,30 @@ class Publisher:
         if self._catching is not None:
             self._catching.join()
         with self._told():
-            self._sync()
+            if self.wrong is None:  # or the next start would not see it
+                self._sync()
         self._files.close()
 
     def _has(self, index: int) -> bool:
         return self.published is not None and index < self.published.checkpoint.size
 
     def _opened(self) -> tuple[LogFiles, int]:
-        """The files and the entry up to which they are made; from the beginning if they are not what `at` says."""
+        """The files and the entry up to which they are made; from the beginning if they are not what `at` says.
+
+        If they are of entries that the ledger has not got any more, the log has spoken of what is lost: it must not go on.
+        """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             told = quickjson.decode((self._folder / AT).read_bytes())
             no, size = statement.integer(told, "no"), statement.integer(told, "size")
-            if no <= self._ledger.last_no:
-                return LogFiles(self._folder, size), no
-            log.warning("the log's files are of another ledger: they are made anew")
+            if no > self._ledger.last_no:  # the files stay as they are: they hold the leaves that are missing
+                self.wrong = (
+                    f"the log has spoken of ledger entry {no}, and the ledger ends with {self._ledger.last_no}: what is missing "
+                    "may have been acknowledged. Put the whole ledger back; if it is lost, begin another log: move keys/log.key "
+                    "and the folder log away"
+                )
+                log.critical("%s", self.wrong)
+            return LogFiles(self._folder, size), no
         except FileNotFoundError:
             pass
         except (Malformed, LedgerDamaged) as error:

@@ -6,7 +6,8 @@ a minute; receipts do not wait for it.
 
     log/cosigned    every checkpoint that a quorum has cosigned: its length as four bytes, big-endian, then the note
 
-What a witness answers that is no cosignature changes nothing, but is said; if it has seen another log, nothing more is published.
+What a witness answers that is no cosignature changes nothing, but is said. If one says that it has seen another log, that is said
+loudly and shown; but it is one's word, without a signature, and stops nothing: without its cosignature there may be no quorum.
 """
 
 import http.client
@@ -23,8 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from collector.errors import LogForked
+from collector.clock import SystemClock
 from collector.ledger.frame import Proven
+from collector.log.files import write_at
 from collector.log.key import Witness
 from collector.log.publisher import Published, Publisher
 from shared import tree
@@ -37,6 +39,7 @@ FILE: Final = "cosigned"
 EVERY_S: Final = 60.0
 FIRST_S: Final = 2.0
 PATIENCE_S: Final = 10.0
+CLOSE_S: Final = 2.0
 _MOST_BYTES: Final = 64 * 1024
 _LENGTH_BYTES: Final = 4
 _SIZE: Final = re.compile(rb"[0-9]{1,16}\n?")
@@ -70,10 +73,7 @@ def ask(witness: Witness, published: Published, old: int, proof: Sequence[bytes]
     request = urllib.request.Request(f"{witness.url.rstrip('/')}/add-checkpoint", body, method="POST")  # noqa: S310 - from the settings
     request.add_header("Content-Type", "text/plain; charset=utf-8")
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
-            status, told = answer.status, answer.read(_MOST_BYTES)
-    except urllib.error.HTTPError as error:
-        status, told = error.code, error.read(_MOST_BYTES)
+        status, told = _answer(request)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NoWitness(f"it does not answer: {error}") from error
     if status == _CONFLICT and _SIZE.fullmatch(told):
@@ -84,6 +84,23 @@ def ask(witness: Witness, published: Published, old: int, proof: Sequence[bytes]
     if status != _OK:
         raise NoWitness(f"it refuses ({status}): {words}")
     return _signature(witness, published, told)
+
+
+def _answer(request: urllib.request.Request) -> tuple[int, bytes]:
+    """Status and body, of which no more is read than a cosignature needs, nor for longer than one may take."""
+    clock = SystemClock()
+    until_us = clock.mono_us() + round(1e6 * PATIENCE_S)
+    try:
+        answer = urllib.request.urlopen(request, timeout=PATIENCE_S)  # noqa: S310 - from the settings
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        told = b""
+        while len(told) < _MOST_BYTES and (part := answer.read1(_MOST_BYTES)):
+            told += part
+            if clock.mono_us() > until_us:
+                raise TimeoutError("its answer does not end")
+        return answer.status, told
 
 
 def _signature(witness: Witness, published: Published, told: bytes) -> Signature:
@@ -112,6 +129,7 @@ class Witnesses:
         )  # the size of the tree that each cosigned last
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self.contradictions: dict[str, str] = {}  # what witnesses say who have seen another log, by name
         self._thread: threading.Thread | None = None
         self._file = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         # of each that is kept: the size of its tree, where its note begins, how long that is, the quorum's time
@@ -148,14 +166,16 @@ class Witnesses:
             self._thread.start()
 
     def close(self) -> None:
-        """Ask no more."""
+        """Ask no more; one who is being asked just now is not waited for long."""
         self._closing.set()
         if self._thread is not None:
-            self._thread.join()
-        os.close(self._file)
+            self._thread.join(CLOSE_S)
+        with self._lock:
+            os.close(self._file)
+            self._file = -1
 
     def go_round(self) -> Cosigned | None:
-        """Ask each for the newest checkpoint; what came of it if a quorum has cosigned. Raises LogForked."""
+        """Ask each for the newest checkpoint; what came of it if a quorum has cosigned. Raises OSError."""
         published = self._publisher.published
         if published is None or not published.checkpoint.size:
             return None
@@ -166,10 +186,10 @@ class Witnesses:
         for witness in self._witnesses:
             try:
                 found.append(self._asked(witness, published))
+                self.contradictions.pop(witness.key.name, None)
             except OtherLog as error:
-                words = f"witness {witness.key.name}: {error}"
-                self._publisher.stop(words)
-                raise LogForked(words) from error
+                self.contradictions[witness.key.name] = str(error)
+                log.critical("witness %s: %s", witness.key.name, error)
             except NoWitness as error:
                 log.warning("witness %s: %s", witness.key.name, error)
         if len(found) < max(1, self._quorum):
@@ -194,19 +214,15 @@ class Witnesses:
     def _run(self) -> None:
         wait_s = FIRST_S  # what was just begun is soon known
         while not self._closing.wait(wait_s):
-            wait_s = EVERY_S
+            wait_s = EVERY_S if self._publisher.published is not None else FIRST_S
             try:
-                if self.go_round() is None:
-                    wait_s = FIRST_S
-            except LogForked as error:
-                log.critical("%s", error)
-                return
+                self.go_round()
             except (OSError, Malformed) as error:
                 log.warning("what witnesses said could not be kept: %s", error)
 
     def _keep(self, note: bytes) -> Cosigned:
         with self._lock:
-            os.pwrite(self._file, len(note).to_bytes(_LENGTH_BYTES, "big") + note, self._end)
+            write_at(self._file, len(note).to_bytes(_LENGTH_BYTES, "big") + note, self._end)
             os.fsync(self._file)
             self._take(note)
             return self._cosigned(len(self._sizes) - 1)

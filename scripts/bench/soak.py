@@ -62,7 +62,11 @@ class Collector:
         found = {PARENT: [self.process.pid]}
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             for task in Path(f"/proc/{self.process.pid}/task").iterdir():
-                for pid in (task / "children").read_text().split():
+                try:
+                    below = (task / "children").read_text().split()
+                except FileNotFoundError:  # a thread that has just ended
+                    continue
+                for pid in below:
                     words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
                     if b"-m" in words:
                         found.setdefault(words[words.index(b"-m") + 1].decode(), []).append(int(pid))

@@ -1,6 +1,8 @@
 """A witness on a real socket (C2SP tlog-witness): honest, or wrong in the one way it is told. TEST ONLY: fixed keys."""
 
+import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +42,8 @@ class FakeWitness:
             return 200, b"hello\n\xff"
         if self.wrong == "nothing":
             return 200, b""
+        if self.wrong == "sees more":
+            return 409, b"1000000\n"
         if self.wrong == "endless sizes":
             return 409, b"%d\n" % len(self.asked)
         head, found, note = body.partition(b"\n\n")
@@ -85,15 +89,29 @@ def serving(witness: FakeWitness) -> Iterator[FakeWitness]:
             """Answer."""
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status, told = witness.add_checkpoint(body) if self.path == "/add-checkpoint" else (404, b"")
+            if witness.wrong == "drips":
+                self._drip()
+                return
             self.send_response(status)
             self.send_header("Content-Length", str(len(told)))
             self.end_headers()
             self.wfile.write(told)
 
+        def _drip(self) -> None:
+            """A byte now and then, for a minute."""
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for _ in range(600):
+                    self.wfile.write(b"x")
+                    time.sleep(0.1)
+
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.block_on_close = False
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     witness.url = f"http://127.0.0.1:{server.server_port}"

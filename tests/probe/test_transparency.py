@@ -17,9 +17,10 @@ from strategies import DEVICE
 from probe import beacons
 from probe.beacons import Held
 from probe.logwatch import LogWatch, known_log, with_proof, without_proof
+from probe.net.collector import Told
 from probe.outbox import Outbox
 from probe.schedule import DAY_S, Draw
-from probe.transparency import MOST_LOOSE, MOST_TRIES, NAME, Known, Loose
+from probe.transparency import MOST_LOOSE, MOST_TRIES, NAME, TRY_US, Known, Loose
 from shared.batch import pae_sha256_of
 from shared.beacon import beacon_of
 from shared.bundle import check_bundle, read_bundle
@@ -39,6 +40,7 @@ class Watching:
     def __init__(self, outbox: Outbox) -> None:
         """Begin with nothing known."""
         self.outbox, self.log, self.device = outbox, FakeLog(), Device(DEVICE)
+        self.mono_us = 7
 
     @property
     def known(self) -> Known:
@@ -54,7 +56,7 @@ class Watching:
 
     def receive(self, body: bytes, bundle: "JsonObject | None", log: FakeLog | None = None) -> bytes | None:
         """Take in a proof."""
-        watch = LogWatch(self.outbox, log or self.log, DEVICE.public, lambda: ("boot", 7))  # type: ignore[arg-type]
+        watch = LogWatch(self.outbox, log or self.log, DEVICE.public, lambda: ("boot", self.mono_us))  # type: ignore[arg-type]
         return drive(watch.proof_of(bundle, pae_sha256_of(body)))
 
 
@@ -160,13 +162,35 @@ def test_an_older_tree_of_the_same_log(watching: Watching) -> None:
 
 
 def test_it_shows_nothing_for_ever(watching: Watching) -> None:
-    """Whoever never links what he said is not believed in the end."""
+    """Whoever never links what he said is not believed in the end; a day of that is not enough, nor are many batches at once."""
     watching.batch()
     watching.log.grow(1)
     watching.log.shows = 0
-    for _ in range(MOST_LOOSE * MOST_TRIES + 1):
+    for _ in range(10 * MOST_TRIES):
+        watching.batch()
+    assert (watching.known.wrong, watching.known.loose[0].tries, len(watching.known.loose)) == ("", 1, MOST_LOOSE)
+    for _ in range(MOST_TRIES - 1):
+        assert watching.known.wrong == ""
+        watching.mono_us += TRY_US
         watching.batch()
     assert "are one log" in watching.known.wrong
+
+
+def test_it_always_shows_one_more(watching: Watching) -> None:
+    """A log whose every answer brings a further checkpoint is not asked without end."""
+    watching.log.witnesses, watching.log.times_s = WITNESSES[:1], (5,)
+    watching.batch()
+    good = watching.log.get_log
+
+    async def growing(since: int | None = None, at: int | None = None) -> Told:
+        watching.log.grow()
+        return await good(since, at)
+
+    watching.log.get_log = growing  # type: ignore[method-assign]
+    watching.log.asked.clear()
+    watching.log.grow()
+    watching.batch()
+    assert len(watching.log.asked) == MOST_LOOSE
 
 
 def test_another_log(watching: Watching) -> None:
@@ -239,7 +263,7 @@ def test_a_link_that_is_none(watching: Watching, proof: list[str]) -> None:
 
 @given(
     st.builds(
-        Known, st.text(), st.text(), st.lists(st.builds(Loose, st.text(), st.integers(0, 99))).map(tuple), st.integers(0),
+        Known, st.text(), st.text(), st.lists(st.builds(Loose, st.text(), st.integers(0, 99), st.text(), st.integers(0, 99))).map(tuple), st.integers(0),
         st.text(), st.lists(st.text()).map(tuple), st.lists(st.text()).map(tuple), st.lists(st.text()).map(tuple),
     )
 )  # fmt: skip
@@ -252,7 +276,9 @@ def test_kept_and_read(known: Known) -> None:
     assert Known.read(data) == known
 
 
-@pytest.mark.parametrize("kept", [b"", b"{}", b'{"vkey":1}', b"\xff"])
+@pytest.mark.parametrize(
+    "kept", [b"", b"{}", b'{"vkey":1}', b"\xff", Known("no key").data, Known(LOG.public.vkey, "no note").data]
+)
 def test_damaged(watching: Watching, kept: bytes) -> None:
     """A damaged value begins anew."""
     watching.outbox.keep(NAME, kept)
