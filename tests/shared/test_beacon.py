@@ -72,6 +72,7 @@ def test_every_bit_of_the_cosignature_counts(bit: int) -> None:
         lambda told: told | {"size": -1},
         lambda told: told | {"origin": 7},
         lambda told: told | {"origin": "log.example\n11"},
+        lambda told: told | {"origin": f"log.example\n11\n{told['root']}\nmore"},
         lambda told: told | {"origin": ""},
         lambda told: told | {"mono_us": "x"},
         lambda told: {name: value for name, value in told.items() if name != "t_s"},
