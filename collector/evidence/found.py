@@ -1,0 +1,57 @@
+"""What the steps of checking an evidence file have established so far, and how one fails."""
+
+from dataclasses import dataclass, field
+
+from collector.evidence.logged import Trust
+from collector.evidence.removed import SealedBatch
+from shared.batch import OpenedBatch
+from shared.keys import PublicKey
+from shared.statement import Statement
+from shared.strictjson import JsonObject
+
+Files = dict[str, bytes]
+
+
+class StepFailed(Exception):
+    """A step does not hold; `file` names the member at fault, if it is one."""
+
+    def __init__(self, why: str, file: str = "") -> None:
+        super().__init__(f"{file}: {why}" if file else why)
+
+
+@dataclass(slots=True)
+class Found:
+    """What the steps so far have established."""
+
+    files: Files
+    trust: Trust
+    kept: Files | None = None
+    manifest: JsonObject = field(default_factory=dict)
+    verdict: Statement | None = None
+    collector: PublicKey | None = None
+    portal: PublicKey | None = None
+    devices: dict[str, PublicKey] = field(default_factory=dict)
+    batches: dict[str, list[OpenedBatch]] = field(default_factory=dict)
+    removed: dict[str, list[SealedBatch]] = field(default_factory=dict)
+
+    def named(self, folder: str) -> list[str]:
+        """The members of a folder, in order."""
+        return sorted(name for name in self.files if name.startswith(folder + "/"))
+
+    def chains(self) -> dict[str, list[OpenedBatch | SealedBatch]]:
+        """All batches by device, in the order of their numbers, those without their records too."""
+        return {
+            dev: sorted([*self.batches.get(dev, []), *self.removed.get(dev, [])], key=_number)
+            for dev in sorted({*self.batches, *self.removed})
+        }
+
+
+def _number(batch: OpenedBatch | SealedBatch) -> int:
+    return batch.said.batch
+
+
+def member(found: Found, name: str) -> bytes:
+    """A member of the zip that must be there; raises StepFailed."""
+    if name not in found.files:
+        raise StepFailed("not there", name)
+    return found.files[name]

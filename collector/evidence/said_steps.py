@@ -1,0 +1,60 @@
+"""Steps 9 to 13 of checking an evidence file: what is said of what was signed, and where else it stands."""
+
+import json
+
+from collector.evidence.found import Found, StepFailed, member
+from collector.evidence.grades import peers_in, regrade, told_in
+from collector.evidence.kept import compare_kept
+from collector.evidence.logged import log_key_of, logged
+from collector.evidence.rules import rules_in
+from shared import statement
+from shared.record import UNCOUNTED, End
+
+
+def counts(found: Found) -> str:
+    """Step 9: the numbers in the case are those of the signed records."""
+    every = [record for opened in found.batches.values() for batch in opened for record in batch.records]
+    records = [record for record in every if record.method not in UNCOUNTED]
+    counted = {end.value: sum(record.end is end for record in records) for end in End}
+    try:
+        told = json.loads(member(found, "case.json"))["counts"]["signed"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StepFailed("case.json holds no counts of signed records") from error
+    for end, number in counted.items():
+        if not isinstance(told, dict) or told.get(end) != number:
+            raise StepFailed(f"the case says another number of {end} than the {number} in the batches", "case.json")
+    return ", ".join(f"{number} {end}" for end, number in counted.items())
+
+
+def criteria(found: Found) -> str:
+    """Step 10: the rules are those that the signed verdict names."""
+    return rules_in(found.files, found.verdict)
+
+
+def counter_signatures(found: Found) -> str:
+    """Step 11: every record has the grade that the case says."""
+    peers = peers_in(found.files)
+    graded = regrade(found.batches.values(), peers)
+    told = told_in(member(found, "case.json"))
+    if told is not None and told != graded:
+        raise StepFailed(f"the case says {told.in_words()}; found are {graded.in_words()}", "case.json")
+    trusted = ", ".join(sorted(key.key_id for key in peers.values())) or "none"
+    return f"{graded.in_words()}; peers' keys trusted by the collector: {trusted}"
+
+
+def log(found: Found) -> str:
+    """Step 12: it is in the collector's public log."""
+    keys = found.devices | ({found.portal.key_id: found.portal} if found.portal else {})
+    return logged(found.files, keys, found.trust, found.chains())
+
+
+def kept(found: Found) -> str:
+    """Step 13: what the customer kept is of batches that are here."""
+    if found.kept is None:
+        return "nothing was given that the customer kept"
+    if found.collector is None:
+        raise StepFailed("no collector's key")
+    shown = {batch.pae_sha256 for batches in found.chains().values() for batch in batches}
+    as_of_us = statement.integer(found.manifest, "as_of_us")
+    log = log_key_of(found.files, found.trust)
+    return compare_kept(found.kept, shown, found.devices, found.collector, log, as_of_us)

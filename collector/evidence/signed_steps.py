@@ -1,0 +1,120 @@
+"""Steps 2 to 8 of checking an evidence file: what was signed, by whom, and that nothing of it is left out."""
+
+import hashlib
+
+from collector.evidence.found import Found, StepFailed, member
+from collector.evidence.removed import name_of, removed_in
+from shared import chain, statement
+from shared.batch import open_batch
+from shared.complaint import read_complaint
+from shared.dsse import b64_exact, read_envelope
+from shared.enrolment import read_enrolment, subscriber_hash
+from shared.errors import Refused, UnknownKey
+from shared.keys import PublicKey
+from shared.receipt import read_receipt
+from shared.statement import Kind
+
+
+def files(found: Found) -> str:
+    """Step 2: every file is the one the manifest lists."""
+    listed = found.manifest.get("files")
+    if not isinstance(listed, dict):
+        raise StepFailed("the manifest lists no files")
+    names = set(found.files) - {"manifest.json", "manifest.dsse.json"}
+    for name in sorted(names ^ set(listed)):
+        raise StepFailed("not in the manifest" if name in names else "listed, but not there", name)
+    for name in sorted(names):
+        if hashlib.sha256(found.files[name]).hexdigest() != listed[name]:
+            raise StepFailed("not the file the manifest lists", name)
+    return f"{len(names)} files"
+
+
+def collector(found: Found) -> str:
+    """Step 3: the collector's key signed the manifest."""
+    key = PublicKey.from_pem(member(found, "keys/collector.pem"))
+    if found.trust.collector is not None and key.key_id != found.trust.collector:
+        raise StepFailed(f"signed by key {key.key_id}, not by the key you were told")
+    signed = read_envelope(member(found, "manifest.dsse.json").removesuffix(b"\n"))
+    told = statement.read_statement(signed.verified_by(key), Kind.VERDICT)
+    if told.subject_sha256 != hashlib.sha256(found.files["manifest.json"]).hexdigest():
+        raise StepFailed("the signature is for another manifest")
+    found.collector, found.verdict = key, told
+    known = "as you were told" if found.trust.collector else "compare it with what you were told elsewhere"
+    return f"key {key.key_id} ({known})"
+
+
+def enrolments(found: Found) -> str:
+    """Step 4: the portal's key bound each device's key to this subscriber."""
+    portal = PublicKey.from_pem(member(found, "keys/portal.pem"))
+    subscriber = statement.text(found.manifest, "subscriber")
+    found.portal, salts = portal, found.manifest.get("salts")
+    if not isinstance(salts, dict):
+        raise StepFailed("the manifest holds no salts")
+    for name in found.named("enrolments"):
+        enrolled = read_enrolment(found.files[name].removesuffix(b"\n"), portal)
+        salt = b64_exact(salts.get(enrolled.key.key_id))
+        if subscriber_hash(salt, subscriber) != enrolled.sub:
+            raise StepFailed("the device was enrolled for somebody else", name)
+        found.devices[enrolled.key.key_id] = enrolled.key
+    return f"{len(found.devices)} devices"
+
+
+def batches(found: Found) -> str:
+    """Step 5: form, signature, digest and counts of every batch."""
+
+    def key_of(key_id: str) -> PublicKey:
+        if key_id not in found.devices:
+            raise UnknownKey(3, "signed by a key that is not enrolled here")
+        return found.devices[key_id]
+
+    records = 0
+    for name in found.named("batches"):
+        try:
+            opened = open_batch(found.files[name], key_of)
+        except Refused as error:
+            raise StepFailed(str(error), name) from error
+        if name != name_of(opened):
+            raise StepFailed("not the batch its name says", name)
+        found.batches.setdefault(opened.said.dev, []).append(opened)
+        records += len(opened.records)
+    return f"{sum(map(len, found.batches.values()))} batches, {records} records"
+
+
+def chains(found: Found) -> str:
+    """Step 6: batches follow one another, none left out."""
+    found.removed, rules = removed_in(found.files, found.devices, found.collector)
+    chains = found.chains()
+    for batches in chains.values():
+        head = chain.START
+        for batch in batches:
+            head = chain.follow(head, batch.said, batch.pae_sha256)
+    lost = sum(batch.said.lost for batches in chains.values() for batch in batches)
+    return "; ".join((f"{len(chains)} chains without a gap, {lost} records declared lost", *rules))
+
+
+def receipts(found: Found) -> str:
+    """Step 7: each batch has the collector's receipt."""
+    names = set(found.named("receipts"))
+    for opened in (batch for batches in found.chains().values() for batch in batches):
+        name = f"receipts/{opened.said.dev}/{opened.said.batch:08d}.json"
+        if name not in names:
+            raise StepFailed("this batch has no receipt", name)
+        if found.collector is None:
+            raise StepFailed("no collector's key")
+        read_receipt(found.files[name].removesuffix(b"\n"), found.collector, opened.pae_sha256)
+        names.discard(name)
+    for name in sorted(names):
+        raise StepFailed("a receipt for a batch that is not here", name)
+    return "one for each batch"
+
+
+def complaints(found: Found) -> str:
+    """Step 8: each complaint was signed by one of these devices."""
+    names = found.named("complaints")
+    for name in names:
+        envelope = read_envelope(found.files[name].removesuffix(b"\n"))
+        key = found.devices.get(envelope.key_id)
+        if key is None:
+            raise StepFailed("signed by a key that is not enrolled here", name)
+        read_complaint(envelope, key)
+    return f"{len(names)} complaints"
