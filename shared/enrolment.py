@@ -23,6 +23,8 @@ CODE_SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_LENGTH = 10
 NONCE_BYTES = 16
 SALT_BYTES = 32
+FILE_CLASS = "file"  # a key in a file, which its program's user can read
+KEY_CLASSES = (FILE_CLASS, "keystore", "tpm")
 _ALIKE = str.maketrans({"I": "1", "L": "1", "O": "0", "-": None, " ": None})
 
 

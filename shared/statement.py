@@ -28,6 +28,8 @@ class Kind(StrEnum):
     TICKET = _ROOT + "ticket/v1"
     TRANSFER = _ROOT + "transfer/v1"
     TOMBSTONE = _ROOT + "tombstone/v1"
+    ROTATE = _ROOT + "rotate/v1"
+    REVOKE = _ROOT + "revoke/v1"
 
 
 @dataclass(frozen=True, slots=True)
