@@ -64,6 +64,7 @@ def test_beacons_that_are_taken(there: There, beacon: JsonObject) -> None:
     assert there.served.post_batch(device.next()).status == 201
 
 
+@pytest.mark.threat("T5")
 @pytest.mark.parametrize(
     "beacon",
     [

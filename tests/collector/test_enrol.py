@@ -78,6 +78,7 @@ def test_code_as_people_type_it(portal: Portal, monkeypatch: pytest.MonkeyPatch,
     assert portal.enrol(typed, Device().request(code)).subscriber == "anna"
 
 
+@pytest.mark.threat("T16")
 def test_wrong_codes(portal: Portal, services: Services) -> None:
     """A code nobody gave out, or one symbol of it wrong, enrols nobody."""
     code, _ = portal.give_code("anna")
@@ -90,6 +91,7 @@ def test_wrong_codes(portal: Portal, services: Services) -> None:
     assert enrolments(services) == 0
 
 
+@pytest.mark.threat("T16")
 def test_used_code(portal: Portal, services: Services) -> None:
     """A code binds one key."""
     code, _ = portal.give_code("anna")
@@ -115,6 +117,7 @@ def test_one_code_many_keys_at_once(portal: Portal, services: Services) -> None:
     assert enrolments(services) == 1
 
 
+@pytest.mark.threat("T16")
 @pytest.mark.parametrize(("late_us", "good"), [(0, True), (1, False)])
 def test_expired_code(portal: Portal, clock: FakeClock, late_us: int, good: bool) -> None:
     """A code is good until the moment it expires, and not a microsecond longer."""
@@ -127,6 +130,7 @@ def test_expired_code(portal: Portal, clock: FakeClock, late_us: int, good: bool
         portal.enrol(code, Device().request(code))
 
 
+@pytest.mark.threat("T16")
 def test_sixth_try(portal: Portal, services: Services) -> None:
     """After five wrong tries the right code is refused too; a new one for the same line is good."""
     code, _ = portal.give_code("anna")
@@ -149,6 +153,7 @@ def test_fifth_try(portal: Portal) -> None:
     assert portal.enrol(code, Device().request(code)).subscriber == "anna"
 
 
+@pytest.mark.threat("T16")
 def test_request_made_with_another_code(portal: Portal, services: Services) -> None:
     """Who saw the code typed cannot bind his own key with a request made before he knew it."""
     code, _ = portal.give_code("anna")
@@ -157,6 +162,7 @@ def test_request_made_with_another_code(portal: Portal, services: Services) -> N
     assert enrolments(services) == 0
 
 
+@pytest.mark.threat("T16")
 def test_request_signed_by_another_key(portal: Portal) -> None:
     """A request whose signature is not by the key inside it is refused."""
     code, _ = portal.give_code("anna")

@@ -94,6 +94,7 @@ def seqs_of(line: Line, rate_bps: int) -> list[int]:
     return [row.seq for row in line.rows if row.rate_bps == rate_bps]
 
 
+@pytest.mark.threat("T1")
 def test_good_results_taken_out_of_the_chain_win_nothing() -> None:
     """Every slot still shows its latency; the numbers of fifteen downloads are gone, and free places are as many."""
     line = line_of(*[SLOW, FAST, FAST, FAST] * 5, None)
@@ -136,6 +137,7 @@ def test_what_was_lost_before_the_complaint_is_no_matter() -> None:
     assert finding_of(line.without(*range(20)), opened_us=opened_us).verdict == "insufficient_evidence"
 
 
+@pytest.mark.threat("T2")
 @pytest.mark.parametrize("why", ["paused", "stopped", "quiet_hours"])
 def test_holding_back_the_good_hours_wins_nothing(why: str) -> None:
     """The owner may rest his line; what he rested counts as good when he wants a verdict in his favour."""
@@ -210,6 +212,7 @@ def test_a_clock_that_was_not_set_makes_no_half_century_of_places() -> None:
 RESULTS = st.sampled_from([SLOW, SLOW, FAST, FAST, FAILED, FLAWED, ABORTED, reason("paused"), reason("budget"), None])
 
 
+@pytest.mark.threat("T1")
 @pytest.mark.parametrize("name", sorted(CRITERIA))
 @settings(max_examples=120, deadline=None)
 @given(st.data())

@@ -196,6 +196,7 @@ def test_receipt(served: Served, device: Device) -> None:
     assert [entry.body for entry in entries(served, EntryKind.BATCH)] == [body]
 
 
+@pytest.mark.threat("T6")
 def test_repeat_is_answered_with_the_first_receipt(served: Served, device: Device) -> None:
     """A batch sent again, by itself or with the other signature that fits, is 200 with the first receipt; no row, no leaf."""
     bodies, log = device.chain(3), log_of(served)
@@ -219,6 +220,7 @@ def test_lost_records_are_counted(served: Served, device: Device) -> None:
     assert served.case("anna")["counts"]["signed"]["lost"] == 4
 
 
+@pytest.mark.threat("T17")
 def test_fork_freezes_and_alarms(served: Served, device: Device) -> None:
     """Two batches of one number freeze the key: the other one is kept aside once, shown as an alarm, and nothing more is taken."""
     first = device.next()

@@ -100,6 +100,7 @@ def test_a_few_cut_off_starts_do_not_save_a_bad_line(rule: Criterion) -> None:
     assert verdict_of(rule, rows).verdict == "substantiated"
 
 
+@pytest.mark.threat("T1")
 @given(
     st.lists(st.sampled_from(["slow", "fast", "failed"]), min_size=3, max_size=12),
     st.lists(st.booleans(), min_size=12, max_size=12),

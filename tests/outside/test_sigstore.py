@@ -178,6 +178,7 @@ def test_sigstore_accepts_it(given: Given) -> None:
     assert given.outside(given.bundle) == ["ok"]
 
 
+@pytest.mark.threat("T7")
 @pytest.mark.usefixtures("sigstore")
 def test_sigstore_refuses_each_change(given: Given) -> None:
     """T7: one thing changed, and neither it nor we accept the bundle. It passes over what the checkpoint says once more."""

@@ -110,6 +110,7 @@ def test_away_in_between(watching: Watching) -> None:
     assert watching.known.loose == ()
 
 
+@pytest.mark.threat("T13")
 def test_a_fork_of_one_size(watching: Watching) -> None:
     """T13: two trees of one size, both signed, are told at once, with both notes."""
     other = copy.deepcopy(watching.log.leaves)
@@ -123,6 +124,7 @@ def test_a_fork_of_one_size(watching: Watching) -> None:
     assert known.words.startswith("NOT TO BE TRUSTED: two logs of 1 leaves")
 
 
+@pytest.mark.threat("T13")
 def test_a_fork_that_grew(watching: Watching) -> None:
     """T13: a tree that does not begin with the one shown before has no proof that it does."""
     watching.log.grow(4)

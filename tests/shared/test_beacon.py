@@ -35,6 +35,7 @@ def test_it_proves_itself() -> None:
     assert "mono_us" not in beacon_of(NOTE.data, LOG.public, WITNESS).fields
 
 
+@pytest.mark.threat("T5")
 @pytest.mark.parametrize(
     "change",
     [

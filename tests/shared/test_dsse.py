@@ -94,6 +94,7 @@ def test_key_id_is_not_believed() -> None:
     assert Envelope(b"{}", "0" * 64, read_envelope(LINE).signature).verified_by(DEVICE.public) == b"{}"
 
 
+@pytest.mark.threat("T18")
 @pytest.mark.parametrize(
     ("change", "why"),
     [

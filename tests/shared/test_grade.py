@@ -134,6 +134,7 @@ ONE_SIDED: dict[Reason, Callable[[], list[JsonObject]]] = {
 }
 
 
+@pytest.mark.threat("T8")
 @pytest.mark.parametrize("why", ONE_SIDED)
 def test_one_sided_for_its_reason(why: Reason) -> None:
     """What the peer does not bear out is one-sided, for the first thing that is wrong with it."""
@@ -192,6 +193,7 @@ def test_how_far_durations_may_be_apart(min_rtt_us: int | None) -> None:
             assert reason(download(DEV, dur_us=dur_us, min_rtt_us=min_rtt_us)) is why
 
 
+@pytest.mark.threat("T6")
 def test_a_session_counts_once() -> None:
     """A session that an earlier record bore vouches for no other, and its statement says nothing of that one."""
     found = graded(download(DEV, rwnd_limited_pm=900))
@@ -212,12 +214,14 @@ def test_sessions_of_peers_and_devices_are_their_own() -> None:
     assert found.session != SESSION
 
 
+@pytest.mark.threat("T8")
 def test_a_genuine_statement_is_used_up_even_where_it_does_not_fit() -> None:
     """Trying out one statement on several records until one fits does not work."""
     for members in (download(DEV, seq=6), download(DEV) | {"sid": OTHER_SID}, download(DEV) | {"dur_us": 0}):
         assert graded(members).session == SESSION
 
 
+@pytest.mark.threat("T9")
 @pytest.mark.parametrize(
     ("limited_pm", "limited"), [(None, False), (0, False), (200, False), (201, True), (1000, True)]
 )

@@ -78,6 +78,7 @@ def test_deepest_value() -> None:
         encode({"a": in_objects})
 
 
+@pytest.mark.threat("T19")
 @pytest.mark.parametrize(
     ("data", "why"),
     [
@@ -190,6 +191,7 @@ process.stdout.write(spell(JSON.parse(require("fs").readFileSync(0, "utf8"))));
 """
 
 
+@pytest.mark.threat("T19")
 @pytest.mark.skipif(shutil.which("node") is None, reason="no node on PATH")
 @settings(deadline=None, max_examples=10)
 @given(st.lists(json_values, min_size=5, max_size=40))

@@ -94,6 +94,7 @@ def test_good_enrolment() -> None:
     assert (enrolment.key, enrolment.key_class) == (KEYS["device_a"], "file")
 
 
+@pytest.mark.threat("T18")
 @pytest.mark.parametrize("name", sorted(name for name, said in EXPECTED.items() if said["error"] != "repeat"))
 def test_bad_vector(name: str) -> None:
     """A bad batch is refused at the step, and with the error, that its expect.json names."""

@@ -117,6 +117,7 @@ def test_unknown_coding(served: Served, entrance: Entrance) -> None:
         assert (answer.status, answer.error) == (415, "bad_media_type")
 
 
+@pytest.mark.threat("T19")
 def test_gzip_bomb(served: Served, entrance: Entrance) -> None:
     """A small body that would become a huge one is 413."""
     bomb = gzip.compress(b" " * (entrance.limit + 1), 9)

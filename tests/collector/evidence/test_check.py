@@ -333,6 +333,7 @@ def test_attacker_with_his_own_key(case: Case) -> None:
     assert failed_step(forged, case.services.collector_key.public.key_id)[0] == 3
 
 
+@pytest.mark.threat("T7")
 def test_one_flipped_byte_in_every_member(case: Case, zip_of: Zip, tmp_path: Path) -> None:
     """A byte flipped in any member never passes, be it for a reader who was told the key or for one who was not."""
     files, file = case.files, tmp_path / "evidence.zip"
@@ -344,6 +345,7 @@ def test_one_flipped_byte_in_every_member(case: Case, zip_of: Zip, tmp_path: Pat
             assert main([str(file), "--json"]) in (1, 2), (name, place)
 
 
+@pytest.mark.threat("T7")
 def test_flipped_byte_under_a_manifest_made_to_fit(case: Case) -> None:
     """A byte flipped in what was signed by a device, the portal or the collector shows even under a new manifest."""
     files = case.files

@@ -42,6 +42,7 @@ async def test_all_is_here(case: Case, export: Files) -> None:
     assert last(case, case.files, bare).detail.endswith("0 proven by the log")
 
 
+@pytest.mark.threat("T11")
 async def test_a_batch_was_dropped(case: Case, export: Files) -> None:
     """The file by itself holds; beside the customer's receipts it does not, and the batch is named."""
     files = case.without_newest()

@@ -54,6 +54,7 @@ def test_by_whom_and_when(witnessed: tuple[Case, list[NoteKey]]) -> None:
     assert "no witness was asked for" in last(case, case.files).detail
 
 
+@pytest.mark.threat("T14")
 def test_another_tree_for_the_court(witnessed: tuple[Case, list[NoteKey]]) -> None:
     """T14: a checkpoint that its log has signed and no quorum has seen is refused by whoever asks for one."""
     case, (one, other, third) = witnessed

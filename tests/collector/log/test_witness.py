@@ -147,6 +147,7 @@ def test_nobody_there(log: Log) -> None:
         assert witnesses.go_round() is not None
 
 
+@pytest.mark.threat("T13")
 def test_a_forked_log(log: Log, tmp_path: Path) -> None:
     """T13: whoever drops a leaf and signs anew with the real key gets no cosignature, and each witness is named with its word."""
     log.grow(6)
