@@ -3,6 +3,7 @@
     SpeedproofError
     ├── Malformed            bytes that are not in the format they claim (also a ValueError)
     ├── NoKey                no way to sign or verify on this machine
+    ├── NoTool               something that is asked for needs a package that is not installed
     └── Refused              a batch or statement that must not be taken; names the step that failed
         ├── TooLarge         step 1   more bytes than the format allows
         ├── BadMediaType     step 1   not announced as a batch
@@ -35,6 +36,10 @@ class Malformed(SpeedproofError, ValueError):
 
 class NoKey(SpeedproofError):
     """A key that is needed is not there or cannot be used."""
+
+
+class NoTool(SpeedproofError):
+    """What is asked for needs a package that is not installed; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)

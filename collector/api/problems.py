@@ -5,9 +5,11 @@ from http import HTTPStatus
 
 from collector import errors as ours
 from shared import errors as theirs
+from shared.beacon import NotCosigned
 from shared.errors import Refused, SpeedproofError
 from shared.keys import WrongSignature
 from shared.note import WrongNote
+from shared.timestamp import WrongToken
 from shared.tree import WrongProof
 
 MEDIA_TYPE = "application/problem+json"
@@ -25,10 +27,13 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     theirs.ChainFork: (HTTPStatus.CONFLICT, "chain_fork"),
     theirs.ChainGap: (HTTPStatus.CONFLICT, "chain_gap"),
     theirs.NoKey: (HTTPStatus.INTERNAL_SERVER_ERROR, "no_key"),
+    theirs.NoTool: (HTTPStatus.INTERNAL_SERVER_ERROR, "no_tool"),
     theirs.Malformed: (HTTPStatus.BAD_REQUEST, "bad_format"),
     WrongSignature: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_signature"),
     WrongNote: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_note"),
+    NotCosigned: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_note"),
     WrongProof: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_proof"),
+    WrongToken: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_token"),
     ours.NotFound: (HTTPStatus.NOT_FOUND, "not_found"),
     ours.Conflict: (HTTPStatus.CONFLICT, "conflict"),
     ours.BadRequest: (HTTPStatus.BAD_REQUEST, "bad_request"),

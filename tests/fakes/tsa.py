@@ -20,12 +20,17 @@ keyUsage = critical,digitalSignature
 extendedKeyUsage = critical,timeStamping
 subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
+[sloppy]
+basicConstraints = critical,CA:FALSE
+extendedKeyUsage = timeStamping
+[mailing]
+basicConstraints = critical,CA:FALSE
+extendedKeyUsage = critical,emailProtection
 [stamping]
 serial = ./serial
 signer_digest = sha256
 default_policy = 1.2.3.4.1
-digests = sha256
-accuracy = secs:1
+digests = sha256, sha512
 ess_cert_id_alg = sha256
 """
 _P256 = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
@@ -38,11 +43,11 @@ class Tsa:
     folder: Path
 
     @classmethod
-    def begin(cls, folder: Path) -> "Tsa":
+    def begin(cls, folder: Path, accuracy: str = "secs:1") -> "Tsa":
         """Make root and key."""
         made = cls(folder)
         folder.mkdir()
-        (folder / "tsa.cnf").write_text(_SETTINGS)
+        (folder / "tsa.cnf").write_text(_SETTINGS + (f"accuracy = {accuracy}\n" if accuracy else ""))
         (folder / "serial").write_text("01\n")
         ours = ("-config", "tsa.cnf")
         made.openssl(
@@ -53,15 +58,32 @@ class Tsa:
         made.openssl("x509", "-req", "-in", "tsa.csr", *signed, "-out", "tsa.pem", "-days", "30")
         return made
 
-    def stamp(self, data: bytes) -> bytes:
+    def stamp(self, data: bytes, digest: str = "-sha256") -> bytes:
         """A time-stamp response over some bytes."""
         (self.folder / "data").write_bytes(data)
-        self.openssl("ts", "-query", "-data", "data", "-sha256", "-cert", "-out", "query")
+        self.openssl("ts", "-query", "-data", "data", digest, "-cert", "-out", "query")
+        return self.answer((self.folder / "query").read_bytes())
+
+    def answer(self, query: bytes) -> bytes:
+        """The response to a request."""
+        (self.folder / "query").write_bytes(query)
         by = ("-signer", "tsa.pem", "-inkey", "tsa.key")
         self.openssl(
             "ts", "-reply", "-config", "tsa.cnf", "-section", "stamping", "-queryfile", "query", *by, "-out", "reply"
         )
         return (self.folder / "reply").read_bytes()
+
+    def signed_by(self, leaf: str) -> bytes:
+        """The newest answer, signed anew with a certificate of this root for something else (a section of the settings)."""
+        signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "tsa.cnf", "-extensions", leaf)
+        self.openssl("x509", "-req", "-in", "tsa.csr", *signed, "-out", "other.pem", "-days", "30")
+        self.openssl("ts", "-reply", "-in", "reply", "-token_out", "-out", "token")
+        self.openssl("cms", "-verify", "-noverify", "-in", "token", "-inform", "DER", "-out", "said")
+        content = ("-binary", "-nodetach", "-econtent_type", "1.2.840.113549.1.9.16.1.4", "-in", "said")
+        by = ("-signer", "other.pem", "-inkey", "tsa.key", "-md", "sha256", "-cades", "-outform", "DER")
+        token = self.openssl("cms", "-sign", *content, *by)
+        granted = bytes.fromhex("3003020100")
+        return b"\x30\x82" + (len(granted) + len(token)).to_bytes(2, "big") + granted + token
 
     def certificates(self) -> list[bytes]:
         """The chain (DER), the root last."""

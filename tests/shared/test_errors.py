@@ -5,7 +5,7 @@ import re
 import pytest
 
 from shared import errors
-from shared.errors import BadFormat, ChainGap, Expected, Malformed, NoKey, Refused, SpeedproofError
+from shared.errors import BadFormat, ChainGap, Expected, Malformed, NoKey, NoTool, Refused, SpeedproofError
 
 REFUSALS = Refused.__subclasses__()
 
@@ -13,13 +13,15 @@ REFUSALS = Refused.__subclasses__()
 def test_tree_is_drawn_as_it_is() -> None:
     """The drawing at the top of the module names every error, and no other."""
     drawn = re.findall(r"(?:├── |└── |^ {4})(\w+)", errors.__doc__ or "", re.MULTILINE)
-    assert set(drawn) == {"SpeedproofError", "Malformed", "NoKey", "Refused"} | {kind.__name__ for kind in REFUSALS}
+    assert set(drawn) == {"SpeedproofError", "Malformed", "NoKey", "NoTool", "Refused"} | {
+        kind.__name__ for kind in REFUSALS
+    }
     assert len(drawn) == len(set(drawn))
 
 
 def test_everything_is_ours() -> None:
     """One name catches whatever the project raises on purpose, and bad bytes are a ValueError too."""
-    assert all(issubclass(kind, SpeedproofError) for kind in (Malformed, NoKey, Refused, *REFUSALS))
+    assert all(issubclass(kind, SpeedproofError) for kind in (Malformed, NoKey, NoTool, Refused, *REFUSALS))
     assert issubclass(Malformed, ValueError)
     assert not issubclass(Refused, ValueError)
 
