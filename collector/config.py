@@ -22,6 +22,7 @@ MOST_WORKERS = 64
 MOST_STREAMS = 2**20
 LEAST_INDEX_MB = 256
 MOST_RETAIN_DAYS = 36_500
+TSA_EVERY = ("checkpoint", "batch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ class Config:
     witness: tuple[Witness, ...] = ()  # who is asked to cosign the log: tables with `url` and `vkey`
     quorum: int | None = None  # so many of them have to; None: all
     origin: str | None = None  # the log's name, a host's by itself, for good; None: one that no host has
+    tsa: str | None = None  # the address of an authority for time-stamps (RFC 3161)
+    tsa_roots: Path | None = None  # PEM: by whose certificates its answers are believed
+    tsa_every: str = "checkpoint"  # or batch: each batch gets a token of its own too, as a Sigstore bundle needs it
+    tsa_minutes: int = 15  # from one checkpoint with a token to the next
     ledgers: Mapping[int, str] = field(default_factory=dict)  # where those of other collectors can be read, by stream
 
     @property
@@ -111,14 +116,16 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
         told["witness"] = _witnesses(told["witness"])
     if "quorum" in told:
         told["quorum"] = _whole("quorum", told["quorum"], 1, max(1, len(told.get("witness", ()))))  # type: ignore[arg-type]
+    if {"tsa", "tsa_roots", "tsa_every", "tsa_minutes"} & told.keys():
+        _tsa(told)
     if "ledgers" in told:
         told["ledgers"] = _ledgers(told["ledgers"])
     for name in ("host", "peer_host"):
         if name in told and not isinstance(told[name], str):
             raise BadRequest(f"{name} is not text")
     if "url" in told:
-        told["url"] = _address(told["url"])
-    for name in ("criteria", "peer_tls_cert", "peer_tls_key"):
+        told["url"] = _address("url", told["url"])
+    for name in ("criteria", "tsa_roots", "peer_tls_cert", "peer_tls_key"):
         if name in told:
             told[name] = Path(str(told[name]))
     if "peer_tls_key" in told and "peer_tls_cert" not in told:
@@ -175,6 +182,20 @@ def _witnesses(value: object) -> tuple[Witness, ...]:
     return tuple(found)
 
 
+def _tsa(told: dict[str, object]) -> None:
+    """Where, and by whose certificates: the one is of no use without the other."""
+    missing = [name for name in ("tsa", "tsa_roots") if name not in told]
+    if missing:
+        raise BadRequest(f"tsa and tsa_roots belong together; {' and '.join(missing)} is missing")
+    told["tsa"] = _address("tsa", told["tsa"])
+    if not isinstance(told["tsa_roots"], (str, Path)):
+        raise BadRequest("tsa_roots is the path of a PEM file")
+    if told.get("tsa_every", "checkpoint") not in TSA_EVERY:
+        raise BadRequest(f"tsa_every is one of {', '.join(TSA_EVERY)}, not {told['tsa_every']!r}")
+    if "tsa_minutes" in told:
+        told["tsa_minutes"] = _whole("tsa_minutes", told["tsa_minutes"], 1, 24 * 60)
+
+
 def _memory(value: object) -> str:
     """An amount of memory in which the engine can work: it sorts runs, and beyond this it goes to the disk."""
     found = re.fullmatch(r"([1-9][0-9]{0,5})(MB|GB)", value) if isinstance(value, str) else None
@@ -183,8 +204,8 @@ def _memory(value: object) -> str:
     return str(value)
 
 
-def _address(value: object) -> str:
+def _address(name: str, value: object) -> str:
     try:
         return read_address(str(value))
     except Malformed as error:
-        raise BadRequest(f"url: {error}") from error
+        raise BadRequest(f"{name}: {error}") from error

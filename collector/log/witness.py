@@ -15,7 +15,6 @@ import logging
 import os
 import re
 import threading
-import urllib.error
 import urllib.request
 from array import array
 from bisect import bisect_left, bisect_right
@@ -24,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from collector.clock import SystemClock
 from collector.ledger.frame import Proven
+from collector.log.asking import answer
 from collector.log.files import write_at
 from collector.log.key import Witness
 from collector.log.publisher import Published, Publisher
@@ -38,9 +37,7 @@ from shared.note import Note, NoteKey, Signature, WrongNote, read_note, read_sig
 FILE: Final = "cosigned"
 EVERY_S: Final = 60.0
 FIRST_S: Final = 2.0
-PATIENCE_S: Final = 10.0
 CLOSE_S: Final = 2.0
-_MOST_BYTES: Final = 64 * 1024
 _LENGTH_BYTES: Final = 4
 _SIZE: Final = re.compile(rb"[0-9]{1,16}\n?")
 _OK, _CONFLICT, _NOT_EXTENDED = 200, 409, 422
@@ -73,7 +70,7 @@ def ask(witness: Witness, published: Published, old: int, proof: Sequence[bytes]
     request = urllib.request.Request(f"{witness.url.rstrip('/')}/add-checkpoint", body, method="POST")  # noqa: S310 - from the settings
     request.add_header("Content-Type", "text/plain; charset=utf-8")
     try:
-        status, told = _answer(request)
+        status, told = answer(request)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NoWitness(f"it does not answer: {error}") from error
     if status == _CONFLICT and _SIZE.fullmatch(told):
@@ -84,23 +81,6 @@ def ask(witness: Witness, published: Published, old: int, proof: Sequence[bytes]
     if status != _OK:
         raise NoWitness(f"it refuses ({status}): {words}")
     return _signature(witness, published, told)
-
-
-def _answer(request: urllib.request.Request) -> tuple[int, bytes]:
-    """Status and body, of which no more is read than a cosignature needs, nor for longer than one may take."""
-    clock = SystemClock()
-    until_us = clock.mono_us() + round(1e6 * PATIENCE_S)
-    try:
-        answer = urllib.request.urlopen(request, timeout=PATIENCE_S)  # noqa: S310 - from the settings
-    except urllib.error.HTTPError as error:
-        answer = error
-    with answer:
-        told = b""
-        while len(told) < _MOST_BYTES and (part := answer.read1(_MOST_BYTES)):
-            told += part
-            if clock.mono_us() > until_us:
-                raise TimeoutError("its answer does not end")
-        return answer.status, told
 
 
 def _signature(witness: Witness, published: Published, told: bytes) -> Signature:

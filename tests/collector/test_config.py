@@ -136,3 +136,30 @@ def test_what_no_log_can_be(text: str, says: str) -> None:
     """Names that are no host's, witnesses that are none, and quorums that can never be are refused by name."""
     with pytest.raises(BadRequest, match=says):
         parse(text, DATA, {})
+
+
+def test_time_stamps() -> None:
+    """Where an authority is and by what it is believed; a checkpoint every quarter of an hour unless more is asked for."""
+    config = parse('tsa = "http://tsa.example/tsr/"\ntsa_roots = "roots.pem"', DATA, {})
+    assert (config.tsa, config.tsa_roots) == ("http://tsa.example/tsr", Path("roots.pem"))
+    assert (config.tsa_every, config.tsa_minutes, parse("", DATA, {}).tsa) == ("checkpoint", 15, None)
+    more = 'tsa = "http://tsa.example"\ntsa_roots = "r"\ntsa_every = "batch"\ntsa_minutes = 60'
+    assert (parse(more, DATA, {}).tsa_every, parse(more, DATA, {}).tsa_minutes) == ("batch", 60)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('tsa = "http://tsa.example"', "tsa_roots is missing"),
+        ('tsa_roots = "r"', "tsa is missing"),
+        ('tsa_every = "batch"', "tsa and tsa_roots is missing"),
+        ('tsa = "tsa.example"\ntsa_roots = "r"', "tsa: "),
+        ('tsa = "http://tsa.example"\ntsa_roots = 7', "path of a PEM file"),
+        ('tsa = "http://tsa.example"\ntsa_roots = "r"\ntsa_every = "hour"', "checkpoint, batch"),
+        ('tsa = "http://tsa.example"\ntsa_roots = "r"\ntsa_minutes = 0', "tsa_minutes"),
+    ],
+)
+def test_what_no_authority_can_be(text: str, says: str) -> None:
+    """Half a setting, an address that is none, a pace that is none: refused by name."""
+    with pytest.raises(BadRequest, match=says):
+        parse(text, DATA, {})

@@ -73,10 +73,11 @@ class Tsa:
         )
         return (self.folder / "reply").read_bytes()
 
-    def signed_by(self, leaf: str) -> bytes:
-        """The newest answer, signed anew with a certificate of this root for something else (a section of the settings)."""
+    def signed_by(self, leaf: str, query: bytes) -> bytes:
+        """The response to a request, signed anew with a certificate of this root for something else (a section of the settings)."""
         signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "tsa.cnf", "-extensions", leaf)
         self.openssl("x509", "-req", "-in", "tsa.csr", *signed, "-out", "other.pem", "-days", "30")
+        self.answer(query)
         self.openssl("ts", "-reply", "-in", "reply", "-token_out", "-out", "token")
         self.openssl("cms", "-verify", "-noverify", "-in", "token", "-inform", "DER", "-out", "said")
         content = ("-binary", "-nodetach", "-econtent_type", "1.2.840.113549.1.9.16.1.4", "-in", "said")

@@ -205,7 +205,7 @@ def test_a_witness_that_lies(log: Log, wrong: str) -> None:
 
 def test_an_answer_that_never_ends(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     """A witness that sends a byte now and then is left after as long as an answer may take; nor does the end wait for him."""
-    monkeypatch.setattr("collector.log.witness.PATIENCE_S", 0.5)
+    monkeypatch.setattr("collector.log.asking.PATIENCE_S", 0.5)
     log.grow(2)
     log.asked[0].wrong = "drips"
     with log.witnesses(2) as witnesses:
