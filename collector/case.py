@@ -9,6 +9,7 @@ from collector.campaigns import fixed_campaigns
 from collector.days import days_in_index, ended_slots, last_days
 from collector.errors import BadRequest, NotFound
 from collector.findings import judge_line
+from collector.omission import omission_of
 from collector.overview import DayRow, Lag
 from collector.presence import presence_of
 from collector.registry import Subscriber
@@ -78,12 +79,13 @@ def case_in_index(
     devices, counts, presence = _devices(services, store, name, rows, removed)
     plans = {row.dev: plan for row, plan in store.devices(name)}
     campaigns = fixed_campaigns(store.campaigns(name))
+    as_of_us = services.clock.wall_us()
     return (
         CaseView(
             subscriber=name,
             time_zone=subscriber.time_zone,
             contract={direction: dict(speeds) for direction, speeds in subscriber.contract.items()},
-            as_of_us=services.clock.wall_us(),
+            as_of_us=as_of_us,
             complaints=tuple(complaints),
             devices=devices,
             alarms=tuple(store.alarms(name)),
@@ -94,6 +96,7 @@ def case_in_index(
             grades=tuple(store.grades(name)),
             presence=presence,
             removed=tuple(removed.values()),
+            omission=omission_of(services, store, subscriber, rows, removed, as_of_us),
         ),
         rows,
     )

@@ -169,6 +169,50 @@ class VerdictView:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedRow:
+    """The slots of a device that are asked about, from one to before another."""
+
+    dev: str
+    slot_s: int
+    first_slot: int
+    stop_slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRow:
+    """Of the starts wanted of one direction on one UTC day (since 1970), how many were slow and how many are missing."""
+
+    day: int
+    way: str  # down, up; any: whether a test failed
+    scheduled: int
+    slow: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """Numbers of a device's starts without a record: from the first to the last, so many; between these moments, if known."""
+
+    dev: str
+    first_seq: int
+    last_seq: int
+    missing: int
+    from_us: int | None
+    to_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class OmissionView:
+    """What is missing of a line's measurements, and what can be said all the same (`shared.omission`)."""
+
+    heavy_every: int
+    least_bps: dict[str, int] = field(default_factory=dict)  # by direction: slower than that is slow
+    planned: tuple[PlannedRow, ...] = ()
+    windows: tuple[WindowRow, ...] = ()
+    gaps: tuple[GapRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
     """All that is shown of one subscriber."""
 
@@ -184,4 +228,5 @@ class CaseView:
     grades: tuple[GradeCount, ...] = ()  # by direction, grade and reason
     presence: tuple[PresenceView, ...] = ()  # by device
     removed: tuple[RemovedRow, ...] = ()  # by device; of that time nothing else here speaks
+    omission: OmissionView | None = None
     behind_us: int = 0  # what arrived within so long before `as_of_us` may not be in it yet

@@ -27,7 +27,7 @@ from probe.schedule import Schedule
 from probe.wishes import Wishes
 from shared.errors import Malformed
 from shared.record import read_record
-from shared.slots import schedule_key
+from shared.slots import HEAVY_EVERY, schedule_key
 from shared.strictjson import JsonObject
 
 KEEP_SLOTS: Final = 1000  # ten days of a quarter of an hour each
@@ -44,7 +44,7 @@ class Daemon:
 
     agent: Agent
     plan: str = "light"
-    heavy_every: int = 16
+    heavy_every: int = HEAVY_EVERY
     tell: Callable[[str], None] = nobody  # the service manager
     sign: Callable[[], Mapping[str, bytes]] = dict  # of life, kept with every errand
     sweep: Callable[[], object] = int  # after every errand: what its connections left in memory

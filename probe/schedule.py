@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.slots import SlotPlan, schedule_key
+from shared.slots import SlotPlan, is_heavy, schedule_key
 
 Drawn = Literal["beacon", "older", "seed"]
 DAY_S = 86_400
@@ -76,8 +76,8 @@ class Schedule:
     def start_of(self, slot: int) -> Due:
         """The start in a slot."""
         key, drawn = self.draw.key_of(slot * self.plan.slot_s // DAY_S)
-        heavy = slot % self.heavy_every == int(self.dev[:8], 16) % self.heavy_every
-        return Due(slot, self.plan.start_us(key, self.dev, slot), heavy, drawn)
+        at_us = self.plan.start_us(key, self.dev, slot)
+        return Due(slot, at_us, is_heavy(self.dev, slot, self.heavy_every), drawn)
 
 
 def _t_s(beacon: Beacon) -> int:

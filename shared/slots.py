@@ -8,6 +8,9 @@ once, which spreads starts at random (RFC 2330) but proves nothing about who cho
 import hashlib
 import hmac
 from dataclasses import dataclass
+from typing import Final
+
+HEAVY_EVERY: Final = 16  # slots, one of which carries the tests that fill the line: six times a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +44,8 @@ class SlotPlan:
 def schedule_key(secret: bytes) -> bytes:
     """The key of the draw: from a witness's 76-byte cosignature blob, or from a probe's own seed."""
     return hashlib.sha256(secret).digest()
+
+
+def is_heavy(dev: str, slot: int, every: int = HEAVY_EVERY) -> bool:
+    """Whether the schedule wants the tests that fill the line in this slot: which ones follows from the device's name."""
+    return slot % every == int(dev[:8], 16) % every

@@ -15,6 +15,8 @@
     12  log         batches, enrolments and complaints are in the collector's public log, in the order in which they must have
                     come there; it is the log you were told of, and witnesses you trust have seen it, if you were told of any
     13  kept        what the customer kept of receipts and proofs is of batches that are here, if it was given
+    14  omission    what is missing is said as it is: the bound and coverage of each day, computed anew from the records;
+                    numbers without a record; batches that contradict a chain; tests by hand, which count in nothing
 
 Not checked, left to the reader: that the verdict follows from records and rule (the collector judges its own data again
 with `speedproof-collector judge`), and that keys belong to whom they should. What a check cannot show stands in README.txt.
@@ -23,7 +25,7 @@ with `speedproof-collector judge`), and that keys belong to whom they should. Wh
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collector.evidence import said_steps, signed_steps
+from collector.evidence import omission_step, said_steps, signed_steps
 from collector.evidence.archive import NotEvidence
 from collector.evidence.found import Files, Found, StepFailed
 from collector.evidence.logged import NO_TRUST, Trust
@@ -82,4 +84,5 @@ _STEPS: tuple[tuple[str, Callable[[Found], str]], ...] = (
     ("counter-signatures", said_steps.counter_signatures),
     ("log", said_steps.log),
     ("kept", said_steps.kept),
+    ("omission", omission_step.omission),
 )

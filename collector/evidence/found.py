@@ -33,6 +33,9 @@ class Found:
     devices: dict[str, PublicKey] = field(default_factory=dict)
     batches: dict[str, list[OpenedBatch]] = field(default_factory=dict)
     removed: dict[str, list[SealedBatch]] = field(default_factory=dict)
+    enrolled_us: dict[str, int] = field(default_factory=dict)  # by device
+    received_us: dict[str, int] = field(default_factory=dict)  # by SHA-256(PAE) of the batch, by its receipt
+    limited: frozenset[tuple[str, int]] = frozenset()  # records whose peer saw a slow reader, by device and number
 
     def named(self, folder: str) -> list[str]:
         """The members of a folder, in order."""

@@ -7,7 +7,7 @@ is looked for among the records of the same device, all of which are in the file
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.batch import OpenedBatch
 from shared.errors import Malformed
@@ -23,6 +23,7 @@ class Tally:
     """How many records have which direction, grade and reason."""
 
     counted: Mapping[Told, int]
+    limited: frozenset[tuple[str, int]] = field(default=frozenset(), compare=False)  # whose peer saw a slow reader
 
     def in_words(self) -> str:
         """The counts in one phrase."""
@@ -51,6 +52,7 @@ def regrade(chains: Iterable[Iterable[OpenedBatch]], peers: Peers) -> Tally:
     """The grades of all records of these devices' chains, each chain in its order."""
     counted: Counter[Told] = Counter()
     used: set[str] = set()
+    limited: set[tuple[str, int]] = set()
     for record, dev in ((record, batch.said.dev) for chain in chains for batch in chain for record in batch.records):
         alone = grade(record, dev, peers)
         if alone is None:
@@ -59,7 +61,8 @@ def regrade(chains: Iterable[Iterable[OpenedBatch]], peers: Peers) -> Tally:
         if alone.session is not None:
             used.add(alone.session)
         counted[DIRECTION[record.method].value, found.grade.value, found.reason and found.reason.value] += 1
-    return Tally(counted)
+        limited |= {(dev, record.seq)} if found.receiver_limited else set()
+    return Tally(counted, frozenset(limited))
 
 
 def told_in(case: bytes) -> Tally | None:

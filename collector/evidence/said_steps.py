@@ -35,6 +35,7 @@ def counter_signatures(found: Found) -> str:
     """Step 11: every record has the grade that the case says."""
     peers = peers_in(found.files)
     graded = regrade(found.batches.values(), peers)
+    found.limited = graded.limited
     told = told_in(member(found, "case.json"))
     if told is not None and told != graded:
         raise StepFailed(f"the case says {told.in_words()}; found are {graded.in_words()}", "case.json")

@@ -56,6 +56,7 @@ def enrolments(found: Found) -> str:
         if subscriber_hash(salt, subscriber) != enrolled.sub:
             raise StepFailed("the device was enrolled for somebody else", name)
         found.devices[enrolled.key.key_id] = enrolled.key
+        found.enrolled_us[enrolled.key.key_id] = enrolled.t_us
     return f"{len(found.devices)} devices"
 
 
@@ -101,7 +102,8 @@ def receipts(found: Found) -> str:
             raise StepFailed("this batch has no receipt", name)
         if found.collector is None:
             raise StepFailed("no collector's key")
-        read_receipt(found.files[name].removesuffix(b"\n"), found.collector, opened.pae_sha256)
+        receipt = read_receipt(found.files[name].removesuffix(b"\n"), found.collector, opened.pae_sha256)
+        found.received_us[opened.pae_sha256] = receipt.received_us
         names.discard(name)
     for name in sorted(names):
         raise StepFailed("a receipt for a batch that is not here", name)

@@ -21,6 +21,7 @@ from probe.notices import Notice
 from probe.platform.notify_socket import service_manager
 from probe.run import run_agent
 from shared.errors import SpeedproofError
+from shared.slots import HEAVY_EVERY
 
 if TYPE_CHECKING:
     from probe.commands.say import Commands
@@ -34,7 +35,7 @@ def add(commands: "Commands", common: argparse.ArgumentParser) -> None:
         help="the transfers' plan: light (default; about 2 MB at 20 Mbit/s), evidence (about 18 MB), standard, quick, tiny",
     )  # fmt: skip
     parser.add_argument(
-        "--heavy-every", type=positive, default=16, metavar="N",
+        "--heavy-every", type=positive, default=HEAVY_EVERY, metavar="N",
         help="download and upload in every N-th slot only (default 16: six times a day)",
     )  # fmt: skip
 

@@ -37,7 +37,9 @@ def test_as_a_program(file: Path) -> None:
     )
     assert done.returncode == 0
     told = json.loads(done.stdout)
-    assert (told["holds"], told["evidence"], len(told["steps"])) == (True, True, 13)
+    assert (told["holds"], told["evidence"]) == (True, True)
+    assert [step["no"] for step in told["steps"]] == list(range(1, len(told["steps"]) + 1))
+    assert all(step["holds"] for step in told["steps"])
     assert done.stderr == ""
 
 

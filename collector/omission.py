@@ -1,0 +1,62 @@
+"""What is missing of a line: coverage and the bound for each day, and the numbers that no record bears. For page and evidence.
+
+The rules are those of `shared.omission`, which whoever checks evidence applies again to the signed records.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from collector.days import ended_slots
+from collector.holes import numbering_of
+from collector.registry import Subscriber
+from collector.services import Services
+from collector.store.port import Asked
+from collector.view import GapRow, OmissionView, PlannedRow, RecordRow, RemovedRow, WindowRow
+from shared.omission import Planned, Result, least_promised, shown_by, ways_of, windows
+from shared.slots import HEAVY_EVERY
+
+
+def omission_of(
+    services: Services,
+    store: Asked,
+    subscriber: Subscriber,
+    rows: Sequence[RecordRow],
+    removed: Mapping[str, RemovedRow],
+    now_us: int,
+) -> OmissionView:
+    """What is missing of a line, as far as the index has come; `rows` are all of its records."""
+    planned = []
+    for row, plan in store.devices(subscriber.id):
+        slots, _ = ended_slots(services, row, plan, removed.get(row.dev), now_us)
+        planned.append(Planned(row.dev, plan, slots.start, max(slots.start, slots.stop)))
+    return view_of(planned, rows, subscriber.contract, removed)
+
+
+def view_of(
+    planned: Sequence[Planned],
+    rows: Sequence[RecordRow],
+    contract: Mapping[str, Mapping[str, int]],
+    removed: Mapping[str, RemovedRow],
+) -> OmissionView:
+    """The same, from what was planned."""
+    least_bps, plans = least_promised(contract), {one.dev: one.plan for one in planned}
+    shown = shown_by(_results(rows), plans, least_bps)
+    found = windows(planned, ways_of(least_bps), shown)
+    return OmissionView(
+        HEAVY_EVERY,
+        least_bps,
+        tuple(PlannedRow(one.dev, one.plan.slot_s, one.first, one.stop) for one in planned),
+        tuple(WindowRow(one.day, one.way, one.bound.scheduled, one.bound.slow, one.bound.missing) for one in found),
+        tuple(_gaps(rows, removed)),
+    )
+
+
+def _results(rows: Iterable[RecordRow]) -> Iterator[Result]:
+    for row in rows:
+        if row.provenance == "signed" and row.slot is not None:
+            yield Result(row.dev, row.slot, row.method, row.end, row.rate_bps, row.flaws, row.at_us, row.received_us)
+
+
+def _gaps(rows: Sequence[RecordRow], removed: Mapping[str, RemovedRow]) -> Iterator[GapRow]:
+    for hole in numbering_of(rows, {}, removed).holes:
+        first = 0 if hole.before is None else hole.before.seq + 1
+        yield GapRow(hole.after.dev, first, hole.after.seq - 1, hole.missing, hole.from_us, hole.to_us)
