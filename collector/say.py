@@ -9,7 +9,7 @@ from typing import Any
 from collector import qr
 from collector.provision.sheet import day
 from collector.view import GradeCount, PresenceView, Stretch
-from collector.web import presence, words
+from collector.web import missing, presence, words
 from collector.web.localtime import LineClock
 from collector.web.quantities import counted
 
@@ -161,6 +161,8 @@ def case(told: Told) -> None:
             f"  device {one['dev'][:8]}: the measurements of {counted(one['batches'], 'batch', 'batches')}, "
             f"until {day(one['until_us'])}, were removed by the rule of retention"
         )
+    if told.get("omission"):
+        lines(*(f"  {line}" for line in missing.lines_of(told["omission"])))
     for complaint in told["complaints"]:
         lines(f"  complaint: “{complaint['text']}”")
     for alarm in told["alarms"]:

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from collector.overview import CellsView, CellView, DayRow, FleetView
 from collector.view import CaseView, Counts, Provenance, RecordRow, VerdictName, VerdictView
-from collector.web import presence, quantities, vocabulary, words
+from collector.web import missing, presence, quantities, vocabulary, words
 from collector.web.daystrip import day_strip_of
 from collector.web.figure import figures_of
 from collector.web.heat import DAY_US, heat_of, tones
@@ -80,6 +80,7 @@ def _environment() -> Environment:
         stands=presence.STANDS,
         what=presence.what,
         length=presence.length,
+        missing_words=missing,
         path_of=lambda subscriber: "/subscriber/" + quote(subscriber, safe=""),
         cell_path=lambda cell: "/cell/" + quote(cell, safe=""),
         rate=quantities.rate,
@@ -104,6 +105,7 @@ def render_page(case: CaseView, rows: Sequence[RecordRow], days: Sequence[DayRow
         imported=_of(case, "imported"),
         frozen=tuple(device for device in case.devices if device.frozen),
         figures=figures_of(case, rows),
+        missing=missing.missing_of(case),
         strips=strips_of(case.presence, LineClock.of(case.time_zone)),
         days=days,
         day_strip=day_strip_of(days),

@@ -13,13 +13,17 @@ from collector.view import (
     Counts,
     DeviceRow,
     FindingView,
+    GapRow,
+    OmissionView,
     RecordRow,
     VerdictView,
+    WindowRow,
 )
 
 HOUR_US = 3_600_000_000
 NOON_US = 1_795_345_500_000_000  # 22 Nov 2026, 12:05 in Prague
 DEV = "3f9a1c07" * 8
+OTHER = "4b" * 32
 
 ROW = RecordRow(
     provenance="signed",
@@ -111,6 +115,19 @@ CASE = CaseView(
         ),
     },
     verdicts=(VERDICT,),
+    omission=OmissionView(
+        16,
+        {"down": 10_000_000, "up": 3_000_000},
+        windows=tuple(
+            WindowRow(NOON_US // 86_400_000_000 - back, way, scheduled, slow, missing)
+            for back, (slow, missing) in enumerate([(1, 2), (2, 0), (0, 1), (3, 1)])
+            for way, scheduled in (("down", 6), ("up", 6), ("any", 96))
+        ),
+        gaps=(
+            GapRow(OTHER, 40, 41, 2, NOON_US - 9 * HOUR_US, NOON_US - 8 * HOUR_US),
+            GapRow(OTHER, 0, 0, 1, None, NOON_US),
+        ),
+    ),
 )
 
 

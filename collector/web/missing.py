@@ -1,0 +1,130 @@
+"""What is missing of a line, as the page and the command line say it: the bound, its windows, and gaps in the numbers. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from collector.view import CaseView, ComplaintRow, GapRow, OmissionView, WindowRow
+from collector.web.quantities import promised_rate
+from shared.omission import DAY_S, NONE, Bound
+
+DAY_US: Final = DAY_S * 1_000_000
+MOST_GAPS: Final = 50
+WAYS: Final[Mapping[str, tuple[str, str]]] = {
+    "down": ("Downloads", "slower than {} or failed"),
+    "up": ("Uploads", "slower than {} or failed"),
+    "any": ("Slots", "in which a test failed"),
+}
+LIMIT: Final = (
+    "The schedule wants light tests in each slot and transfers in every 16th, whether or not anything was delivered. What is missing counts against the "
+    "claim: only the lower end may be claimed, and deleting results, switching the device off or measuring by hand never "
+    "raises it. A slot whose result has a flaw counts as missing. Windows are UTC days, as starts are drawn by them."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The bound of one direction, over all windows or those since a complaint."""
+
+    label: str
+    what: str
+    bound: Bound
+
+    @property
+    def words(self) -> str:
+        """The interval in one phrase."""
+        return interval(self.bound)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One window: its day (since 1970, UTC) and the bound of each direction, in the order of the headings."""
+
+    day: int
+    bounds: tuple[Bound, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What a page tells of what is missing."""
+
+    shares: tuple[Share, ...]
+    since_complaint: tuple[Share, ...]
+    labels: tuple[str, ...]
+    days: tuple[Day, ...]
+    gaps: tuple[GapRow, ...]
+    gaps_total: int
+    numbers_missing: int
+
+
+def missing_of(case: CaseView) -> Missing | None:
+    """What a case's page tells of what is missing; None if the case does not say."""
+    told = case.omission
+    if told is None:
+        return None
+    ways = list(dict.fromkeys(one.way for one in told.windows))
+    shares = _shares(told, ways, 0)
+    newest = sorted(told.gaps, key=lambda gap: gap.to_us, reverse=True)
+    return Missing(
+        shares,
+        _since(told, ways, case.complaints),
+        tuple(share.label for share in shares),
+        tuple(_days(told, ways)),
+        tuple(newest[:MOST_GAPS]),
+        len(newest),
+        sum(gap.missing for gap in newest),
+    )
+
+
+def _since(told: OmissionView, ways: Sequence[str], complaints: Sequence[ComplaintRow]) -> tuple[Share, ...]:
+    """From the day of the first complaint on, if there are windows before it."""
+    if not complaints:
+        return ()
+    first = min(one.received_us for one in complaints) // DAY_US
+    return _shares(told, ways, first) if any(one.day < first for one in told.windows) else ()
+
+
+def _shares(told: OmissionView, ways: Sequence[str], since_day: int) -> tuple[Share, ...]:
+    found = []
+    for way in ways:
+        label, what = WAYS[way]
+        amount = promised_rate(told.least_bps[way]) if way in told.least_bps else ""
+        bounds = [
+            Bound(one.scheduled, one.slow, one.missing)
+            for one in told.windows
+            if one.way == way and one.day >= since_day
+        ]
+        found.append(Share(label, what.format(amount), sum(bounds, NONE)))
+    return tuple(share for share in found if share.bound.scheduled)
+
+
+def _days(told: OmissionView, ways: Sequence[str]) -> Iterable[Day]:
+    sums = {(one.day, one.way): Bound(one.scheduled, one.slow, one.missing) for one in told.windows}
+    for day in sorted({one.day for one in told.windows}, reverse=True):
+        yield Day(day, tuple(sums.get((day, way), NONE) for way in ways))
+
+
+def interval(bound: Bound) -> str:
+    """A bound as a share, or as two."""
+    low, high = (f"{end / 10:.1f}".removesuffix(".0") for end in (bound.least_pm, bound.most_pm))
+    return f"{low} %" if not bound.missing else f"{low} to {high} %"
+
+
+def numbers(gap: GapRow) -> str:
+    """The numbers of a gap."""
+    return str(gap.first_seq) if gap.first_seq == gap.last_seq else f"{gap.first_seq} to {gap.last_seq}"
+
+
+def lines_of(told: Mapping[str, Any]) -> Iterable[str]:
+    """The same for the command line, from a case's `omission` as JSON has it."""
+    view = OmissionView(
+        told["heavy_every"], told["least_bps"], windows=tuple(WindowRow(**one) for one in told["windows"])
+    )
+    for share in _shares(view, list(dict.fromkeys(one.way for one in view.windows)), 0):
+        bound = share.bound
+        yield (
+            f"{share.label.lower()} {share.what}: {share.words} of {bound.scheduled:,} wanted "
+            f"({bound.slow:,} shown, {bound.missing:,} missing)"
+        )
+    if told["gaps"]:
+        yield f"{sum(gap['missing'] for gap in told['gaps']):,} numbers of starts without a record"
