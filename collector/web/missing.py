@@ -16,9 +16,10 @@ WAYS: Final[Mapping[str, tuple[str, str]]] = {
     "any": ("Slots", "in which a test failed"),
 }
 LIMIT: Final = (
-    "The schedule wants light tests in each slot and transfers in every 16th, whether or not anything was delivered. What is missing counts against the "
-    "claim: only the lower end may be claimed, and deleting results, switching the device off or measuring by hand never "
-    "raises it. A slot whose result has a flaw counts as missing. Windows are UTC days, as starts are drawn by them."
+    "The schedule wants light tests in each slot and transfers in every 16th, whether or not anything was delivered. "
+    "What is missing counts against the claim: only the lower end may be claimed, and deleting results, switching the "
+    "device off or measuring by hand never raises it. A slot whose result has a flaw counts as missing. Windows are UTC "
+    "days, as starts are drawn by them."
 )
 
 
