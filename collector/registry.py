@@ -1,7 +1,8 @@
 """What the collector must know before it answers: lines, devices, open codes. A fold over the ledger.
 
 Everything here is small and can be had again by applying the ledger's entries in order; nothing else may change it.
-`key_of` is step 3 of the verification (FORMAT.md): unknown, revoked, frozen.
+`key_of` is step 3 of the verification (FORMAT.md): unknown, revoked, frozen. A device is a key and those that took its place,
+one after the other; it is called by the first of them.
 """
 
 import hashlib
@@ -9,11 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from collector.errors import LedgerDamaged
+from collector.ledger.chains import WAS_REPLACED, WAS_REVOKED
+from collector.ledger.changed import rotated_in
 from collector.ledger.enrolled import enrolled_spki
 from collector.ledger.frame import Entry, EntryKind
 from shared import statement
 from shared.dsse import b64_exact, read_envelope
-from shared.errors import FrozenKey, Malformed, Refused, UnknownKey
+from shared.enrolment import FILE_CLASS
+from shared.errors import FrozenKey, Malformed, Refused, RevokedKey, UnknownKey
 from shared.keys import PublicKey
 from shared.slots import SlotPlan
 from shared.statement import Kind
@@ -36,8 +40,17 @@ class Subscriber:
 
 
 @dataclass(frozen=True, slots=True)
+class Revoked:
+    """That a key was revoked: when that was kept, in which words, since when it may have been in other hands (unix µs)."""
+
+    at_us: int
+    reason: str
+    since_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
-    """An enrolled key."""
+    """A key that was enrolled, or took the place of one that was."""
 
     key: PublicKey
     subscriber: str
@@ -46,6 +59,15 @@ class Device:
     handle: str
     enrolment: bytes
     frozen_us: int | None = None  # since when nothing is taken from it
+    key_class: str = FILE_CLASS
+    first_key: str = ""  # the id of the key that was enrolled; empty: this one
+    successor: str = ""  # the id of the key that took its place
+    revoked: Revoked | None = None
+
+    @property
+    def name(self) -> str:
+        """What the device is called by: the id of its first key."""
+        return self.first_key or self.key.key_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +121,32 @@ class Registry:
     retained: dict[str, Retained] = field(default_factory=dict)  # by segment
     redeemed: dict[str, int] = field(default_factory=dict)  # when a code with this handle was used last
     frozen: dict[str, int] = field(default_factory=dict)  # since when a key is
+    replaced: dict[str, tuple[PublicKey, str]] = field(default_factory=dict)  # by which key, and of which class
+    revoked: dict[str, Revoked] = field(default_factory=dict)
     of_many: bool = (
         False  # ledgers: then a catalog that had forgotten can tell of a key that was frozen before its enrolment
     )
 
     def key_of(self, key_id: str) -> PublicKey:
-        """The key a batch may be signed with; raises UnknownKey or FrozenKey (step 3)."""
+        """The key a batch may be signed with; raises UnknownKey, RevokedKey or FrozenKey (step 3)."""
         device = self.devices.get(key_id)
         if device is None:
             raise UnknownKey(3, f"no device with key {key_id[:16]}… is enrolled here")
+        if device.revoked is not None:
+            raise RevokedKey(3, WAS_REVOKED)
+        if device.successor:
+            raise RevokedKey(3, WAS_REPLACED)
         if device.frozen_us is not None:
             raise FrozenKey(3, "this key signed two different batches of one number; enrol the device anew")
         return device.key
+
+    def keys_of(self, dev: str) -> list[Device]:
+        """The keys of the device that this key is one of, in their order; none if it is not known."""
+        device = self.devices.get(dev)
+        found = [] if device is None else [self.devices[device.name]]
+        while found and found[-1].successor in self.devices:
+            found.append(self.devices[found[-1].successor])
+        return found
 
     def has_import(self, subscriber: str, file_sha256: str, body: bytes) -> bool:
         """Whether this very part of this file was imported for this subscriber before."""
@@ -142,8 +178,7 @@ class Registry:
                 self.refused.add((dev, statement.integer(entry.meta, "batch"), freezes))
                 if freezes:
                     self.frozen[dev] = entry.at_us
-                    if dev in self.devices or not self.of_many:
-                        self.devices[dev] = replace(self.devices[dev], frozen_us=entry.at_us)
+                    self._carry(dev)
             case EntryKind.COMPLAINT:
                 self.complaints[read_envelope(entry.body[:-1]).pae_sha256] = Noted(entry.no, entry.at_us)
             case EntryKind.IMPORT:
@@ -153,6 +188,47 @@ class Registry:
             case EntryKind.RETENTION:
                 segment, retained = read_retention(entry)
                 self.retained[segment] = retained
+            case EntryKind.ROTATION:
+                old, new = rotated_in(entry.body)
+                told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ROTATE).predicate
+                self.replaced[old] = new, statement.text(told, "key") if "key" in told else FILE_CLASS
+                self._carry(old)
+            case EntryKind.REVOCATION:
+                self._revoke(entry)
+
+    def _revoke(self, entry: Entry) -> None:
+        told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.REVOKE)
+        dev, since_us = told.subject_sha256, None
+        if "since_us" in told.predicate:
+            since_us = statement.integer(told.predicate, "since_us")
+        before = self.revoked.get(dev)
+        revoked = Revoked(entry.at_us, statement.text(told.predicate, "reason"), since_us)
+        if before is not None:  # said again: what was told first ended it, and whatever may be stolen is
+            known = [one for one in (before.since_us, since_us) if one is not None]
+            revoked = replace(before, since_us=min(known, default=None))
+        self.revoked[dev] = revoked
+        self._carry(dev)
+
+    def _carry(self, dev: str) -> None:
+        """Have what is known of a key said of its device, and of the keys that took its place.
+
+        Of many ledgers a catalog that had forgotten can tell these things before the enrolment.
+        """
+        if dev not in self.devices and not self.of_many:
+            raise KeyError(dev)
+        while (device := self.devices.get(dev)) is not None:
+            replaced = self.replaced.get(dev)
+            device = self.devices[dev] = replace(
+                device,
+                frozen_us=self.frozen.get(dev),
+                revoked=self.revoked.get(dev, device.revoked),
+                successor="" if replaced is None else replaced[0].key_id,
+            )
+            if replaced is None:
+                return
+            key, key_class = replaced
+            dev = key.key_id
+            self.devices[dev] = replace(device, key=key, key_class=key_class, first_key=device.name, successor="")
 
     def _enrol(self, entry: Entry) -> None:
         told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)
@@ -166,8 +242,9 @@ class Registry:
             statement.integer(told.predicate, "t_us"),
             handle,
             entry.body[:-1],
-            self.frozen.get(key.key_id),
+            key_class=statement.text(told.predicate, "key"),
         )
+        self._carry(key.key_id)
         self.codes.pop(handle, None)
         self.redeemed[handle] = max(entry.at_us, self.redeemed.get(handle, -1))
 

@@ -13,13 +13,16 @@ from collector.catalog.session import Session, lock_control, named_errors
 from collector.clock import Clock
 from collector.errors import BadRequest, CatalogAway
 from collector.ledger.chains import Standing
+from collector.ledger.changed import CHANGES
 from collector.ledger.frame import Entry, EntryKind
 from collector.ledger.mark import NO_FIRST
 from collector.ledger.shared import Change, Stood, Turn, known_name, room_of
 from shared.chain import Head
 
 _AT_ONCE: Final = 1000  # devices that a forgetful catalog is told of in one transaction
-_BODY_NEEDED: Final = frozenset({EntryKind.SUBSCRIBER, EntryKind.ENROLMENT, EntryKind.COMPLAINT, EntryKind.RETENTION})
+_BODY_NEEDED: Final = frozenset(
+    {EntryKind.SUBSCRIBER, EntryKind.ENROLMENT, EntryKind.COMPLAINT, EntryKind.RETENTION, *CHANGES}
+)
 
 
 class CatalogChains:
@@ -157,8 +160,8 @@ def _tell(connection: psycopg.Connection, others: Iterable[Entry], stream: int) 
 
 
 def _stood(row: tuple[Any, ...]) -> tuple[str, Stood]:
-    dev, spki, batch, seq, pae_sha256, frozen, signer, stream, segment, offset, receipt = row
-    standing = Standing(bytes(spki), Head(batch, seq, pae_sha256), (segment, offset), frozen)
+    dev, spki, batch, seq, pae_sha256, frozen, revoked, successor, signer, stream, segment, offset, receipt = row
+    standing = Standing(bytes(spki), Head(batch, seq, pae_sha256), (segment, offset), frozen, revoked, successor)
     return dev, Stood(standing, signer, stream, bytes(receipt))
 
 
@@ -171,6 +174,8 @@ def _values(dev: str, stood: Stood) -> dict[str, Any]:
         "seq": standing.head.seq,
         "pae_sha256": standing.head.pae_sha256,
         "frozen": standing.frozen,
+        "revoked": standing.revoked,
+        "successor": standing.successor,
         "signer": stood.signer,
         "stream": stood.stream,
         "segment": standing.newest_at[0],

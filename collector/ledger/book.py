@@ -19,7 +19,7 @@ from collector.durable import sync_folder
 from collector.errors import AlreadyRunning, CatalogAway, StorageFull
 from collector.ledger.chains import Chains, Standing
 from collector.ledger.frame import EntryKind, Proven, Sheet, Spot
-from collector.ledger.group import Group, Outcome, Placed, digest_of, entry_at, write_all
+from collector.ledger.group import Group, Outcome, Placed, digest_of, entry_at, tell, undo, write_all
 from collector.ledger.mark import read_mark
 from collector.ledger.names import segment_name
 from collector.ledger.seals import Seal, seal_missing, write_seal
@@ -27,7 +27,7 @@ from collector.ledger.segments import SEGMENT_BYTES, Place, mend
 from collector.ledger.snapshot import GROWN_BYTES, GROWN_TIMES, chains_of, snapshot_of, write_snapshot
 from collector.log.growth import Growth
 from collector.log.key import LogKey
-from shared.errors import Malformed, Refused
+from shared.errors import Refused
 
 log = logging.getLogger(__name__)
 
@@ -184,10 +184,7 @@ class Book:
             tree = self.chains.edge.size + len(group.leaves) if is_leaf else None
             frame, spot = sheet.frame(no, at_us, tree), Spot(no, at_us, name, offset)
             if instead is None and sheet.kind is not EntryKind.BATCH:
-                try:
-                    group.chains.check(entry_at(frame, spot))
-                except (Malformed, KeyError) as error:  # or it would stop every start from now on
-                    instead = StorageFull(f"nothing was kept: this can be no entry: {error}")
+                instead = tell(group, entry_at(frame, spot))
             if instead is not None:
                 group.outcomes[number] = instead
                 continue
@@ -260,7 +257,7 @@ class Book:
 
     def _undo(self, group: Group) -> None:
         self._place = Place(self._place.segment, group.begins.offset, group.begins.no)
-        group.chains.standings.update(group.undo)
+        undo(group)
         try:
             os.ftruncate(self._file, self._place.offset)
             os.lseek(self._file, self._place.offset, os.SEEK_SET)

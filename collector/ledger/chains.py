@@ -3,35 +3,48 @@
 Pure: a fold over the ledger's entries in order. Only the one who writes the ledger has it, so a chain stays one line
 however many processes take in batches. The steps are those of FORMAT.md:
 
-     3     the key is enrolled and not frozen, asked once more: that may have changed since it was looked up
+     3     the key is enrolled, not replaced, not revoked and not frozen, asked once more: that may have changed since it
+           was looked up
      9     a repeat of the newest batch; one of an older batch only the index can tell from a fork
     11-13  the chain                            `shared.chain.follow`
+
+A key that takes another's place goes on with its chain. What a rotation or a revocation changes holds from the next entry on,
+also within one group.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from collector.ledger.changed import CHANGES, keys_in, revoked_in, rotated_in
 from collector.ledger.enrolled import enrolled_spki
 from collector.ledger.frame import Entry, EntryKind, Link
 from collector.log.leaves import leaf_in
 from shared import statement
 from shared.chain import START, Head, follow
 from shared.dsse import read_envelope
-from shared.errors import ChainFork, FrozenKey, Malformed, UnknownKey
+from shared.errors import ChainFork, FrozenKey, Malformed, RevokedKey, UnknownKey
 from shared.statement import Kind
 from shared.tree import Edge, leaf_hash
 
 _NOWHERE: Final = ("", 0)
+WAS_REVOKED: Final = "this key was revoked; enrol the device anew with a new code"
+WAS_REPLACED: Final = "another key took this one's place"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One device: its key (SPKI DER), its chain's head, where that batch stands in the ledger, whether the key is frozen."""
+    """One key (SPKI DER): its chain's head, where that batch stands in the ledger, and why it may sign no more.
+
+    It was frozen, or revoked, or another one took its place.
+    """
 
     spki: bytes
     head: Head = START
     newest_at: tuple[str, int] = _NOWHERE  # segment, offset
     frozen: bool = False
+    revoked: bool = False
+    successor: str = ""  # the id of the key that took its place
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +87,7 @@ class Chains:
     def admit(self, link: Link) -> Standing | Repeat | Older:
         """What the device's standing will be with this batch, but for the batch's own spot; or what it is instead.
 
-        Raises UnknownKey, FrozenKey, ChainFork or ChainGap.
+        Raises UnknownKey, RevokedKey, FrozenKey, ChainFork or ChainGap.
         """
         standing = self.standing_of(link.dev)
         head = standing.head
@@ -85,22 +98,37 @@ class Chains:
         return replace(standing, head=follow(head, link, link.pae_sha256))
 
     def standing_of(self, dev: str) -> Standing:
-        """A device that may be taken from; raises UnknownKey or FrozenKey (step 3)."""
+        """A key that may be taken from; raises UnknownKey, RevokedKey or FrozenKey (step 3)."""
         standing = self.standings.get(dev)
         if standing is None:
             raise UnknownKey(3, f"no device with key {dev[:16]}… is enrolled here")
+        if standing.revoked:
+            raise RevokedKey(3, WAS_REVOKED)
+        if standing.successor:
+            raise RevokedKey(3, WAS_REPLACED)
         if standing.frozen:
             raise FrozenKey(3, "this key signed two different batches of one number; enrol the device anew")
         return standing
 
     def check(self, entry: Entry) -> None:
-        """See that `apply` will take an entry that is no batch; raises Malformed or KeyError."""
+        """See that `apply` will take an entry that is no batch; raises Malformed or KeyError.
+
+        A rotation by a key that may sign no more raises RevokedKey, FrozenKey or UnknownKey; a revocation of one that was
+        replaced RevokedKey: it is the key in force that has to be named.
+        """
         if entry.kind is EntryKind.ENROLMENT:
             _enrolled(entry)
         elif entry.kind is EntryKind.REFUSED:
             statement.integer(entry.meta, "batch")
             if entry.meta.get("freeze"):
                 self.standings[statement.sha256_hex(entry.meta, "dev")]
+        elif entry.kind is EntryKind.ROTATION:
+            old, new = rotated_in(entry.body)
+            self.standing_of(old)
+            if new.key_id in self.standings:
+                raise Malformed("a key takes another's place that is known already")
+        elif entry.kind is EntryKind.REVOCATION and self.standings[revoked_in(entry.body)].successor:
+            raise RevokedKey(3, WAS_REPLACED)
 
     def grow(self, entry: Entry) -> None:
         """Take in an entry as a leaf of the log, if it is one; raises Malformed."""
@@ -135,8 +163,40 @@ class Chains:
                 self.refused.add((dev, statement.integer(entry.meta, "batch"), freezes))
                 if freezes:
                     self.standings[dev] = replace(self._known(dev), frozen=True)
+            case _ if entry.kind in CHANGES:
+                self.change(entry)
             case _:
                 pass
+
+    def touched(self, entry: Entry) -> Iterator[str]:
+        """The keys whose standing a rotation or a revocation changes; raises Malformed."""
+        if entry.kind is EntryKind.ROTATION:
+            yield from keys_in(entry)
+            return
+        dev = revoked_in(entry.body)
+        yield dev
+        while (standing := self.standings.get(dev)) is not None and standing.successor in self.standings:
+            dev = standing.successor
+            yield dev
+
+    def change(self, entry: Entry) -> None:
+        """What a rotation or a revocation changes; a second time nothing. Raises Malformed or KeyError."""
+        if entry.kind is EntryKind.REVOCATION:
+            self._revoke(revoked_in(entry.body))
+            return
+        old, new = rotated_in(entry.body)
+        before = self._known(old)
+        if before.successor != new.key_id:
+            self.standings[old] = replace(before, successor=new.key_id)
+            self.standings[new.key_id] = replace(before, spki=new.spki)
+
+    def _revoke(self, dev: str) -> None:
+        """Nothing is taken any more from a key, nor from those that took its place."""
+        standing: Standing | None = self._known(dev)
+        while standing is not None and not standing.revoked:
+            self.standings[dev] = replace(standing, revoked=True)
+            dev = standing.successor
+            standing = self.standings.get(dev)
 
     def _known(self, dev: str) -> Standing:
         """A device's standing; one that was enrolled elsewhere has no key here. Raises KeyError."""

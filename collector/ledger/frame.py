@@ -39,6 +39,8 @@ class EntryKind(StrEnum):
     COMPLAINT = "complaint"
     IMPORT = "import"
     RETENTION = "retention"
+    ROTATION = "rotation"
+    REVOCATION = "revocation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from collector.errors import CollectorError
+from collector.errors import CollectorError, StorageFull
 from collector.ledger.chains import Chains, Older, Repeat, Standing
+from collector.ledger.changed import CHANGES
 from collector.ledger.frame import Entry, Sheet, Spot, read_frame
 from collector.ledger.segments import Place
-from shared.errors import Refused
+from shared.errors import Malformed, Refused
 
 Outcome = Spot | Repeat | Older | Refused | CollectorError
 
@@ -41,11 +42,39 @@ class Group:
     placed: list[Placed] = field(default_factory=list)
     leaves: list[bytes] = field(default_factory=list)  # the hashes of those that are leaves of the log
     outcomes: dict[int, Outcome] = field(default_factory=dict)  # by place in the group
-    undo: dict[str, Standing] = field(default_factory=dict)
+    undo: dict[str, Standing | None] = field(default_factory=dict)  # None: there was none
 
     def in_order(self) -> list[Outcome]:
         """What came of each sheet."""
         return [self.outcomes[number] for number in range(len(self.sheets))]
+
+
+def tell(group: Group, entry: Entry) -> Outcome | None:
+    """What comes of an entry that is no batch instead of being written, None if it may be.
+
+    What it changes of keys holds for the rest of the group already.
+    """
+    chains = group.chains
+    try:
+        chains.check(entry)
+    except (Malformed, KeyError) as error:  # or it would stop every start from now on
+        return StorageFull(f"nothing was kept: this can be no entry: {error}")
+    except Refused as refusal:
+        return refusal
+    if entry.kind in CHANGES:
+        for dev in chains.touched(entry):
+            group.undo.setdefault(dev, chains.standings.get(dev))
+        chains.change(entry)
+    return None
+
+
+def undo(group: Group) -> None:
+    """Put the chains back to where they stood before the group."""
+    for dev, standing in group.undo.items():
+        if standing is None:
+            group.chains.standings.pop(dev, None)
+        else:
+            group.chains.standings[dev] = standing
 
 
 def entry_at(frame: bytes, spot: Spot) -> Entry:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from collector.ledger.chains import Standing
+from collector.ledger.changed import CHANGES, keys_in, rotated_in
 from collector.ledger.enrolled import enrolled_dev
 from collector.ledger.frame import Entry, EntryKind, Sheet
 from shared import statement
@@ -24,7 +25,7 @@ from shared.strictjson import decode
 
 ROOMS: Final = (
     frozenset({EntryKind.SUBSCRIBER, EntryKind.IMPORT}),
-    frozenset({EntryKind.CODE, EntryKind.ENROLMENT}),
+    frozenset({EntryKind.CODE, EntryKind.ENROLMENT, EntryKind.ROTATION, EntryKind.REVOCATION}),
     frozenset({EntryKind.COMPLAINT}),
     frozenset({EntryKind.REFUSED}),
     frozenset({EntryKind.RETENTION}),
@@ -124,12 +125,14 @@ def room_of(kind: EntryKind) -> frozenset[EntryKind]:
 
 
 def name_of(entry: Entry) -> str:
-    """Of a line its id, of an enrolment its device, else nothing: by what others look for it."""
+    """Of a line its id, of an enrolment or a rotation its new key's, else nothing: by what others look for it."""
     match entry.kind:
         case EntryKind.SUBSCRIBER:
             return statement.text(decode(entry.body[:-1]), "id")
         case EntryKind.ENROLMENT:
             return enrolled_dev(entry.body)
+        case EntryKind.ROTATION:
+            return rotated_in(entry.body)[1].key_id
         case _:
             return ""
 
@@ -142,11 +145,13 @@ def known_name(entry: Entry) -> str:
         return ""
 
 
-def dev_of(entry: Entry) -> str:
-    """The device whose standing an entry that is no batch changes, empty if it changes none; raises Malformed."""
+def devs_of(entry: Entry) -> tuple[str, ...]:
+    """The devices whose standing an entry that is no batch changes; raises Malformed."""
     if entry.kind is EntryKind.REFUSED:
-        return statement.sha256_hex(entry.meta, "dev") if entry.meta.get("freeze") else ""
-    return name_of(entry) if entry.kind is EntryKind.ENROLMENT else ""
+        return (statement.sha256_hex(entry.meta, "dev"),) if entry.meta.get("freeze") else ()
+    if entry.kind in CHANGES:
+        return keys_in(entry)
+    return (name_of(entry),) if entry.kind is EntryKind.ENROLMENT else ()
 
 
 def locks_of(sheets: Sequence[Sheet]) -> tuple[set[str], bool]:
@@ -158,5 +163,5 @@ def locks_of(sheets: Sequence[Sheet]) -> tuple[set[str], bool]:
         if sheet.kind is not EntryKind.BATCH:
             control = True
             with contextlib.suppress(Malformed, KeyError):  # it will be no entry
-                devs.add(dev_of(Entry(0, sheet.kind, 0, sheet.meta, sheet.body)))
-    return devs - {""}, control
+                devs.update(devs_of(Entry(0, sheet.kind, 0, sheet.meta, sheet.body)))
+    return devs, control

@@ -19,6 +19,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from collector import quickjson
@@ -30,7 +31,7 @@ from collector.ledger.frame import Entry, EntryKind, Sheet
 from collector.ledger.group import Group, Outcome
 from collector.ledger.mark import NO_FIRST, Mark, first_of, read_mark, take_back
 from collector.ledger.segments import SEGMENT_BYTES, Place, mend, read_at
-from collector.ledger.shared import Change, SharedChains, Stood, Turn, dev_of, locks_of, room_of
+from collector.ledger.shared import Change, SharedChains, Stood, Turn, devs_of, locks_of, room_of
 from collector.ledger.snapshot import GROWN_BYTES
 from collector.log.key import LogKey
 from shared.strictjson import JsonObject
@@ -230,8 +231,9 @@ class SharedBook(Book):
         after = Chains(dict(group.chains.standings))
         for entry in others:
             after.apply(entry)
-        for dev in {*group.undo, *filter(None, map(dev_of, others))}:
-            before = turn.stood.get(dev)
+        places = {one.successor: dev for dev, one in after.standings.items() if one.successor}
+        for dev in {*group.undo, *chain.from_iterable(map(devs_of, others))}:
+            before = turn.stood.get(dev, turn.stood.get(places.get(dev, "")))
             if dev in deciding.receipts:
                 heads[dev] = Stood(
                     after.standings[dev], self._shared.signer, self._shared.stream, deciding.receipts[dev]

@@ -199,7 +199,7 @@ class LakeStore(DuckStore):
                 return
             if not self._load(staged, self._known):
                 raise IndexLags("others have changed the index; who is who is to be asked again")
-            if "line" in staged.files or "device" in staged.files:
+            if not {"line", "device", "key_change"}.isdisjoint(staged.files):
                 with self._seeing:
                     self._known = super()._who_is_who()
 

@@ -12,6 +12,7 @@ import msgspec
 
 from collector.errors import NotLoaded
 from collector.importers.imported import SEQ_SPAN
+from collector.ledger.changed import revoked_in, rotated_in
 from collector.ledger.frame import Entry, EntryKind
 from collector.store.facts import fact_of
 from collector.store.figures import loss_per_mille, plausible, rate_bps
@@ -24,6 +25,7 @@ from collector.store.rows import (
     DayRow,
     DeviceRow,
     ImportRow,
+    KeyRow,
     LineRow,
     RefusedRow,
     Rows,
@@ -49,7 +51,7 @@ Elsewhere = Callable[
 
 @dataclass(slots=True)
 class Known:
-    """The numbers of lines by subscriber, and of devices, each with its line's, by key id."""
+    """The numbers of lines by subscriber, and of devices, each with its line's, by the ids of all of its keys."""
 
     lines: dict[str, int] = field(default_factory=dict)
     devices: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -131,14 +133,24 @@ def _row(
                 _imported(rows, entry, stream, known)
             case EntryKind.SUBSCRIBER:
                 _line(rows, entry, stream, known)
+            case EntryKind.ROTATION | EntryKind.REVOCATION:
+                _key(rows, entry, stream, known)
             case EntryKind.CODE | EntryKind.RETENTION:
                 pass
     except NotLoaded as missing:  # nothing of this entry was made yet
-        found = None if elsewhere is None else elsewhere(EntryKind(missing.kind), missing.name)
+        found = _made_elsewhere(elsewhere, EntryKind(missing.kind), missing.name)
         if found is None:
             raise
         _row(rows, found[1], found[0], known, peers, settling, elsewhere)
         _row(rows, entry, stream, known, peers, settling, elsewhere)
+
+
+def _made_elsewhere(elsewhere: Elsewhere | None, kind: EntryKind, name: str) -> tuple[int, Entry] | None:
+    """The entry that made a line or a device; a key that was not enrolled has perhaps taken another's place."""
+    if elsewhere is None:
+        return None
+    found = elsewhere(kind, name)
+    return elsewhere(EntryKind.ROTATION, name) if found is None and kind is EntryKind.ENROLMENT else found
 
 
 def batch_of(entry: Entry) -> tuple[str, _Said, list[tuple[bytes, Said]]]:
@@ -247,6 +259,22 @@ def _device(rows: Rows, entry: Entry, stream: int, known: Known) -> None:
     if known.devices.get(made.dev) != (device, line):  # another stream may have needed it before this one came to it
         known.devices[made.dev] = device, line
         rows.device.append(made)
+
+
+def _key(rows: Rows, entry: Entry, stream: int, known: Known) -> None:
+    """A change of a device's keys: in the index a device is what its first key was, whichever key signs for it now."""
+    is_new = True
+    if entry.kind is EntryKind.ROTATION:
+        old, new = rotated_in(entry.body)
+        dev, device = new.key_id, known.device(old)
+        is_new = known.devices.get(dev) != device  # another stream may have needed it before this one came to it
+        known.devices[dev] = device
+    else:
+        dev = revoked_in(entry.body)
+        device = known.device(dev)
+    if is_new:
+        made = KeyRow(device[0], dev, entry.kind, entry.at_us, stream, entry.no, entry.segment, entry.offset)
+        rows.key_change.append(made)
 
 
 def _refused(entry: Entry, stream: int, known: Known) -> RefusedRow:

@@ -9,7 +9,8 @@ def _read(name: str) -> str:
     return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
 
 
-TABLES = ("line", "device", "batch", "refused", "complaint", "imported", "record", "line_day", "cell_day", "spent")
+TABLES = ("line", "device", "key_change", "batch", "refused", "complaint", "imported", "record", "line_day", "cell_day",
+          "spent")  # fmt: skip
 LOAD = {table: _read(f"load_{table}") for table in TABLES}
 LOAD_MARK = _read("load_mark")
 LOADED_NO = _read("loaded_no")

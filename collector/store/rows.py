@@ -35,6 +35,19 @@ class DeviceRow(msgspec.Struct, omit_defaults=True, gc=False):
     offset: int
 
 
+class KeyRow(msgspec.Struct, omit_defaults=True, gc=False):
+    """A key that took another's place (`dev` is the new one), or that was revoked."""
+
+    device: int
+    dev: str
+    kind: str
+    at_us: int
+    stream: int
+    entry_no: int
+    segment: str
+    offset: int
+
+
 class BatchRow(msgspec.Struct, omit_defaults=True, gc=False):
     """An accepted batch; `pae` is its identity in hex."""
 
@@ -212,6 +225,7 @@ class Rows:
 
     line: list[LineRow] = field(default_factory=list)
     device: list[DeviceRow] = field(default_factory=list)
+    key_change: list[KeyRow] = field(default_factory=list)
     batch: list[BatchRow] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)
     complaint: list[ComplaintRow] = field(default_factory=list)

@@ -16,14 +16,14 @@ import pytest
 from fakes import postgres
 from fakes.catalog import FakeCatalog, FakeChains, nothing
 from fakes.clock import FakeClock
-from fakes.entries import DEVS, KEYS, batch, draft, enrolment
+from fakes.entries import DEVS, KEYS, batch, draft, enrolment, kept_aside, revocation, rotation
 
 from collector.catalog.chains import CatalogChains
 from collector.errors import CatalogAway, LedgerAway, Misdirected, Outrun, StorageFull
 from collector.ledger.chains import Older, Repeat
 from collector.ledger.clerk import Clerk
 from collector.ledger.client import LedgerClient
-from collector.ledger.frame import Draft, Entry, Sheet
+from collector.ledger.frame import Draft, Entry, EntryKind, Sheet
 from collector.ledger.line import LedgerLine
 from collector.ledger.port import LedgerPort
 from collector.ledger.segments import read_at, read_entries
@@ -31,7 +31,8 @@ from collector.ledger.shared import SharedChains
 from collector.ledger.shared_book import open_book
 from collector.ledger.writer import Ledger
 from shared.chain import START, Head
-from shared.errors import ChainFork, ChainGap, Malformed, UnknownKey
+from shared.errors import ChainFork, ChainGap, FrozenKey, Malformed, RevokedKey, UnknownKey
+from shared.keys import FileKey
 
 PATIENCE_S = 10
 Open = Callable[[Callable[[], None]], LedgerPort]
@@ -158,6 +159,54 @@ def test_chains(ledger: LedgerPort) -> None:
         if kind is not UnknownKey:
             assert refused.value.expected == after(two).expected
     assert ledger.newest_no() == 3
+
+
+def test_a_key_takes_anothers_place(ledger: LedgerPort) -> None:
+    """The new key goes on where the old one's chain stands, and from then on nothing is taken from the old one."""
+    ledger.keep(enrolment(0))
+    one = batch(0, START, "one")
+    ledger.append(one).result(PATIENCE_S)
+    entry = ledger.keep(rotation(KEYS[0], KEYS[1]))
+    assert read_at(ledger.folder, entry.segment, entry.offset).kind is EntryKind.ROTATION
+    for refused in (batch(0, after(one), "by the old key"), one, rotation(KEYS[0], KEYS[2])):
+        with pytest.raises(RevokedKey):
+            ledger.append(refused).result(PATIENCE_S)
+    with pytest.raises(ChainFork):
+        ledger.append(batch(1, START, "from the start")).result(PATIENCE_S)
+    two = batch(1, after(one), "two")
+    assert isinstance(ledger.append(two).result(PATIENCE_S), Entry)
+    assert isinstance(ledger.append(two).result(PATIENCE_S), Repeat)
+    assert len(list(read_entries(ledger.folder))) == 4
+
+
+def test_a_key_is_revoked(ledger: LedgerPort) -> None:
+    """Nothing that comes after the revocation is taken: no batch, no repeat, no key in its place."""
+    ledger.keep(enrolment(0))
+    one = batch(0, START, "one")
+    ledger.append(one).result(PATIENCE_S)
+    ledger.keep(revocation(DEVS[0]))
+    for refused in (batch(0, after(one), "two"), one, rotation(KEYS[0], KEYS[1])):
+        with pytest.raises(RevokedKey):
+            ledger.append(refused).result(PATIENCE_S)
+    with pytest.raises(UnknownKey):
+        ledger.append(batch(1, START, "by a key that never was")).result(PATIENCE_S)
+    assert len(list(read_entries(ledger.folder))) == 3
+
+
+def test_no_key_takes_the_place_of_two(ledger: LedgerPort) -> None:
+    """A key that is known, or was frozen, is in nobody's place; one that nobody enrolled has none to give."""
+    ledger.keep(enrolment(0))
+    ledger.keep(enrolment(1))
+    with pytest.raises(StorageFull, match="known already"):
+        ledger.keep(rotation(KEYS[0], KEYS[1]))
+    with pytest.raises(UnknownKey):
+        ledger.keep(rotation(KEYS[2], FileKey.generate()))
+    with pytest.raises(StorageFull, match="can be no entry"):
+        ledger.keep(revocation(DEVS[2]))
+    ledger.keep(kept_aside(0, 0, freezes=True))
+    with pytest.raises(FrozenKey):
+        ledger.keep(rotation(KEYS[0], KEYS[2]))
+    assert len(list(read_entries(ledger.folder))) == 3
 
 
 def test_what_can_be_no_entry(ledger: LedgerPort) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 from fakes.clock import FakeClock
+from fakes.device import WALL_US, download
 from fakes.engines import LAKE, open_engine
 from fakes.history import History
+from fakes.streams import Streams
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import record_members
+from strategies import PORTAL, record_members
 
 from collector.case import case_of
 from collector.config import Config
@@ -27,6 +29,7 @@ from collector.store.duck import DuckStore
 from collector.store.left import Left, LeftDay, write_left
 from collector.store.port import Store
 from collector.web.page import render_page
+from shared.rotation import Whose, make_rotation
 from shared.strictjson import JsonObject, encode
 
 Open = Callable[[Registry], Store]
@@ -200,6 +203,8 @@ def test_all_or_nothing(
     history, entries = eventful
     place = next(number for number, entry in enumerate(entries) if entry.kind is EntryKind.BATCH)
     entries[place] = removed(entries[place])
+    line = make_rotation(Whose.DEVICE, history.devices[0].key, PORTAL)
+    entries.append(Entry(entries[-1].no + 1, EntryKind.ROTATION, 1, {}, line + b"\n"))
     with contextlib.closing(in_file(tmp_path / "index.duckdb", history.services.registry)) as store:
         store.load(entries[:2])
         before = store.digest()
@@ -327,3 +332,29 @@ def test_index_made_anew_is_the_index_that_grew(
         assert digests[0] == digests[1] == digests[2]
         for name in services.registry.subscribers:
             assert name in render_page(*case_of(services, name))
+
+
+def test_a_device_is_its_first_key(open_store: Open) -> None:
+    """Whichever key signs, it is one device in the index: its batches, slots and numbers go on, and its changes have places."""
+    made = Streams()
+    made.line("anna")
+    device = made.device("anna")
+    made.batch(device, [download()], 2_000_000)
+    newer = made.rotated(device, 3_000_000)
+    made.batch(newer, [download(slot=2_000_001, wall_us=WALL_US + 900_000_000)], 4_000_000)
+    newest = made.rotated(newer, 5_000_000)
+    made.revoked(newest, 6_000_000, 4_000_000)
+    store = open_store(Registry())
+    for entry in made.entries[0]:  # each by itself: who is who is remembered from load to load
+        store.load([entry])
+    assert [(row.dev, row.batches) for row, _ in store.devices("anna")] == [(device.dev, 2)]
+    assert [(row.dev, row.seq) for row in store.timeline("anna")] == [(device.dev, 0), (device.dev, 1)]
+    for dev in (device.dev, newer.dev, newest.dev):
+        assert store.filled_slots(dev) == {2_000_000, 2_000_001}
+        assert store.accepted(dev, 1) is not None
+    kinds = ["enrolment", "batch", "rotation", "batch", "rotation", "revocation"]
+    assert [place.kind for place in store.places("anna")] == kinds
+    again = open_store(Registry())
+    again.load(made.entries[0])
+    assert again.digest() == store.digest()
+    assert store.digest()["key_change"][0] == 3

@@ -92,7 +92,13 @@ class FakeChains:
                 known = self.catalog.heads.get(dev, told)
                 newer = told if known.standing.head.batch < told.standing.head.batch else known
                 frozen = known.standing.frozen or told.standing.frozen
-                standing = replace(newer.standing, spki=known.standing.spki or told.standing.spki, frozen=frozen)
+                standing = replace(
+                    newer.standing,
+                    spki=known.standing.spki or told.standing.spki,
+                    frozen=frozen,
+                    revoked=known.standing.revoked or told.standing.revoked,
+                    successor=known.standing.successor or told.standing.successor,
+                )
                 self.catalog.heads[dev] = replace(newer, standing=standing, signer=known.signer)
                 forks += (
                     known.standing.head.batch == told.standing.head.batch and known.standing.head != told.standing.head

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from collector.ledger.frame import Draft, Entry, EntryKind, Link
 from collector.ledger.port import entry_of
 from collector.ledger.writer import Ledger
+from collector.log.signed import Signed
 from shared.chain import Head
 from shared.enrolment import NONCE_BYTES, make_code, make_enrolment, make_request, read_request
 from shared.keys import FileKey
+from shared.revocation import make_revocation
+from shared.rotation import Whose, make_rotation
 from shared.strictjson import JsonObject
 
 PATIENCE_S = 10
@@ -37,6 +40,18 @@ def enrolment(number: int) -> Draft:
     return Draft(EntryKind.ENROLMENT, meta, line + b"\n")
 
 
+def rotation(old: FileKey, new: FileKey) -> Draft:
+    """The entry by which a key takes another's place."""
+    line, meta = make_rotation(Whose.DEVICE, old, new), {"dev": old.public.key_id, "new": new.public.key_id}
+    return Draft(EntryKind.ROTATION, {**meta}, line + b"\n", signed=Signed.of(line, old.public.spki))
+
+
+def revocation(dev: str, t_us: int = 9, since_us: int | None = None) -> Draft:
+    """The entry by which a key is revoked."""
+    line = make_revocation(dev, "stolen", t_us, PORTAL, since_us)
+    return Draft(EntryKind.REVOCATION, {"dev": dev}, line + b"\n", signed=Signed.of(line, PORTAL.public.spki))
+
+
 def pae_of(text: str) -> str:
     """An identity for a batch that does not exist."""
     return hashlib.sha256(text.encode()).hexdigest()
@@ -44,9 +59,12 @@ def pae_of(text: str) -> str:
 
 def batch(number: int, head: Head, text: str, records: int = 1) -> Draft:
     """A device's batch that follows this head, told from others by a text. Nobody signed it."""
-    last_seq = head.seq + records - 1
-    link = Link(DEVS[number], head.batch, head.pae_sha256, head.seq, last_seq, pae_of(text))
-    return linked(link, text)
+    return batch_by(DEVS[number], head, text, records)
+
+
+def batch_by(dev: str, head: Head, text: str, records: int = 1) -> Draft:
+    """The same, of any key."""
+    return linked(Link(dev, head.batch, head.pae_sha256, head.seq, head.seq + records - 1, pae_of(text)), text)
 
 
 def linked(link: Link, text: str) -> Draft:

@@ -60,6 +60,7 @@ class MemoryStore:
         for table in (
             "line",
             "device",
+            "key_change",
             "batch",
             "refused",
             "complaint",
@@ -288,6 +289,8 @@ class MemoryStore:
         tables: list[tuple[str, Iterable[Any], Callable[[Any], bool]]] = [
             ("batch", self.rows.batch, lambda row: row.device in ids),
             ("enrolment", self.rows.device, lambda row: row.line == line),
+            ("rotation", self.rows.key_change, lambda row: row.device in ids and row.kind == "rotation"),
+            ("revocation", self.rows.key_change, lambda row: row.device in ids and row.kind == "revocation"),
             ("complaint", self.rows.complaint, lambda row: row.line == line),
             ("refused", self.rows.refused, lambda row: row.device in ids),
             ("import", self.rows.imported, lambda row: row.line == line),
@@ -415,7 +418,7 @@ class MemoryStore:
         """Nothing is open."""
 
 
-TABLES = ("record", "line", "device", "batch", "refused", "complaint", "spent")
+TABLES = ("record", "line", "device", "key_change", "batch", "refused", "complaint", "spent")
 
 
 def order_of(row: FactRow | SpentRow) -> Order:

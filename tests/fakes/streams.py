@@ -10,6 +10,8 @@ from collector.ledger.frame import Entry, EntryKind
 from collector.store.left import Left, write_left
 from shared import dsse
 from shared.record import write_record
+from shared.revocation import make_revocation
+from shared.rotation import Whose, make_rotation
 from shared.statement import Kind, Statement
 from shared.strictjson import Json, JsonObject, encode
 
@@ -45,6 +47,18 @@ class Streams:
         self._keep(EntryKind.ENROLMENT, meta, dsse.seal(told, PORTAL) + b"\n", at_us)
         self.devices.append(made)
         return made
+
+    def rotated(self, device: Device, at_us: int = START_US, stream: int = 0) -> Device:
+        """The device with a new key, which goes on with its chain; the old copy of it stays as it was."""
+        made = replace(device, key=key_of_scalar(0xE000 + sum(map(len, self.entries.values()))))
+        line = make_rotation(Whose.DEVICE, device.key, made.key)
+        self._keep(EntryKind.ROTATION, {"dev": device.dev, "new": made.dev}, line + b"\n", at_us, stream)
+        return made
+
+    def revoked(self, device: Device, at_us: int, since_us: int | None = None, stream: int = 0) -> None:
+        """Nothing is taken from a device any more."""
+        line = make_revocation(device.dev, "stolen", at_us, PORTAL, since_us)
+        self._keep(EntryKind.REVOCATION, {"dev": device.dev}, line + b"\n", at_us, stream)
 
     def batch(self, device: Device, records: Sequence[JsonObject], at_us: int, stream: int = 0, lost: int = 0) -> Entry:
         """A device's next batch, received by one of the collectors."""

@@ -4,6 +4,7 @@ FROM (SELECT stream, max(no) AS no, sum(entries) AS n FROM loaded WHERE no > 0 G
 UNION ALL SELECT 'record', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM record t
 UNION ALL SELECT 'line', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM line t
 UNION ALL SELECT 'device', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM device t
+UNION ALL SELECT 'key_change', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM key_change t
 UNION ALL SELECT 'batch', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM batch t
 UNION ALL SELECT 'spent', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM spent t
 UNION ALL SELECT 'refused', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM refused t
