@@ -93,7 +93,9 @@ class Ingest:
             proven = await asyncio.to_thread(services.witnesses.proven, entry.tree, _PROOF_S)
             if proven is not None:
                 envelope = read_envelope(entry.body.partition(b"\n")[0])
-                bundle = bundle_of(envelope, entry.signer, proven, services.log_key.public.whole_id)
+                token = services.stamps.of_leaf(entry.tree)
+                tokens = () if token is None else (token,)
+                bundle = bundle_of(envelope, entry.signer, proven, services.log_key.public.whole_id, tokens)
         return Answer(receipt_of(entry), is_new=False, bundle=bundle)
 
     async def _keep_aside(self, verified: Verified, refusal: ChainFork) -> None:

@@ -24,6 +24,8 @@ from collector.ledger.segments import read_at
 from collector.ledger.writer import Ledger
 from collector.log.key import LogKey, log_key
 from collector.log.publisher import Publisher
+from collector.log.stamps import Stamps
+from collector.log.tsa import authority_of, new_nonce
 from collector.log.witness import Witnesses
 from collector.metrics import Metrics
 from collector.peerkeys import trusted_peers
@@ -79,6 +81,7 @@ class Services:
     log_key: LogKey
     publisher: Publisher  # of the log
     witnesses: Witnesses
+    stamps: Stamps  # of an authority's clock, over the log
     peers: Peers  # whose counter-signature is believed
     lock: FolderLock | None = None
     peer: dict[str, str | int] | None = None  # what the running peer said of itself
@@ -98,7 +101,7 @@ class Services:
         with contextlib.ExitStack() as opened:
             lock = FolderLock(config.data)
             opened.callback(lock.close)
-            criteria = load_criteria(config.criteria)
+            criteria, authority = load_criteria(config.criteria), authority_of(config.tsa, config.tsa_roots)
             keys = config.data / "keys"
             collector_key, portal_key = load_or_create(keys / "collector.pem"), load_or_create(keys / "portal.pem")
             signs_log, peers = log_key(keys, config.origin), trusted_peers(keys)
@@ -141,6 +144,17 @@ class Services:
             quorum = len(config.witness) if config.quorum is None else config.quorum
             witnesses = Witnesses(config.data / "log", publisher, signs_log.public, config.witness, quorum)
             opened.callback(witnesses.close)
+            stamps = Stamps(
+                config.data / "log",
+                publisher,
+                signs_log.public,
+                authority,
+                used,
+                new_nonce,
+                minutes=config.tsa_minutes,
+                every_batch=config.tsa_every == "batch",
+            )
+            opened.callback(stamps.close)
             pace = None if config.catalog is None else LAKE_PACE
             indexer = Indexer(ledger, store, config.stream, pace, publisher.take)
             wake.append(indexer)
@@ -159,6 +173,7 @@ class Services:
             signs_log,
             publisher,
             witnesses,
+            stamps,
             peers,
             lock,
             metrics=metrics,
@@ -185,6 +200,7 @@ class Services:
         self.ledger.close()
         self.indexer.close()
         self.witnesses.close()
+        self.stamps.close()
         self.publisher.close()
         self.store.close()
         if self.lock:

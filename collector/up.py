@@ -78,6 +78,7 @@ def _serve(
     url, desk_url = _url(listener), _url(desk or listener)
     services.indexer.start()
     services.witnesses.start()
+    services.stamps.start()
     daily = None if config.retain_days is None else Daily(_local(services), config.retain_days)
     if daily is not None:
         daily.start()

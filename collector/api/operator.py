@@ -43,6 +43,8 @@ def _looked_at(services: Services) -> tuple[dict[str, object], bool]:
         told["log_size"] = _log_size(services)
     if services.witnesses.contradictions:
         told["witnesses"] = dict(services.witnesses.contradictions)
+    if services.stamps.wrong is not None:
+        told["tsa"] = services.stamps.wrong
     told["free_bytes"] = _free_bytes(services)
     return told, is_well
 
@@ -60,6 +62,10 @@ def _figures(services: Services) -> bytes:
         "index_behind_entries": ("Ledger entries that are not in the index yet", float(behind)),
         "index_behind_seconds": ("Age of the newest entry in the index while there are newer ones", late_s),
         "log_leaves": ("Leaves of the log in its newest published checkpoint", float(_log_size(services))),
+        "log_stamped_leaves": (
+            "Leaves under the newest time-stamp of an authority",
+            float(services.stamps.stamped_size),
+        ),
         "free_bytes": ("Room on the disk of the ledger", float(_free_bytes(services))),
     }
     return exposition(services.metrics, now, services.figures)

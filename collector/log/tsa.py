@@ -5,6 +5,7 @@ that digest and that nonce and signed below a certificate from the settings; the
 """
 
 import http.client
+import secrets
 import urllib.request
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from collector.errors import BadRequest
 from collector.log.asking import answer
 from shared.errors import Malformed, NoTool
-from shared.timestamp import Stamp, WrongToken, check_token, query, read_roots
+from shared.timestamp import NONCE_BYTES, Stamp, WrongToken, check_token, query, read_roots
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -63,3 +64,9 @@ def ask(authority: Authority, data: bytes, nonce: bytes) -> tuple[bytes, Stamp]:
         return told, check_token(told, digest, authority.roots, nonce)
     except WrongToken as error:
         raise NoStamp(f"what it answers is not what was asked for: {error}") from error
+
+
+def new_nonce() -> bytes:
+    """A nonce nobody can guess, in the form that `query` wants."""
+    first, *rest = secrets.token_bytes(NONCE_BYTES)
+    return bytes([first | 0x80, *rest])

@@ -8,8 +8,9 @@ from strategies import DEVICE
 
 from shared import strictjson
 from shared.dsse import b64_exact, read_envelope
+from shared.errors import Malformed
 from shared.keys import PublicKey
-from shared.leaf import leaf_of
+from shared.leaf import leaf_of, signature_in
 from shared.tree import leaf_hash
 
 SHARED = Path(os.environ.get("SPEEDPROOF_SHARED", Path(__file__).resolve().parents[2].parent / "shared"))
@@ -24,6 +25,9 @@ def test_what_is_in_it() -> None:
     assert b64_exact(told["signature"]["content"]) == b"signature"
     assert b64_exact(told["signature"]["verifier"]["publicKey"]["rawBytes"]) == DEVICE.public.spki
     assert b"\n" not in leaf
+    assert signature_in(leaf) == b"signature"
+    with pytest.raises(Malformed):
+        signature_in(b'{"spec":{}}')
 
 
 @pytest.mark.skipif(not FOLDER.is_dir(), reason=f"no golden vectors in {FOLDER}")
