@@ -151,6 +151,7 @@ class Services:
                 authority,
                 used,
                 new_nonce,
+                cosigned=lambda: witnesses.newest,
                 minutes=config.tsa_minutes,
                 every_batch=config.tsa_every == "batch",
             )

@@ -10,9 +10,10 @@ from pathlib import Path
 from collector.evidence.archive import MAX_TOTAL_BYTES, NotEvidence, read_archive
 from collector.evidence.check import check_evidence
 from collector.evidence.logged import Trust
-from shared.errors import Malformed
+from shared.errors import Malformed, NoTool
 from shared.keys import PublicKey
 from shared.note import NoteKey
+from shared.timestamp import read_roots
 
 HOLDS, FAILS, NOT_EVIDENCE = 0, 1, 2
 
@@ -42,6 +43,12 @@ def main(argv: list[str] | None = None) -> int:
         help="the key of a witness you trust, who must have cosigned the log (name+id+key, or a file); may be given again",
     )
     parser.add_argument("--quorum", type=int, metavar="N", help="so many of these witnesses will do (default: all)")
+    parser.add_argument(
+        "--tsa-roots",
+        type=Path,
+        metavar="PEM",
+        help="certificates of the authority whose time-stamps you trust (needs speedproof[tsa])",
+    )
     parser.add_argument(
         "--kept",
         type=Path,
@@ -82,7 +89,20 @@ def _trust(options: argparse.Namespace) -> Trust:
     if (witnesses and not 1 <= quorum <= len(witnesses)) or (options.quorum is not None and not witnesses):
         raise NotEvidence(f"--quorum is from 1 to {len(witnesses)}, the number of witnesses you named")
     vkey = None if options.log_key is None else _vkey("--log-key", options.log_key)
-    return Trust(_told_key(options.collector_key), vkey, witnesses, quorum)
+    return Trust(_told_key(options.collector_key), vkey, witnesses, quorum, _roots(options.tsa_roots))
+
+
+def _roots(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    pem = path.read_bytes()
+    try:
+        read_roots(pem)
+    except Malformed as error:
+        raise NotEvidence(f"--tsa-roots: {path}: {error}") from error
+    except NoTool:  # the step says so
+        pass
+    return pem
 
 
 def _kept(path: Path | None) -> dict[str, bytes] | None:

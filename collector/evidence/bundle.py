@@ -19,6 +19,7 @@ from collector.errors import Busy
 from collector.evidence.grades import FOLDER
 from collector.evidence.logged import CHECKPOINT, PROOFS, VKEY, WRONG, Place
 from collector.evidence.logged import FOLDERS as LEAVES
+from collector.evidence.stamped import ROOTS, STAMPS, TOKENS, StampedTree, token_line
 from collector.ledger.frame import Entry, EntryKind
 from collector.ledger.names import RETAINING
 from collector.ledger.tombs import tomb_beside
@@ -27,10 +28,12 @@ from collector.view import CaseView
 from shared import dsse, statement, strictjson
 from shared.statement import Kind, Statement
 from shared.strictjson import JsonObject
-from shared.tree import inclusion
+from shared.tree import consistency, inclusion
 
 FORMAT = "speedproof-evidence/1"
 PATIENCE_S = 10.0
+STAMP_PATIENCE_S = 5.0
+MOST_STAMPS = 400  # of each kind, so that checking them takes half a second at most
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal evidence is equal bytes
 
 
@@ -79,6 +82,9 @@ def _log(services: Services, leaves: Mapping[str, int]) -> dict[str, bytes]:
     publisher = services.publisher
     if publisher.wrong is not None:  # what is here is evidence all the same, and says that it is in no log
         return {WRONG: publisher.wrong.encode() + b"\n"}
+    newest = max((index for name, index in leaves.items() if name.startswith("batches/")), default=None)
+    if newest is not None and publisher.holds(newest, PATIENCE_S):  # so that it has a token, and all lie below one
+        services.stamps.wanted((newest,), STAMP_PATIENCE_S)
     published = publisher.holds(max(leaves.values(), default=-1), PATIENCE_S)
     if published is None:
         raise Busy("the log is not published up to here yet; try again in a moment")
@@ -88,7 +94,20 @@ def _log(services: Services, leaves: Mapping[str, int]) -> dict[str, bytes]:
         size, note = cosigned.size, cosigned.note
     proofs = (Place(name, index, tuple(inclusion(node, index, size))).line for name, index in sorted(leaves.items()))
     vkey = services.log_key.public.vkey.encode() + b"\n"
-    return {CHECKPOINT: note, PROOFS: b"".join(proofs), VKEY: vkey}
+    return {CHECKPOINT: note, PROOFS: b"".join(proofs), VKEY: vkey} | _stamps(services, leaves, size)
+
+
+def _stamps(services: Services, leaves: Mapping[str, int], size: int) -> dict[str, bytes]:
+    """The time-stamps there are of these files, or of the log when it had them."""
+    node, some = services.publisher.files.node, services.stamps.over(leaves.values(), MOST_STAMPS)
+    trees = [StampedTree(one.note, tuple(consistency(node, *sorted((one.size, size)))), one.token) for one in some]
+    newest = sorted(leaves.items(), key=lambda leaf: -leaf[1])
+    tokens = [
+        token_line(name, token) for name, index in newest if (token := services.stamps.of_leaf(index)) is not None
+    ]
+    told = {STAMPS: b"".join(tree.line for tree in trees), TOKENS: b"".join(sorted(tokens[:MOST_STAMPS]))}
+    found = {name: data for name, data in told.items() if data}
+    return found | ({ROOTS: services.stamps.roots_pem} if found else {})
 
 
 def _dev(entry: Entry) -> str:

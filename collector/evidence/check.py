@@ -17,6 +17,7 @@
     13  kept        what the customer kept of receipts and proofs is of batches that are here, if it was given
     14  omission    what is missing is said as it is: the bound and coverage of each day, computed anew from the records;
                     numbers without a record; batches that contradict a chain; tests by hand, which count in nothing
+    15  time-stamps every time-stamp is for what is here and by an authority you named, if you named one (needs speedproof[tsa])
 
 Not checked, left to the reader: that the verdict follows from records and rule (the collector judges its own data again
 with `speedproof-collector judge`), and that keys belong to whom they should. What a check cannot show stands in README.txt.
@@ -25,7 +26,7 @@ with `speedproof-collector judge`), and that keys belong to whom they should. Wh
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collector.evidence import omission_step, said_steps, signed_steps
+from collector.evidence import omission_step, said_steps, signed_steps, stamped
 from collector.evidence.archive import NotEvidence
 from collector.evidence.found import Files, Found, StepFailed
 from collector.evidence.logged import NO_TRUST, Trust
@@ -85,4 +86,5 @@ _STEPS: tuple[tuple[str, Callable[[Found], str]], ...] = (
     ("log", said_steps.log),
     ("kept", said_steps.kept),
     ("omission", omission_step.omission),
+    ("time-stamps", stamped.time_stamps),
 )

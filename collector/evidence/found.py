@@ -36,6 +36,8 @@ class Found:
     enrolled_us: dict[str, int] = field(default_factory=dict)  # by device
     received_us: dict[str, int] = field(default_factory=dict)  # by SHA-256(PAE) of the batch, by its receipt
     limited: frozenset[tuple[str, int]] = frozenset()  # records whose peer saw a slow reader, by device and number
+    marks: list[tuple[int, int]] = field(default_factory=list)  # how large the log was when (unix µs), by whomever
+    stamped: dict[str, int] = field(default_factory=dict)  # by when a file's signature was there (unix µs)
 
     def named(self, folder: str) -> list[str]:
         """The members of a folder, in order."""

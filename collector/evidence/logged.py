@@ -33,12 +33,16 @@ FOLDERS: Final = ("batches", "complaints", "enrolments", "refused", "removed")  
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What the reader knows from elsewhere: the collector's key (id), its log's (vkey), witnesses' (vkeys), how many of these."""
+    """What the reader knows from elsewhere.
+
+    The collector's key (id), its log's (vkey), witnesses' (vkeys) and how many of these, authorities for time-stamps (PEM).
+    """
 
     collector: str | None = None
     vkey: str | None = None
     witnesses: tuple[str, ...] = ()
     quorum: int = 1
+    tsa_roots: bytes | None = None
 
 
 NO_TRUST: Final = Trust()

@@ -3,7 +3,8 @@
 One over the *text* of a published checkpoint (origin, size, root: the root commits to every leaf, whoever may have the log's key)
 covers all leaves before it, so one every quarter of an hour is enough for any number of batches; more of them would be much for
 an authority and prove little more. With `every_batch` each leaf gets one of its own beside, over its signature's DER bytes:
-that is the one a Sigstore bundle has room for. A leaf that is asked for gets one either way.
+that is the one a Sigstore bundle has room for. A leaf that is asked for, as the newest of a case whose evidence is made, gets
+one either way, and so does a checkpoint with it.
 
 It is all done in the background, after the receipts: nobody who sends waits for it. Once a minute, one request at a time; at
 most sixty leaves a minute, and only the newest thousand of those that wait: what is old gains nothing by a late stamp.
@@ -23,6 +24,7 @@ from collector.clock import Clock
 from collector.log.kept import KeptFile
 from collector.log.publisher import Publisher
 from collector.log.tsa import Authority, NoStamp, ask
+from collector.log.witness import Cosigned
 from shared.leaf import signature_in
 from shared.note import MAX_NOTE_BYTES, NoteKey, read_note
 from shared.timestamp import MAX_TOKEN_BYTES
@@ -57,10 +59,12 @@ class Stamps:
         clock: Clock,
         nonce: Callable[[], bytes],
         *,
+        cosigned: Callable[[], Cosigned | None] = lambda: None,
         minutes: int = 15,
         every_batch: bool = False,
     ) -> None:
-        """Open what was kept before; raises OSError."""
+        """Open what was kept before; what `cosigned` gives, the newest with a quorum, goes before others. Raises OSError."""
+        self._cosigned = cosigned
         self._publisher, self._authority, self._clock, self._nonce = publisher, authority, clock, nonce
         self._pause_us, self._every_batch = minutes * 60_000_000, every_batch
         most_bytes = _LENGTH_BYTES + MAX_NOTE_BYTES + MAX_TOKEN_BYTES
@@ -69,11 +73,17 @@ class Stamps:
         self._next_leaf = 1 + max(self._leaves.numbers, default=-1)
         self._due_us = 0  # when the next checkpoint gets one
         self._asked_for: set[int] = set()
+        self._hurries = False  # the next checkpoint gets one at once
         self._round = threading.Lock()
         self._changed = threading.Condition()
         self._closing = False
         self._thread: threading.Thread | None = None
         self.wrong: str | None = None  # why the authority gave none the last time
+
+    @property
+    def roots_pem(self) -> bytes:
+        """The certificates by which the authority is believed; nothing without one."""
+        return b"" if self._authority is None else self._authority.pem
 
     @property
     def stamped_size(self) -> int:
@@ -92,12 +102,13 @@ class Stamps:
         return [_read(size, self._notes.get(size) or b"") for size in sizes]
 
     def wanted(self, indices: Sequence[int], timeout_s: float) -> None:
-        """Have these leaves stamped before others, and wait until they were asked for, but no longer than that."""
-        missing = {index for index in indices if self.of_leaf(index) is None}
+        """Have these leaves stamped before others, and a checkpoint that has them; wait for the answers, no longer than that."""
+        missing = {index for index in indices if self.of_leaf(index) is None or index >= self.stamped_size}
         if self._authority is None or self._thread is None or not missing:
             return
         with self._changed:
             self._asked_for |= missing
+            self._hurries = self._hurries or max(missing) >= self.stamped_size
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._closing or missing.isdisjoint(self._asked_for), timeout_s)
 
@@ -144,8 +155,13 @@ class Stamps:
         for index in asked_for:
             if index < size:
                 self._stamp_leaf(authority, index)
-        if size > self.stamped_size and self._clock.mono_us() >= self._due_us:
-            self._stamp_note(authority, published.note, size)
+        if size > self.stamped_size and (self._hurries or self._clock.mono_us() >= self._due_us):
+            self._hurries = False
+            cosigned = self._cosigned()
+            if cosigned is not None and cosigned.size > self.stamped_size:
+                self._stamp_note(authority, cosigned.note, cosigned.size)
+            else:
+                self._stamp_note(authority, published.note, size)
         if self._every_batch:
             self._stamp_leaves(authority, size)
 

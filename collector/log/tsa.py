@@ -33,6 +33,7 @@ class Authority:
 
     url: str
     roots: "tuple[Certificate, ...]"
+    pem: bytes = b""  # the same, as they stand in the file
 
 
 def authority_of(url: str | None, roots: Path | None) -> Authority | None:
@@ -40,7 +41,8 @@ def authority_of(url: str | None, roots: Path | None) -> Authority | None:
     if url is None or roots is None:
         return None
     try:
-        return Authority(url, read_roots(roots.read_bytes()))
+        pem = roots.read_bytes()
+        return Authority(url, read_roots(pem), pem)
     except OSError as error:
         raise BadRequest(f"tsa_roots: {roots} cannot be read: {error.strerror}") from error
     except Malformed as error:

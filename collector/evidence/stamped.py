@@ -1,0 +1,150 @@
+"""The time-stamps (RFC 3161) in an evidence file; needs `shared`, and `rfc3161-client` (the extra `tsa`) to believe one.
+
+    log/stamps.ndjson    checkpoints with a token, by size: {"hashes", "note", "token"}: the note as the log signed it, the token
+                         over the note's text, and the proof (base64) that the tree of log/checkpoint begins with this tree, or
+                         this one with that, whichever is larger
+    log/tokens.ndjson    files with a token of their own: {"of", "token"}, over the signature (DER) in the file's envelope
+    log/tsa.pem          the certificates by which the collector believes its authority
+
+What is below a stamped size was in the log by then; a stamped signature was there by then. Whose authority it is the reader knows
+from elsewhere, as certificates (PEM); without them nothing of it is believed, and that is said.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from collector.evidence.found import Found, StepFailed
+from collector.evidence.logged import CHECKPOINT, FOLDERS, bundle_parts, log_key_of
+from shared import statement, strictjson
+from shared.bundle import Bundle, Proof, write_bundle
+from shared.checkpoint import Checkpoint, open_checkpoint
+from shared.dsse import b64, b64_exact, read_envelope
+from shared.errors import Malformed, NoTool
+from shared.keys import PublicKey
+from shared.leaf import leaf_of
+from shared.note import NoteKey, read_note
+from shared.strictjson import JsonObject
+from shared.timestamp import check_token, read_roots
+from shared.tree import check_consistency
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+STAMPS: Final = "log/stamps.ndjson"
+TOKENS: Final = "log/tokens.ndjson"
+ROOTS: Final = "log/tsa.pem"
+
+
+@dataclass(frozen=True, slots=True)
+class StampedTree:
+    """A checkpoint with a token, and the proof that its tree and another are one that grew."""
+
+    note: bytes
+    hashes: tuple[bytes, ...]
+    token: bytes
+
+    @property
+    def line(self) -> bytes:
+        """Its line in STAMPS."""
+        hashes: list[strictjson.Json] = [b64(one) for one in self.hashes]
+        told: JsonObject = {"hashes": hashes, "note": self.note.decode(), "token": b64(self.token)}
+        return strictjson.encode(told) + b"\n"
+
+
+def token_line(name: str, token: bytes) -> bytes:
+    """The line in TOKENS of a file's own token."""
+    return strictjson.encode({"of": name, "token": b64(token)}) + b"\n"
+
+
+def time_stamps(found: Found) -> str:
+    """Every time-stamp is for what is here, by an authority whom the reader trusts; what they prove is kept in `found`."""
+    files, told = found.files, found.trust.tsa_roots
+    count = sum(files.get(name, b"").count(b"\n") for name in (STAMPS, TOKENS))
+    if told is None:
+        return f"{count} time-stamps, by no authority that you named" if count else "no time-stamps"
+    if not count:
+        raise StepFailed("no time-stamp is in this file, so none of the authorities that you named has seen it")
+    try:
+        roots = read_roots(told)
+        log, whole = _whole(found)
+        marks = stamps_in(files, log, whole, roots)
+        found.stamped = tokens_in(files, roots)
+    except NoTool as error:
+        raise StepFailed(str(error)) from error
+    found.marks += marks
+    until = f"{len(marks)} checkpoints of the log"
+    if marks:
+        size, time_us = max(marks)
+        until += f", the last one of {size} of its leaves, there by {_moment(time_us)}"
+    return f"the authority that you named has stamped {until}; {len(found.stamped)} files by themselves"
+
+
+def stamps_in(
+    files: Mapping[str, bytes], log: NoteKey, whole: Checkpoint, roots: "tuple[Certificate, ...]"
+) -> list[tuple[int, int]]:
+    """How large the log was when at the latest (size, unix µs), by tokens of these authorities; raises Malformed, NoTool."""
+    marks = []
+    for where, told in _lines(files, STAMPS):
+        hashes = told.get("hashes")
+        try:
+            if not isinstance(hashes, list):
+                raise Malformed("no hashes")
+            note = statement.text(told, "note").encode()
+            one = open_checkpoint(note, log).checkpoint
+            less, more = sorted((one, whole), key=lambda tree: tree.size)
+            check_consistency(less.size, more.size, [b64_exact(node) for node in hashes], less.root, more.root)
+            stamp = check_token(b64_exact(told.get("token")), sha256(read_note(note).text.encode()).digest(), roots)
+        except Malformed as error:
+            raise Malformed(f"{where}: {error}") from error
+        marks.append((less.size, stamp.time_us))
+    return marks
+
+
+def tokens_in(files: Mapping[str, bytes], roots: "tuple[Certificate, ...]") -> dict[str, int]:
+    """By when at the latest a file's signature was there (unix µs), of those with a token; raises Malformed, NoTool."""
+    times_us: dict[str, int] = {}
+    for where, told in _lines(files, TOKENS):
+        try:
+            name = statement.text(told, "of")
+            if name in times_us or name not in files or name.partition("/")[0] not in FOLDERS:
+                raise Malformed(f"{name} is not here, is no leaf, or has another")
+            signature = read_envelope(files[name].partition(b"\n")[0]).signature
+            times_us[name] = check_token(b64_exact(told.get("token")), sha256(signature).digest(), roots).time_us
+        except Malformed as error:
+            raise Malformed(f"{where}: {error}") from error
+    return times_us
+
+
+def sigstore_bundle(files: Mapping[str, bytes], name: str, key: PublicKey, log: NoteKey) -> bytes:
+    """The Sigstore bundle of a file that this key has signed, with its own token if it has one; raises Malformed."""
+    envelope, place, note = bundle_parts(files, name)
+    one = open_checkpoint(note, log).checkpoint
+    proof = Proof(place.index, one.size, one.root, place.hashes, note)
+    tokens = tuple(
+        b64_exact(told.get("token")) for _, told in _lines(files, TOKENS) if statement.text(told, "of") == name
+    )
+    leaf = leaf_of(envelope.pae_sha256, envelope.signature, key.spki)
+    return write_bundle(Bundle(envelope, leaf, log.whole_id, proof, tokens))
+
+
+def _whole(found: Found) -> tuple[NoteKey, Checkpoint]:
+    """The log's key and the checkpoint of the tree in which all that is here has its place."""
+    key = log_key_of(found.files, found.trust)
+    if key is None or CHECKPOINT not in found.files:
+        raise Malformed("time-stamps of a log that is not here")
+    return key, open_checkpoint(found.files[CHECKPOINT], key).checkpoint
+
+
+def _lines(files: Mapping[str, bytes], name: str) -> Iterator[tuple[str, JsonObject]]:
+    lines = files.get(name, b"").split(b"\n")
+    if lines.pop():
+        raise Malformed(f"{name}: its last line does not end")
+    for number, line in enumerate(lines, start=1):
+        yield f"{name}: line {number}", strictjson.decode(line)
+
+
+def _moment(time_us: int) -> str:
+    return f"{datetime.fromtimestamp(0, UTC) + timedelta(microseconds=time_us):%Y-%m-%d %H:%M:%S} UTC"
