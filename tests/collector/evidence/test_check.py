@@ -41,6 +41,7 @@ NAMES = (
     "log",
     "kept",
     "omission",
+    "time-stamps",
 )
 
 
