@@ -34,7 +34,6 @@ THREATS = {
     "T22": "the key of the time-stamps or of the log is stolen",
 }
 OPEN = {
-    "T3": "to come",
     "T4": "comes with the time bracket",
     "T10": "to come",
     "T12": "to come",

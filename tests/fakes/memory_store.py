@@ -317,7 +317,7 @@ class MemoryStore:
         found: dict[tuple[str | None, int, int], list[FactRow]] = defaultdict(list)
         for row in self.rows.record:
             is_wanted = since_us <= row.at_us < until_us and (row.provenance, row.direction) == ("signed", direction)
-            if is_wanted and row.cell is not None:
+            if is_wanted and row.cell is not None and row.slot is not None:
                 found[row.operator, row.cell, whole(row.at_us, HOUR_US)].append(row)
         return [hour_of(*key, rows) for key, rows in found.items()]
 
@@ -364,7 +364,7 @@ class MemoryStore:
         cells: dict[tuple[str | None, int], list[FactRow]] = defaultdict(list)
         for row in self.rows.record:
             is_wanted = since_us <= row.at_us < until_us and (row.provenance, row.direction) == ("signed", direction)
-            if is_wanted and row.cell is not None and row.end in {"ok", "failed"}:
+            if is_wanted and row.cell is not None and row.slot is not None and row.end in {"ok", "failed"}:
                 cells[row.operator, row.cell].append(row)
         enough = [
             (cell_of(*key, rows), rank_of(direction, rows)) for key, rows in cells.items() if len(rows) >= least_n
@@ -555,7 +555,8 @@ def local_day(from_us: int, rows: Sequence[FactRow]) -> LocalDay:
     ends = Counter(row.end for row in rows)
     figures: list[int | None] = []
     for direction, name in (("down", "rate_bps"), ("up", "rate_bps"), ("round_trip", "rtt_us")):
-        values = [getattr(row, name) for row in rows if row.direction == direction and getattr(row, name) is not None]
+        wanted = [row for row in rows if row.direction == direction and row.slot is not None]
+        values = [getattr(row, name) for row in wanted if getattr(row, name) is not None]
         figures += [len(values), middle(values)]
     return LocalDay(from_us, len(rows), *(ends[name] for name in ENDS), sum(map(is_flawed, rows)), *figures)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
--- a row is one hour (UTC) of one cell with how its signed measurements of one direction ended, in the order of time
+-- a row is one hour (UTC) of one cell with how its signed scheduled measurements of one direction ended, in the order of time
 SELECT operator, cell, at_us // 3600000000 * 3600000000 AS hour_us, count(*) AS n,
        count(*) FILTER ("end" = 'ok') AS ok, count(*) FILTER ("end" = 'failed') AS failed,
        count(rate_bps) AS rate_n, sum(rate_bps) // nullif(count(rate_bps), 0) AS rate_mean, min(rate_bps) AS rate_min,
@@ -7,6 +7,6 @@ SELECT operator, cell, at_us // 3600000000 * 3600000000 AS hour_us, count(*) AS 
        quantile_disc(rate_bps, 0.5) AS rate_median, quantile_disc(rtt_us, 0.5) AS rtt_median
 FROM record
 WHERE at_us >= $since_us AND at_us < $until_us AND cell = $cell AND operator IS NOT DISTINCT FROM $operator
-  AND provenance = 'signed' AND direction = $direction
+  AND provenance = 'signed' AND direction = $direction AND slot IS NOT NULL
 GROUP BY operator, cell, at_us // 3600000000
 ORDER BY hour_us LIMIT $most

@@ -90,7 +90,7 @@ def test_round_trips_are_worst_when_long(store: Store, streams: Streams) -> None
     """Of round trips the longest median is the worst, and one that failed is longer than any."""
 
     def latency(cell: int, rtt_us: int | None) -> JsonObject:
-        told: JsonObject = {"method": "latency", "wall_us": 1, "radio": {"signals": [{"cell": cell}]}}
+        told: JsonObject = {"method": "latency", "slot": 1, "wall_us": 1, "radio": {"signals": [{"cell": cell}]}}
         return told | ({"end": "failed"} if rtt_us is None else {"end": "ok", "rtt_us": [rtt_us]})
 
     fill(store, streams, {0: [latency(1, 30_000), latency(2, 90_000), latency(3, None)]})
