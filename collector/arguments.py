@@ -8,6 +8,7 @@ from collector import arguments_fleet, logs
 from collector.config import DEFAULT_PORT
 from collector.importers.imported import FORMATS
 from collector.importers.ucc import Load
+from collector.keyhistory import SERVERS
 from collector.lines import AREAS, DEFAULT_CRITERION, SPEEDS
 
 _UNITS = {"k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
@@ -120,6 +121,16 @@ def build_parser() -> argparse.ArgumentParser:
     )
     archive.add_argument("--to", required=True, metavar="PLACE", help="a folder, or s3://bucket/prefix?endpoint=URL")
     archive.add_argument("--keep", type=int, default=4, help="how many of the newest to leave here (default 4)")
+    _retain(commands, folder)
+    _rotate(commands, folder)
+    return parser
+
+
+_URL_HELP = "the address by which probes reach the collector (default: `url` in collector.toml, else where it listens)"
+_Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse gives it no public name
+
+
+def _retain(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:
     retain = commands.add_parser(
         "retain",
         parents=[folder],
@@ -132,11 +143,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="remove what is older than N days (default: `retain_days` of collector.toml)",
     )
     retain.add_argument("--dry-run", action="store_true", help="say what would go and what is held, and remove nothing")
-    return parser
 
 
-_URL_HELP = "the address by which probes reach the collector (default: `url` in collector.toml, else where it listens)"
-_Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse gives it no public name
+def _rotate(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:
+    rotate = commands.add_parser(
+        "rotate", parents=[folder], help="put a new key in the place of one in use (with no collector running)"
+    )
+    rotate.add_argument("whose", choices=SERVERS, metavar="KEY", help=f"whose key: {', '.join(SERVERS)}")
 
 
 def _provision(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:

@@ -24,11 +24,15 @@ from typing import Any, Final
 from collector.clock import Clock
 from collector.durable import sync_folder, write_whole
 from collector.errors import BadBackup, Conflict, NotFound
+from collector.keyhistory import FOLDER as HISTORY
+from collector.keyhistory import history
 from collector.ledger.archive import OTHERS
 from collector.ledger.frame import read_frame
 from collector.ledger.names import ARCHIVE_SAID, segments, tomb_file
 from collector.log.key import FILE as LOG_KEY
-from shared.errors import Malformed
+from shared.errors import Malformed, NoKey
+from shared.keys import FileKey
+from shared.rotation import Whose
 
 MANIFEST: Final = "backup.json"
 BEGUN: Final = "backup.begun"  # in a folder that is to become one: of which collector
@@ -66,7 +70,7 @@ def back_up(data: Path, out: Path, ledger_no: int, clock: Clock, progress: Progr
     before = _manifest(out) if (out / MANIFEST).exists() else {}
     if not before and out.exists() and not _is_begun(out, data):
         raise Conflict(f"{out} is neither empty nor an earlier backup")
-    if before and before["files"].get(_IDENTITY) != _identity(data):
+    if before and before["files"].get(_IDENTITY) != _identity(data) and not _is_earlier(out, data):
         raise Conflict(f"{out} is a backup of another collector")
     wanted = list(_files(data, ledger_no, before.get("files", {})))
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -137,11 +141,23 @@ def restore(source: Path, data: Path, progress: Progress) -> Copied:
 
 
 _IDENTITY: Final = "keys/collector.pem"
+_PUBLIC: Final = (f"keys/{HISTORY}", "keys/peers")  # folders of public keys, and of what was said of them
 
 
 def _identity(data: Path) -> dict[str, object]:
     size = (data / _IDENTITY).stat().st_size
     return {"sha256": _digest(data / _IDENTITY, size), "size": size}
+
+
+def _is_earlier(out: Path, data: Path) -> bool:
+    """Whether a backup is of this collector before its key was followed by another."""
+    try:
+        old = FileKey.from_pem((out / _IDENTITY).read_bytes()).public
+        newest = FileKey.from_pem((data / _IDENTITY).read_bytes()).public
+        history(data / "keys", Whose.COLLECTOR, newest).of(old.key_id)
+    except (OSError, Malformed, NoKey):
+        return False
+    return True
 
 
 def _is_begun(out: Path, data: Path) -> bool:
@@ -162,6 +178,9 @@ def _files(data: Path, ledger_no: int, before: Mapping[str, dict[str, object]]) 
         for path in sorted((data / folder).iterdir()):
             if (folder and path.name != LOG_KEY) or path.name in ("collector.toml", "transfers.ndjson"):
                 yield from _small(data, path)
+    for below in _PUBLIC:
+        for path in sorted((data / below).rglob("*")):
+            yield from _small(data, path)
     for path in segments(data / "ledger"):
         name = f"ledger/{path.name}"
         seal = path.with_suffix(".seal")

@@ -5,7 +5,9 @@ Reads and changes nothing, also while a collector runs: what is looked at is the
     1  seals      each sealed segment is what was sealed, or has this collector's tombstone, whole, and named by an entry of the
                   ledger; each seal follows the one before it
     2  entries    every frame reads back, its body has its digest, numbers have no gap
-    3  batches    each is signed by its enrolled key, follows the one before it, and its receipt is this collector's for it;
+    3  batches    each is signed by its enrolled key, follows the one before it, and its receipt is this collector's for it, by
+                  the key that it used then; so is each enrolment the portal's; each key that took another's place is named by
+                  that one, once;
                   of one whose records were removed by a rule that is still so, and nothing can be said of the records;
                   of collectors that share their chains the one before may be in another's ledger
     4  log        leaves are numbered without a gap, each signed by the key that its entry names, and their tree is that of the
@@ -23,6 +25,7 @@ from collector import quickjson
 from collector.errors import CollectorError, LedgerDamaged
 from collector.ledger.enrolled import enrolled_spki
 from collector.ledger.frame import Entry, EntryKind
+from collector.ledger.inforce import InForce
 from collector.ledger.names import seal_file, segments
 from collector.ledger.removals import Removals, dev_of, sealed_batch
 from collector.ledger.seals import NO_SEAL, Seal, seal_beside
@@ -35,6 +38,7 @@ from shared.dsse import read_envelope
 from shared.errors import Malformed, Refused, UnknownKey
 from shared.keys import PublicKey
 from shared.receipt import read_receipt
+from shared.rotation import Whose
 from shared.statement import Kind
 from shared.strictjson import MAX_INTEGER
 
@@ -59,7 +63,7 @@ class Check:
     """One check of one data folder."""
 
     ledger: Path
-    collector: PublicKey
+    keys: InForce
     last_no: int = MAX_INTEGER  # the newest entry to look at
     loaded_no: int = 0  # the newest one that is in the index
     held: Held = lambda _after_no, _up_to_no: ()
@@ -85,6 +89,8 @@ class Check:
                 self._enrolment(entry)
             if entry.kind is EntryKind.RETENTION:
                 self._retention(entry)
+            if entry.kind is EntryKind.SERVER_KEY:
+                self._rotation(entry)
             if entry.kind is EntryKind.BATCH:
                 self.batches += 1
                 self._batch(entry)
@@ -97,6 +103,8 @@ class Check:
         self.found += [
             Found(name, "no entry of the ledger says that records were removed") for name in self.removals.unnamed()
         ]
+        if self.last_no == self.entries:  # or what is missing may stand where nothing could be read
+            self.found += [Found("keys", words) for words in self.keys.missing()]
         if (words := self.leaves.differs()) is not None:
             self.found.append(Found("log", words))
         progress(self.entries, self.entries, "entries")
@@ -128,7 +136,7 @@ class Check:
 
     def _sealed(self, path: Path) -> Seal:
         seal = seal_beside(path)
-        if seal is not None and self.removals.tomb(path, seal, self.collector):
+        if seal is not None and self.removals.tomb(path, seal, self.keys.lines[Whose.COLLECTOR]):
             return seal
         return check_sealed(self.ledger, int(path.stem))
 
@@ -137,6 +145,12 @@ class Check:
             self.removals.entry(entry)
         except Malformed as error:
             self.found.append(Found(f"entry {entry.no}", f"tells of no removal: {error}"))
+
+    def _rotation(self, entry: Entry) -> None:
+        try:
+            self.keys.entry(entry)
+        except Malformed as error:
+            self.found.append(Found(f"entry {entry.no}", f"a rotation of a key: {error}"))
 
     def _entries(self) -> Iterator[Entry]:
         """All entries up to the newest; what cannot be read ends it, and is found."""
@@ -150,8 +164,9 @@ class Check:
 
     def _enrolment(self, entry: Entry) -> None:
         try:
-            told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)
-            key = PublicKey.from_spki(enrolled_spki(told))
+            envelope, portal = read_envelope(entry.body[:-1]), self.keys.key(Whose.PORTAL)
+            payload = envelope.payload if portal is None else envelope.verified_by(portal)
+            key = PublicKey.from_spki(enrolled_spki(statement.read_statement(payload, Kind.ENROL)))
         except Malformed as error:
             self.found.append(Found(f"entry {entry.no}", f"an enrolment that is none: {error}"))
             return
@@ -167,7 +182,7 @@ class Check:
             receipt = entry.meta.get("receipt")
             if not isinstance(receipt, dict):
                 raise Malformed("it has no receipt")
-            read_receipt(strictjson.encode(receipt), self.collector, pae_sha256)
+            read_receipt(strictjson.encode(receipt), self.keys.collector, pae_sha256)
         except (Refused, Malformed) as error:
             self.found.append(Found(f"entry {entry.no} ({entry.segment} at byte {entry.offset})", f"a batch: {error}"))
 

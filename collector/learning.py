@@ -21,6 +21,7 @@ from shared.errors import SpeedproofError
 
 _LOOK_S: Final = 1.0
 _TRIES: Final = 16
+_OF_ONE_LEDGER: Final = frozenset({EntryKind.RETENTION, EntryKind.SERVER_KEY})  # what others have of these is not heard
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Together:
             while True:
                 found = control_after(self._ask, self._seen)
                 for control in found:
-                    if control.entry.kind is not EntryKind.RETENTION or control.stream == self._stream:
+                    if control.entry.kind not in _OF_ONE_LEDGER or control.stream == self._stream:
                         self._registry.apply(control.entry, control.body_sha256)
                     self._seen = control.id
                 if len(found) < MOST:

@@ -13,8 +13,8 @@ from collector.check import Check, Found
 from collector.clock import SystemClock
 from collector.command import open_desk
 from collector.errors import IndexUnusable, LedgerDamaged, NotFound
-from collector.keyfiles import load_or_create
 from collector.ledger.arranging import arranging
+from collector.ledger.inforce import InForce
 from collector.ledger.moving import move
 from collector.ledger.names import CONFIRMED
 from collector.log.checked import LeafCheck
@@ -22,7 +22,10 @@ from collector.migrate import migrate_store
 from collector.options import config_of, tell
 from collector.rebuild import rebuild
 from collector.retain import days_of, retain_all
+from collector.rotate import rotate
+from collector.serverkeys import ServerKeys
 from shared.keys import PublicKey
+from shared.rotation import Whose
 
 Result = dict[str, Any]
 
@@ -73,7 +76,7 @@ def _check(options: argparse.Namespace) -> None:
             desk = opened.enter_context(open_desk(config))
         except (LedgerDamaged, IndexUnusable) as error:  # no collector can start: the ledger is looked at all the same
             found.append(Found("start", str(error)))
-            done = Check(ledger, load_or_create(config.data / "keys" / "collector.pem").public)
+            done = Check(ledger, InForce(ServerKeys.of_folder(config.data / "keys").lines))
         else:
             opened.enter_context(arranging(ledger, alone=False))  # nothing may be removed between two looks
             told = desk.run("position", {})
@@ -86,13 +89,13 @@ def _check(options: argparse.Namespace) -> None:
                 spki = desk.run("device_key", {"dev": dev})["spki"]
                 return None if spki is None else PublicKey.from_spki(base64.b64decode(spki))
 
-            key = PublicKey.from_spki(base64.b64decode(told["collector"]))
+            keys = InForce(ServerKeys.of_folder(config.data / "keys").lines)
             shares = (ledger / CONFIRMED).exists()
             if told["log_wrong"]:
                 found.append(Found("log", told["log_wrong"]))
             leaves = LeafCheck((told["log"] or "").encode(), config.data / "log")
             opened.callback(leaves.close)
-            done = Check(ledger, key, told["ledger_no"], told["index_no"], held, elsewhere if shares else None, leaves)
+            done = Check(ledger, keys, told["ledger_no"], told["index_no"], held, elsewhere if shares else None, leaves)
         done.run(lambda n, of, name: say.progress("check", n, of, name))
     found += done.found
     counts: Result = {name: getattr(done, name) for name in ("segments", "entries", "batches", "loaded_no")}
@@ -124,6 +127,10 @@ def _retain(options: argparse.Namespace) -> None:
     tell(options, told, say.retained)
 
 
+def _rotate(options: argparse.Namespace) -> None:
+    tell(options, asdict(rotate(config_of(options), Whose(options.whose))), say.rotated)
+
+
 OPERATIONS: dict[str, Callable[[argparse.Namespace], None]] = {
     "rebuild": _rebuild,
     "check": _check,
@@ -133,4 +140,5 @@ OPERATIONS: dict[str, Callable[[argparse.Namespace], None]] = {
     "archive": _archive,
     "retain": _retain,
     "restore": _restore,
+    "rotate": _rotate,
 }

@@ -107,6 +107,15 @@ class Retained:
     tombstone: str
 
 
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """Where in the ledger a rotation of one of the server's keys stands."""
+
+    no: int
+    segment: str
+    offset: int
+
+
 @dataclass(slots=True)
 class Registry:
     """The state after the entries applied so far."""
@@ -119,6 +128,7 @@ class Registry:
     imports: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     readings: dict[tuple[str, str], str] = field(default_factory=dict)
     retained: dict[str, Retained] = field(default_factory=dict)  # by segment
+    server_keys: dict[str, Entered] = field(default_factory=dict)  # rotations of ours, by the older key
     redeemed: dict[str, int] = field(default_factory=dict)  # when a code with this handle was used last
     frozen: dict[str, int] = field(default_factory=dict)  # since when a key is
     replaced: dict[str, tuple[PublicKey, str]] = field(default_factory=dict)  # by which key, and of which class
@@ -188,6 +198,9 @@ class Registry:
             case EntryKind.RETENTION:
                 segment, retained = read_retention(entry)
                 self.retained[segment] = retained
+            case EntryKind.SERVER_KEY:
+                old = read_envelope(entry.body[:-1]).key_id
+                self.server_keys.setdefault(old, Entered(entry.no, entry.segment, entry.offset))
             case EntryKind.ROTATION:
                 old, new = rotated_in(entry.body)
                 told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ROTATE).predicate

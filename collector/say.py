@@ -234,6 +234,15 @@ def retained(told: Told) -> None:
         lines(*(f"  {line}, last on {day(at_us)}" for line, at_us in sorted(told["held_lines"].items())))
 
 
+def rotated(told: Told) -> None:
+    """A key took another's place."""
+    lines(
+        f"the {told['whose']}'s key is now {told['new']}",
+        f"  it follows {told['old']}, which signed for it: entry {told['entry']} of the ledger, a leaf of the log",
+        "  what was signed before stays good, and whoever was told an older key is led to this one; the old private key is gone",
+    )
+
+
 def restored(told: Told) -> None:
     """A data folder was made of a backup."""
     lines(

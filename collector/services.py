@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -16,7 +17,6 @@ from collector.criteria import load_criteria
 from collector.errors import AlreadyRunning, ArchiveAway
 from collector.indexer import LAKE_PACE, Indexer
 from collector.judge.criterion import Criterion
-from collector.keyfiles import load_or_create
 from collector.learning import Alone, Learning, Together, found, keep
 from collector.ledger.frame import Draft, Entry
 from collector.ledger.port import LedgerPort
@@ -30,6 +30,7 @@ from collector.log.witness import Witnesses
 from collector.metrics import Metrics
 from collector.peerkeys import trusted_peers
 from collector.registry import Registry
+from collector.serverkeys import ServerKeys
 from collector.store.duck import DuckStore
 from collector.store.lake import LakeStore
 from collector.store.lake_engine import Catalog
@@ -83,6 +84,7 @@ class Services:
     witnesses: Witnesses
     stamps: Stamps  # of an authority's clock, over the log
     peers: Peers  # whose counter-signature is believed
+    server_keys: ServerKeys  # with those that were in use before
     lock: FolderLock | None = None
     peer: dict[str, str | int] | None = None  # what the running peer said of itself
     metrics: Metrics = field(default_factory=Metrics)
@@ -103,10 +105,10 @@ class Services:
             opened.callback(lock.close)
             criteria, authority = load_criteria(config.criteria), authority_of(config.tsa, config.tsa_roots)
             keys = config.data / "keys"
-            collector_key, portal_key = load_or_create(keys / "collector.pem"), load_or_create(keys / "portal.pem")
+            server_keys = ServerKeys.of_folder(keys)
             signs_log, peers = log_key(keys, config.origin), trusted_peers(keys)
             used = clock or SystemClock()
-            registry, signer = Registry(), collector_key.public.key_id
+            registry, signer = Registry(), server_keys.collector.public.key_id
             wake: list[Indexer] = []
             folder = config.data / "ledger"
             ledger: LedgerPort
@@ -137,7 +139,8 @@ class Services:
                 catalog = Catalog(config.lake_address)
                 opened.callback(catalog.close)
                 learning = Together(registry, catalog.ask, catalog.close, config.stream)
-            store = store_of(config, peers, ledger.folder, collector_key)
+            server_keys.enter(registry, functools.partial(keep, ledger, learning))
+            store = store_of(config, peers, ledger.folder, server_keys.collector)
             opened.callback(store.close)
             publisher = Publisher(config.data / "log", ledger)
             opened.callback(publisher.close)
@@ -167,8 +170,8 @@ class Services:
             store,
             indexer,
             registry,
-            collector_key,
-            portal_key,
+            server_keys.collector,
+            server_keys.portal,
             criteria,
             learning,
             signs_log,
@@ -176,6 +179,7 @@ class Services:
             witnesses,
             stamps,
             peers,
+            server_keys,
             lock,
             metrics=metrics,
         )

@@ -31,9 +31,11 @@ from collector.crew import Crew
 from collector.daily import Daily
 from collector.enrol import Portal
 from collector.errors import BadRequest, CollectorError
+from collector.keyhistory import FOLDER as HISTORY
 from collector.retain import Run
 from collector.services import DESK_FILE, Services
-from shared.keys import PublicKey
+from shared.lineage import Lineage
+from shared.rotation import Whose
 
 MOST_PORT: Final = 65535
 DESK_ABOVE: Final = 3  # the desk's own port above the probes'
@@ -54,7 +56,7 @@ def run_up(config: Config, ready: Callable[[dict[str, object]], None]) -> None:
         opened.callback(services.close)
         listener = opened.enter_context(_listening(config, config.port))
         desk = None if crew is None else opened.enter_context(_listening(config, _desk_port(config)))
-        peer, facts = opened.enter_context(_peer(config, services.portal_key.public))
+        peer, facts = opened.enter_context(_peer(config, services.server_keys.lines[Whose.PORTAL]))
         services.peer = _peer_facts(config, facts)
         services.figures = None if crew is None else crew.metrics
         if crew is not None:
@@ -202,12 +204,13 @@ def _listening(config: Config, port: int) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _peer(config: Config, portal: PublicKey) -> Iterator[tuple["subprocess.Popen[bytes]", dict[str, str | int]]]:
-    """The peer's process, and what it said when it was ready. It admits the probes that this portal has enrolled."""
+def _peer(config: Config, portal: Lineage) -> Iterator[tuple["subprocess.Popen[bytes]", dict[str, str | int]]]:
+    """The peer's process, and what it said when it was ready. It admits the probes that this portal has enrolled, by any key."""
     keys = config.data / "keys"
-    private_file(keys / "portal.pub.pem", portal.to_pem().decode().rstrip())
+    private_file(keys / "portal.pub.pem", portal.newest.to_pem().decode().rstrip())
     command = [sys.executable, "-m", "collector.peer", "--host", config.host, "--port", str(config.peer_port)]
     command += ["--key", str(keys / "peer.pem"), "--admit", str(keys / "portal.pub.pem")]
+    command += [f"--admit={keys / HISTORY / Whose.PORTAL / one.key_id}.pem" for one in portal.keys[:-1]]
     command += ["--transfers", str(config.data / "transfers.ndjson"), "--stop-with-stdin", "--no-faults"]
     if config.peer_tls_cert is not None:
         command += ["--tls-cert", str(config.peer_tls_cert), "--tls-port", str(config.peer_tls_port)]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from probe.believed import check_told
 from probe.errors import EnrolRefused, StateUnusable
 from probe.home import Home, read_enrolled
 from probe.net.collector import Collector
@@ -53,8 +54,11 @@ async def enrol(
     except Malformed as error:
         raise EnrolRefused(f"the answer is not an enrolment of this device: {error}") from error
     was_enrolled = home.is_enrolled
-    if was_enrolled and not fresh and home.enrolled().collector.key_id != enrolled.collector.key_id:
-        raise EnrolRefused("this device's key has a chain at another collector; enrol with --new-key")
+    if was_enrolled and not fresh:
+        try:
+            check_told(enrolled.collector, home.enrolled().collector.key_id, answer.get("history"))
+        except Malformed as error:
+            raise EnrolRefused("this device's key has a chain at another collector; enrol with --new-key") from error
     if fresh:
         if is_there(home.outbox_folder):
             with contextlib.suppress(
@@ -74,8 +78,8 @@ def _checked(answer: JsonObject, ours: PublicKey, told_key: str | None) -> JsonO
     if missing:
         raise Malformed(f"{', '.join(missing)} missing")
     collector = PublicKey.from_spki(b64_exact(answer["collector"]))
-    if told_key is not None and collector.key_id != told_key:
-        raise Malformed(f"the collector's key is {collector.key_id}, not the one you were told")
+    if told_key is not None:
+        check_told(collector, told_key, answer.get("history"))
     portal = PublicKey.from_spki(b64_exact(answer["portal"]))
     line = answer["enrolment"]
     if not isinstance(line, dict):

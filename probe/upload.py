@@ -20,14 +20,17 @@ from typing import Protocol
 
 from probe.clock import BUILT_US, Clock
 from probe.errors import CollectorSilent, ForeignChain, StateUnusable
+from probe.keywatch import KeyWatch
 from probe.logwatch import LogWatch, with_proof
 from probe.net.collector import Collector, Told
 from probe.outbox import Outbox, Waiting
 from probe.packed import Packed
 from shared import strictjson
 from shared.chain import Head
+from shared.dsse import read_envelope
 from shared.errors import Malformed
 from shared.keys import PublicKey
+from shared.lineage import Lineage, TwoSuccessors
 from shared.receipt import Receipt, read_receipt
 from shared.statement import integer, sha256_hex
 
@@ -65,15 +68,15 @@ class Blocked:
 Outcome = Kept | Later | Blocked
 
 
-def understand(told: Told, waiting: Waiting, collector: PublicKey) -> Outcome:
-    """What an answer to a batch means."""
+def understand(told: Told, waiting: Waiting, collector: Lineage) -> Outcome:
+    """What an answer to a batch means; the receipt is by one of the collector's keys."""
     if told.status in _KEPT:
         receipt = told.fields.get("receipt")
         if not isinstance(receipt, dict):
             return Later("the answer holds no receipt")
         line, bundle = strictjson.encode(receipt), told.fields.get("bundle")
         try:
-            read = read_receipt(line, collector, waiting.pae_sha256)
+            read = read_receipt(line, collector.of(read_envelope(line).key_id), waiting.pae_sha256)
             return Kept(line, read, bundle if isinstance(bundle, dict) else None)
         except Malformed as error:
             return Later(f"the receipt is not one: {error}")
@@ -153,7 +156,7 @@ class Uploader:
         self._watched = None if own is None else LogWatch(outbox, collector, own, self._moment)
         self._outbox = outbox
         self._collector = collector
-        self._key = key
+        self._keys = KeyWatch(outbox, collector, key)
         self._kept = kept
         self._device = device
         self._on_sent = on_sent
@@ -228,7 +231,16 @@ class Uploader:
             self._on_sent(error.sent_bytes)
             return Later(str(error))
         self._on_sent(told.sent_bytes)
-        return understand(told, waiting, self._key)
+        if told.status in _KEPT:
+            try:
+                await self._keys.look_at(told.fields.get("receipt"))
+            except TwoSuccessors as error:
+                return Blocked(f"the collector's receipt is not believed: it shows {error}; ask who runs it")
+            except (CollectorSilent, Malformed) as error:
+                return Later(
+                    f"the receipt is not by the collector's key, and nothing leads to the one it is by: {error}"
+                )
+        return understand(told, waiting, self._keys.keys)
 
     def _note(self, trouble: Later | Blocked | None) -> None:
         """Keep since when nothing was taken; written only when that changes."""

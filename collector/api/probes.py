@@ -9,8 +9,10 @@ from collector.api.given import GivenComplaints, GivenIntake, GivenPortal, Given
 from collector.registry import Device
 from collector.services import Services
 from shared import strictjson
-from shared.dsse import MAX_ENVELOPE_BYTES, b64
+from shared.dsse import MAX_ENVELOPE_BYTES, b64, read_envelope
 from shared.errors import BadFormat, Malformed
+from shared.keys import PublicKey
+from shared.rotation import Whose
 
 router = APIRouter(prefix="/v1")
 
@@ -44,13 +46,24 @@ def _enrolled(services: Services, device: Device) -> bytes:
         {
             "collector": b64(services.collector_key.public.spki),
             "enrolment": strictjson.decode(device.enrolment),
+            "history": _history(services),
             "peer": dict(services.peer or {}),
-            "portal": b64(services.portal_key.public.spki),
+            "portal": b64(_portal_of(services, device).spki),
             "slots": {"guard_s": device.plan.guard_s, "slot_s": device.plan.slot_s},
             "subscriber": device.subscriber,
             "time_zone": services.registry.subscribers[device.subscriber].time_zone,
         }
     )
+
+
+def _history(services: Services) -> strictjson.JsonObject:
+    """By which rotations the keys came to be in use: who was told an older one is led to the newer."""
+    return {whose.value: line.told for whose, line in services.server_keys.lines.items()}
+
+
+def _portal_of(services: Services, device: Device) -> PublicKey:
+    """The portal's key that a device's enrolment was signed with."""
+    return services.server_keys.lines[Whose.PORTAL].of(read_envelope(device.enrolment).key_id)
 
 
 @router.post("/complaints")
@@ -64,10 +77,11 @@ async def post_complaint(request: Request, complaints: GivenComplaints, intake: 
 
 @router.get("/collector")
 async def get_collector(services: GivenServices) -> Response:
-    """Who this collector is: its keys (SPKI, base64) and its peer."""
+    """Who this collector is: its keys (SPKI, base64), those before them with their rotations, and its peer."""
     told = strictjson.encode(
         {
             "collector": b64(services.collector_key.public.spki),
+            "history": _history(services),
             "peer": dict(services.peer or {}),
             "portal": b64(services.portal_key.public.spki),
         }

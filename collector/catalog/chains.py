@@ -21,7 +21,14 @@ from shared.chain import Head
 
 _AT_ONCE: Final = 1000  # devices that a forgetful catalog is told of in one transaction
 _BODY_NEEDED: Final = frozenset(
-    {EntryKind.SUBSCRIBER, EntryKind.ENROLMENT, EntryKind.COMPLAINT, EntryKind.RETENTION, *CHANGES}
+    {
+        EntryKind.SUBSCRIBER,
+        EntryKind.ENROLMENT,
+        EntryKind.COMPLAINT,
+        EntryKind.RETENTION,
+        EntryKind.SERVER_KEY,
+        *CHANGES,
+    }
 )
 
 

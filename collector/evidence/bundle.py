@@ -17,11 +17,13 @@ from collector.case import case_in_index
 from collector.criteria import criterion_file
 from collector.errors import Busy
 from collector.evidence.grades import FOLDER
+from collector.evidence.history import history_files, statement_file
 from collector.evidence.logged import CHECKPOINT, PROOFS, VKEY, WRONG, Place
 from collector.evidence.logged import FOLDERS as LEAVES
 from collector.evidence.stamped import ROOTS, STAMPS, TOKENS, StampedTree, token_line
 from collector.ledger.frame import Entry, EntryKind
 from collector.ledger.names import RETAINING
+from collector.ledger.segments import read_at
 from collector.ledger.tombs import tomb_beside
 from collector.services import Services
 from collector.view import CaseView
@@ -54,11 +56,12 @@ def _evidence(services: Services, subscriber: str) -> bytes:
         "keys/collector.pem": services.collector_key.public.to_pem(),
         "keys/portal.pem": services.portal_key.public.to_pem(),
     } | {f"{FOLDER}{key.key_id}.pem": key.to_pem() for key in services.peers.values()}
+    members |= history_files(services.server_keys.lines)
     for verdict in case.verdicts:
         criterion = services.criteria[verdict.criterion]
         members[f"criteria/{criterion.id}.toml"] = criterion_file(services.config.criteria, criterion)
     salts: JsonObject = {}
-    leaves: dict[str, int] = {}
+    leaves = _rotations(services)
     for place in places:
         entry = services.entry_at(place)
         is_own = place.stream == services.config.stream
@@ -75,6 +78,18 @@ def _evidence(services: Services, subscriber: str) -> bytes:
     members["manifest.json"] = manifest
     members["manifest.dsse.json"] = _signed(services, case, manifest)
     return _zip(members)
+
+
+def _rotations(services: Services) -> dict[str, int]:
+    """Where the rotations of the server's keys are in the log."""
+    found, folder = dict[str, int](), services.ledger.folder
+    for whose, line in services.server_keys.lines.items():
+        for key, _ in line.past:
+            entered = services.registry.server_keys[key.key_id]
+            entry = read_at(folder, entered.segment, entered.offset)
+            if entry.tree is not None:
+                found[statement_file(whose, key)] = entry.tree
+    return found
 
 
 def _log(services: Services, leaves: Mapping[str, int]) -> dict[str, bytes]:

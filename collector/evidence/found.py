@@ -6,6 +6,8 @@ from collector.evidence.logged import Trust
 from collector.evidence.removed import SealedBatch
 from shared.batch import OpenedBatch
 from shared.keys import PublicKey
+from shared.lineage import Lineage
+from shared.rotation import Whose
 from shared.statement import Statement
 from shared.strictjson import JsonObject
 
@@ -30,6 +32,7 @@ class Found:
     verdict: Statement | None = None
     collector: PublicKey | None = None
     portal: PublicKey | None = None
+    lines: dict[Whose, Lineage] = field(default_factory=dict)  # the keys of collector, portal and peer, with older ones
     devices: dict[str, PublicKey] = field(default_factory=dict)
     batches: dict[str, list[OpenedBatch]] = field(default_factory=dict)
     removed: dict[str, list[SealedBatch]] = field(default_factory=dict)
@@ -38,6 +41,12 @@ class Found:
     limited: frozenset[tuple[str, int]] = frozenset()  # records whose peer saw a slow reader, by device and number
     marks: list[tuple[int, int]] = field(default_factory=list)  # how large the log was when (unix µs), by whomever
     stamped: dict[str, int] = field(default_factory=dict)  # by when a file's signature was there (unix µs)
+
+    def line(self, whose: Whose) -> Lineage:
+        """The keys of one server, once a step has established them; raises StepFailed."""
+        if whose not in self.lines:
+            raise StepFailed(f"no {whose}'s key")
+        return self.lines[whose]
 
     def named(self, folder: str) -> list[str]:
         """The members of a folder, in order."""

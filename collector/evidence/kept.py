@@ -12,6 +12,7 @@ from shared import dsse, statement
 from shared.bundle import check_bundle, read_bundle
 from shared.errors import Malformed
 from shared.keys import PublicKey
+from shared.lineage import Lineage
 from shared.note import NoteKey
 from shared.receipt import read_receipt
 from shared.statement import Kind
@@ -24,7 +25,7 @@ def compare_kept(
     kept: Mapping[str, bytes],
     shown: Collection[str],
     devices: Mapping[str, PublicKey],
-    collector: PublicKey,
+    collector: Lineage,
     log: NoteKey | None,
     as_of_us: int,
 ) -> str:
@@ -41,7 +42,8 @@ def compare_kept(
     for name, data in sorted(receipts.items()):
         try:
             told = _identity(data)
-            receipt = read_receipt(data.removesuffix(b"\n"), collector, told)
+            line = data.removesuffix(b"\n")
+            receipt = read_receipt(line, collector.of(dsse.read_envelope(line).key_id), told)
         except Malformed as error:
             raise Malformed(f"{name}: {error}") from error
         if receipt.received_us > as_of_us:

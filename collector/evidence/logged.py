@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from collector.evidence.history import NO_LINES, Lines, check_order, is_statement
 from collector.evidence.removed import SealedBatch, name_of
 from shared import statement, strictjson
 from shared.batch import OpenedBatch
@@ -64,6 +65,11 @@ class Place:
         )
 
 
+def is_leaf(name: str) -> bool:
+    """Whether a member of an evidence file is a leaf of the log."""
+    return name.partition("/")[0] in FOLDERS or is_statement(name)
+
+
 def log_key_of(files: Mapping[str, bytes], trust: Trust) -> NoteKey | None:
     """The log's key, as the reader was told it or else as the file has it; raises Malformed."""
     if trust.vkey is None and VKEY not in files:
@@ -76,11 +82,12 @@ def logged(
     keys: Mapping[str, PublicKey],
     trust: Trust,
     chains: Mapping[str, Sequence[OpenedBatch | SealedBatch]],
+    lines: Lines = NO_LINES,
 ) -> str:
     """What is in the log, in words, once every proof was checked; raises Malformed naming the file.
 
-    `keys` are those of devices and portal, by id; `trust` is what the reader got from elsewhere; `chains` has each
-    device's batches in their order, which is that of their places, behind the enrolment.
+    `keys` are those of devices, by id, `lines` those of collector, portal and peer; `trust` is what the reader got from
+    elsewhere; `chains` has each device's batches in their order, which is that of their places, behind the enrolment.
     """
     if WRONG in files:
         raise Malformed(f"{WRONG}: the collector itself says that its log contradicts its ledger")
@@ -93,7 +100,9 @@ def logged(
         raise Malformed(f"{VKEY}: the key of the log is not here")
     found = open_checkpoint(files[CHECKPOINT], key, [NoteKey.from_vkey(one) for one in trust.witnesses])
     checkpoint = found.checkpoint
-    indices = _indices(files, keys, checkpoint)
+    servers = {key_id: key for line in lines.values() for key_id, key in line.by_id.items()}
+    indices = _indices(files, {**keys, **servers}, checkpoint)
+    check_order(files, lines, indices, _signed_by_servers(files, chains))
     for dev, batches in chains.items():
         before = indices.get(f"enrolments/{dev}.json", -1)
         for name in map(name_of, batches):
@@ -103,9 +112,21 @@ def logged(
             before = at
     known = "as you were told" if trust.vkey else "compare its key with what you were told elsewhere"
     witnessed = _witnessed(found, trust)
-    without = sum(name.partition("/")[0] in FOLDERS for name in files) - len(indices)
+    without = sum(map(is_leaf, files)) - len(indices)
     more = f"; {without} files are not in it" if without else ""
     return f"{len(indices)} leaves of {checkpoint.size} in {checkpoint.origin} ({known}){witnessed}{more}"
+
+
+def _signed_by_servers(
+    files: Mapping[str, bytes], chains: Mapping[str, Sequence[OpenedBatch | SealedBatch]]
+) -> dict[str, str]:
+    """What collector and portal have signed, and which file says where in the log that was: a receipt is of its batch."""
+    found = {name: name for name in files if name.startswith("enrolments/")}
+    for batch in (batch for batches in chains.values() for batch in batches):
+        name = f"receipts/{batch.said.dev}/{batch.said.batch:08d}.json"
+        if name in files:
+            found[name] = name_of(batch)
+    return found
 
 
 def _witnessed(found: Witnessed, trust: Trust) -> str:
@@ -125,7 +146,7 @@ def _indices(files: Mapping[str, bytes], keys: Mapping[str, PublicKey], checkpoi
     """The place of each file that has a proof."""
     indices: dict[str, int] = {}
     for place in _places(files.get(PROOFS, b"")):
-        if place.of in indices or place.of.partition("/")[0] not in FOLDERS or place.of not in files:
+        if place.of in indices or not is_leaf(place.of) or place.of not in files:
             raise Malformed(f"{place.of}: a proof for a file that is not here, is no leaf, or has another")
         _check(place, files[place.of], keys, checkpoint)
         indices[place.of] = place.index

@@ -13,6 +13,7 @@ from shared.batch import BatchStatement, OpenedBatch, read_batch_statement
 from shared.dsse import read_envelope
 from shared.errors import Malformed
 from shared.keys import PublicKey
+from shared.lineage import Lineage
 from shared.statement import Kind
 
 FOLDER, WORDS = "removed/", "tombstones/"
@@ -33,7 +34,7 @@ def name_of(batch: OpenedBatch | SealedBatch) -> str:
 
 
 def removed_in(
-    files: Mapping[str, bytes], devices: Mapping[str, PublicKey], collector: PublicKey | None
+    files: Mapping[str, bytes], devices: Mapping[str, PublicKey], collector: Lineage
 ) -> tuple[dict[str, list[SealedBatch]], list[str]]:
     """The removed batches by device, and in words what was removed by which rule; raises Malformed naming the file."""
     found: dict[str, list[SealedBatch]] = {}
@@ -66,16 +67,15 @@ def _sealed(line: bytes, devices: Mapping[str, PublicKey]) -> SealedBatch:
     return SealedBatch(said, envelope.pae_sha256)
 
 
-def _words(files: Mapping[str, bytes], collector: PublicKey | None) -> list[str]:
+def _words(files: Mapping[str, bytes], collector: Lineage) -> list[str]:
     """By which rules the collector says that it removed batches, each once."""
     found = set()
     for name in sorted(files):
         if name.startswith(WORDS):
             try:
                 envelope = read_envelope(files[name].removesuffix(b"\n"))
-                if collector is None:
-                    raise Malformed("no collector's key")
-                told = statement.read_statement(envelope.verified_by(collector), Kind.TOMBSTONE).predicate
+                payload = envelope.verified_by(collector.of(envelope.key_id))
+                told = statement.read_statement(payload, Kind.TOMBSTONE).predicate
                 on = datetime.fromtimestamp(statement.integer(told, "at_us") // 1_000_000, UTC)
                 found.add(f"on {on:%Y-%m-%d} by the rule of {statement.integer(told, 'days', 1)} days")
             except Malformed as error:

@@ -4,11 +4,13 @@ import json
 
 from collector.evidence.found import Found, StepFailed, member
 from collector.evidence.grades import peers_in, regrade, told_in
+from collector.evidence.history import peers_line
 from collector.evidence.kept import compare_kept
 from collector.evidence.logged import log_key_of, logged
 from collector.evidence.rules import rules_in
 from shared import statement
 from shared.record import UNCOUNTED, End
+from shared.rotation import Whose
 
 
 def counts(found: Found) -> str:
@@ -34,6 +36,8 @@ def criteria(found: Found) -> str:
 def counter_signatures(found: Found) -> str:
     """Step 11: every record has the grade that the case says."""
     peers = peers_in(found.files)
+    if (line := peers_line(found.files, peers.values())) is not None:
+        found.lines[Whose.PEER] = line
     graded = regrade(found.batches.values(), peers)
     found.limited = graded.limited
     told = told_in(member(found, "case.json"))
@@ -45,17 +49,14 @@ def counter_signatures(found: Found) -> str:
 
 def log(found: Found) -> str:
     """Step 12: it is in the collector's public log."""
-    keys = found.devices | ({found.portal.key_id: found.portal} if found.portal else {})
-    return logged(found.files, keys, found.trust, found.chains())
+    return logged(found.files, found.devices, found.trust, found.chains(), found.lines)
 
 
 def kept(found: Found) -> str:
     """Step 13: what the customer kept is of batches that are here."""
     if found.kept is None:
         return "nothing was given that the customer kept"
-    if found.collector is None:
-        raise StepFailed("no collector's key")
     shown = {batch.pae_sha256 for batches in found.chains().values() for batch in batches}
     as_of_us = statement.integer(found.manifest, "as_of_us")
     log = log_key_of(found.files, found.trust)
-    return compare_kept(found.kept, shown, found.devices, found.collector, log, as_of_us)
+    return compare_kept(found.kept, shown, found.devices, found.line(Whose.COLLECTOR), log, as_of_us)

@@ -3,6 +3,7 @@
 import hashlib
 
 from collector.evidence.found import Found, StepFailed, member
+from collector.evidence.history import line_in
 from collector.evidence.removed import name_of, removed_in
 from shared import chain, statement
 from shared.batch import open_batch
@@ -12,6 +13,7 @@ from shared.enrolment import read_enrolment, subscriber_hash
 from shared.errors import Refused, UnknownKey
 from shared.keys import PublicKey
 from shared.receipt import read_receipt
+from shared.rotation import Whose
 from shared.statement import Kind
 
 
@@ -32,26 +34,32 @@ def files(found: Found) -> str:
 def collector(found: Found) -> str:
     """Step 3: the collector's key signed the manifest."""
     key = PublicKey.from_pem(member(found, "keys/collector.pem"))
-    if found.trust.collector is not None and key.key_id != found.trust.collector:
+    found.lines[Whose.COLLECTOR] = line = line_in(found.files, Whose.COLLECTOR, key)
+    if found.trust.collector is not None and found.trust.collector not in line.by_id:
         raise StepFailed(f"signed by key {key.key_id}, not by the key you were told")
     signed = read_envelope(member(found, "manifest.dsse.json").removesuffix(b"\n"))
     told = statement.read_statement(signed.verified_by(key), Kind.VERDICT)
     if told.subject_sha256 != hashlib.sha256(found.files["manifest.json"]).hexdigest():
         raise StepFailed("the signature is for another manifest")
     found.collector, found.verdict = key, told
-    known = "as you were told" if found.trust.collector else "compare it with what you were told elsewhere"
+    known = "compare it with what you were told elsewhere"
+    if found.trust.collector is not None:
+        number = line.since(found.trust.collector)
+        known = "as you were told" if not number else f"it follows the key that you were told, rotation {number} since"
     return f"key {key.key_id} ({known})"
 
 
 def enrolments(found: Found) -> str:
     """Step 4: the portal's key bound each device's key to this subscriber."""
     portal = PublicKey.from_pem(member(found, "keys/portal.pem"))
+    found.lines[Whose.PORTAL] = line = line_in(found.files, Whose.PORTAL, portal)
     subscriber = statement.text(found.manifest, "subscriber")
     found.portal, salts = portal, found.manifest.get("salts")
     if not isinstance(salts, dict):
         raise StepFailed("the manifest holds no salts")
     for name in found.named("enrolments"):
-        enrolled = read_enrolment(found.files[name].removesuffix(b"\n"), portal)
+        told = found.files[name].removesuffix(b"\n")
+        enrolled = read_enrolment(told, line.of(read_envelope(told).key_id))
         salt = b64_exact(salts.get(enrolled.key.key_id))
         if subscriber_hash(salt, subscriber) != enrolled.sub:
             raise StepFailed("the device was enrolled for somebody else", name)
@@ -83,7 +91,7 @@ def batches(found: Found) -> str:
 
 def chains(found: Found) -> str:
     """Step 6: batches follow one another, none left out."""
-    found.removed, rules = removed_in(found.files, found.devices, found.collector)
+    found.removed, rules = removed_in(found.files, found.devices, found.line(Whose.COLLECTOR))
     chains = found.chains()
     for batches in chains.values():
         head = chain.START
@@ -100,10 +108,9 @@ def receipts(found: Found) -> str:
         name = f"receipts/{opened.said.dev}/{opened.said.batch:08d}.json"
         if name not in names:
             raise StepFailed("this batch has no receipt", name)
-        if found.collector is None:
-            raise StepFailed("no collector's key")
-        receipt = read_receipt(found.files[name].removesuffix(b"\n"), found.collector, opened.pae_sha256)
-        found.received_us[opened.pae_sha256] = receipt.received_us
+        told = found.files[name].removesuffix(b"\n")
+        key = found.line(Whose.COLLECTOR).of(read_envelope(told).key_id)
+        found.received_us[opened.pae_sha256] = read_receipt(told, key, opened.pae_sha256).received_us
         names.discard(name)
     for name in sorted(names):
         raise StepFailed("a receipt for a batch that is not here", name)

@@ -41,6 +41,7 @@ class EntryKind(StrEnum):
     RETENTION = "retention"
     ROTATION = "rotation"
     REVOCATION = "revocation"
+    SERVER_KEY = "server_key"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from shared import statement
 from shared.batch import BatchStatement, read_batch_statement
 from shared.dsse import read_envelope
 from shared.keys import PublicKey
+from shared.lineage import Lineage
 from shared.statement import Kind
 
 _Named = tuple[str, str]  # the identity of a segment's seal, and the SHA-256 of its tombstone
@@ -26,7 +27,7 @@ class Removals:
     _tombs: dict[str, _Named] = field(default_factory=dict)
     _named: dict[str, set[_Named]] = field(default_factory=dict)
 
-    def tomb(self, path: Path, seal: Seal, collector: PublicKey) -> bool:
+    def tomb(self, path: Path, seal: Seal, collector: Lineage) -> bool:
         """Look at the tombstone of a segment, if it has one; whether it has. Raises LedgerDamaged naming it."""
         if path.with_suffix(RETAINING).exists():
             self.unfinished.append(path.name)

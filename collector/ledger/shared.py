@@ -29,6 +29,7 @@ ROOMS: Final = (
     frozenset({EntryKind.COMPLAINT}),
     frozenset({EntryKind.REFUSED}),
     frozenset({EntryKind.RETENTION}),
+    frozenset({EntryKind.SERVER_KEY}),
 )
 
 

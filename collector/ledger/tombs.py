@@ -29,7 +29,8 @@ from collector.ledger.seals import Seal
 from shared import dsse, statement
 from shared.dsse import Envelope, read_envelope
 from shared.errors import Malformed, Refused
-from shared.keys import PublicKey, Signer
+from shared.keys import Signer
+from shared.lineage import Lineage
 from shared.statement import Kind, Statement
 from shared.strictjson import JsonObject
 
@@ -183,7 +184,7 @@ def _kept(file: Path, *_: int) -> Tomb:
     return read_tomb(file.read_bytes())
 
 
-def check_tomb(tomb: Tomb, seal: Seal, collector: PublicKey) -> None:
+def check_tomb(tomb: Tomb, seal: Seal, collector: Lineage) -> None:
     """See that this collector signed a tombstone of the segment so sealed, and that no entry is missing; raises LedgerDamaged."""
     try:
         _check(tomb, seal, collector)
@@ -191,11 +192,9 @@ def check_tomb(tomb: Tomb, seal: Seal, collector: PublicKey) -> None:
         raise LedgerDamaged(f"{tomb_file(Path(tomb.segment)).name}: {error}") from error
 
 
-def _check(tomb: Tomb, seal: Seal, collector: PublicKey) -> None:
+def _check(tomb: Tomb, seal: Seal, collector: Lineage) -> None:
     signed: Envelope = read_envelope(tomb.line, quickjson.decode)
-    if signed.key_id != collector.key_id:
-        raise Malformed("it is signed with another key")
-    signed.verified_by(collector)
+    signed.verified_by(collector.of(signed.key_id))
     if (tomb.segment, tomb.seal) != (seal.segment, seal.identity):
         raise Malformed("it is of another segment than its seal's")
     offset, no, removed, removed_bytes, held = 0, seal.first_no, 0, 0, 0

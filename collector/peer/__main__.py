@@ -19,6 +19,7 @@ from pathlib import Path
 
 from collector.clock import SystemClock
 from collector.keyfiles import load_or_create
+from collector.keyhistory import history
 from collector.peer.account import Transfer, log_line
 from collector.peer.app import PeerConfig, create_peer
 from collector.peer.errors import CannotStart
@@ -28,6 +29,8 @@ from collector.peer.statements import StatementFile
 from collector.peer.tickets import CounterSigning
 from shared.errors import Malformed, NoKey
 from shared.keys import PublicKey
+from shared.lineage import Lineage
+from shared.rotation import Whose
 
 _CANNOT_START = 2
 _MAX_PORT = 65_535
@@ -111,6 +114,7 @@ async def _serve(args: argparse.Namespace) -> None:
         faults=not args.no_faults,
         anonymous=not args.no_anonymous,
         counter_signing=CounterSigning(signer, portals, _statements(args)) if portals else None,
+        history=_line_of(args.key, key).told,
         ports=_ports(pair, secure),
     )
     stop = asyncio.Event()
@@ -143,6 +147,11 @@ def _secure(args: argparse.Namespace) -> Secure | None:
 
 def _ports(pair: Pair, secure: Secure | None) -> dict[str, int]:
     return {"port": pair.port} if secure is None else {"port": pair.port, "tls_port": secure.port}
+
+
+def _line_of(file: Path, key: PublicKey) -> Lineage:
+    """The keys before this one, if it is that of a collector's folder, where they are kept beside it; raises NoKey."""
+    return history(file.parent, Whose.PEER, key) if file.name == f"{Whose.PEER}.pem" else Lineage.alone(key)
 
 
 def _portal(path: Path) -> PublicKey:

@@ -6,7 +6,7 @@ peer hands in key, clock, chance and journal.
 
 import base64
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -86,6 +86,7 @@ class PeerConfig:
     faults: bool = True
     anonymous: bool = True  # whether there is load without a ticket
     counter_signing: CounterSigning | None = None  # without it nobody gets a ticket
+    history: Sequence[strictjson.Json] = ()  # the keys before this one, with their rotations
     ports: Mapping[str, int] = field(default_factory=dict)  # as it introduces itself: port (also UDP), tls_port
 
 
@@ -130,6 +131,7 @@ def _introduction(config: PeerConfig) -> Handler:
     body = {
         "name": config.name,
         "key_id": config.key.key_id,
+        "history": list(config.history),
         "spki": base64.b64encode(config.key.spki).decode("ascii"),
         "methods": [*METHODS, *(["fault"] if config.faults else []), *(["ticket"] if config.counter_signing else [])],
         "anonymous": config.anonymous,

@@ -73,6 +73,10 @@ class Collector:
         asked = "" if since is None else f"?since={since}&at={at}"
         return await self._ask("GET", f"/v1/log{asked}", b"", {})
 
+    async def get_collector(self) -> Told:
+        """Ask who it is, and by which rotations its keys came to be in use."""
+        return await self._ask("GET", "/v1/collector", b"", {})
+
     async def enrol(self, code: str, request: bytes) -> strictjson.JsonObject:
         """Ask for enrolment; raises EnrolRefused with the collector's reason, CollectorSilent if it was no collector's no."""
         body = strictjson.encode({"code": code, "request": strictjson.decode(request)})

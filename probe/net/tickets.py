@@ -23,6 +23,8 @@ from shared import strictjson
 from shared.dsse import Envelope, b64, b64_exact
 from shared.errors import Malformed
 from shared.keys import PublicKey, Signer, WrongSignature
+from shared.lineage import lineage_of, read_told
+from shared.rotation import Whose
 from shared.ticket import Ticket, TicketRequest, ticket_for
 from shared.transfer import (
     NO_CLAIM,
@@ -136,15 +138,17 @@ class Tickets:
         return members | _co(envelope) | ({"ticket": NoTicket.MISMATCH.value} if status == MISMATCH else {})
 
     async def _peer_key(self) -> PublicKey:
-        """The peer's key: the one that enrolment named. Raises _Without or Malformed."""
+        """The peer's key: the one that enrolment named, or one that follows it. Raises _Without or Malformed."""
         _status, answer = await self._ask("GET", "v1/peer", b"")
         try:
             told = json.loads(answer)
         except (ValueError, RecursionError) as error:
             raise Malformed("the peer's introduction is not JSON") from error
-        key = PublicKey.from_spki(b64_exact(told.get("spki") if isinstance(told, dict) else None))
+        if not isinstance(told, dict) or self.peer.key_id is None:
+            raise Malformed("the peer does not introduce itself")
+        key = PublicKey.from_spki(b64_exact(told.get("spki")))
         if key.key_id != self.peer.key_id:
-            raise Malformed("the peer's key is not the one that enrolment named")
+            lineage_of(key, read_told(told.get("history")), Whose.PEER).of(self.peer.key_id)
         return key
 
     async def _patiently(self, path: str, body: bytes) -> tuple[int, bytes]:

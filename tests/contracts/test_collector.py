@@ -22,6 +22,7 @@ from probe.seal import question, seal
 from probe.upload import Blocked, Kept, expected_of, understand
 from shared.chain import START, Head
 from shared.complaint import make_complaint
+from shared.lineage import Lineage
 from shared.record import write_record
 
 UNKNOWN_CODE = "ZZZZZZZZZZ"
@@ -92,7 +93,7 @@ async def test_a_batch_and_its_repetition(home: Home, there: There) -> None:
     first, second = [await collector.post_batch(waiting.packed) for _ in range(2)]
     assert (first.status, second.status) == (201, 200)
     assert first.fields["receipt"] == second.fields["receipt"]
-    key = home.enrolled().collector
+    key = Lineage.alone(home.enrolled().collector)
     assert isinstance(understand(first, waiting, key), Kept)
     assert isinstance(understand(second, waiting, key), Kept)
 
@@ -104,7 +105,7 @@ async def test_a_gap_and_a_fork(home: Home, there: There) -> None:
     second, after = batch(home, head)
     gap = await collector.post_batch(second.packed)
     assert _waited(gap) == ("chain_gap", 0, 0, START.pae_sha256)
-    assert isinstance(understand(gap, second, home.enrolled().collector), Blocked)
+    assert isinstance(understand(gap, second, Lineage.alone(home.enrolled().collector)), Blocked)
     for waiting in (first, second):
         assert (await collector.post_batch(waiting.packed)).status == 201
     fork = await collector.post_batch(batch(home, head, "failed")[0].packed)

@@ -13,6 +13,7 @@ from fakes.history import History
 from collector.check import Check
 from collector.config import Config
 from collector.ledger.frame import Entry
+from collector.ledger.inforce import InForce
 from collector.ledger.segments import read_entries
 from collector.ledger.writer import Ledger
 from collector.retain import DAY_US, Removed, candidates, retain
@@ -66,7 +67,7 @@ def checked(services: Services) -> list[str]:
     def held(after_no: int, up_to_no: int) -> list[dict[str, Any]]:
         return [asdict(row) for row in services.store.held_batches(after_no, up_to_no)]
 
-    last_no, key = services.ledger.last_no, services.collector_key.public
-    check = Check(services.ledger.folder, key, last_no, last_no, held)
+    last_no, keys = services.ledger.last_no, InForce(services.server_keys.lines)
+    check = Check(services.ledger.folder, keys, last_no, last_no, held)
     check.run(lambda *_: None)
     return [f"{one.where}: {one.what}" for one in check.found]

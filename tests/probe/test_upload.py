@@ -29,6 +29,7 @@ from shared.chain import START, Head
 from shared.complaint import make_complaint
 from shared.errors import Malformed
 from shared.failure import Stage
+from shared.lineage import Lineage
 from shared.receipt import Receipt, make_receipt
 from shared.record import write_record
 
@@ -42,6 +43,7 @@ def batch(number: int = 0) -> Waiting:
 
 
 WAITING, OTHER = batch(0), batch(1)
+BELIEVED = Lineage.alone(COLLECTOR.public)
 
 
 def receipt_of(waiting: Waiting = WAITING, signer: object = COLLECTOR) -> strictjson.JsonObject:
@@ -56,7 +58,7 @@ GOOD = receipt_of()
 def test_a_good_receipt_lets_the_body_go() -> None:
     """Both the first answer and its repetition are proof that the batch is kept."""
     for status in (200, 201):
-        outcome = understand(Told(status, {"receipt": GOOD}), WAITING, COLLECTOR.public)
+        outcome = understand(Told(status, {"receipt": GOOD}), WAITING, BELIEVED)
         assert isinstance(outcome, Kept)
         assert outcome.line == strictjson.encode(GOOD)
         assert outcome.receipt.batch == 0
@@ -78,7 +80,7 @@ NO_RECEIPTS: dict[str, strictjson.JsonObject] = {
 @pytest.mark.parametrize("status", [200, 201])
 def test_what_is_no_receipt_is_for_later(status: int, fields: strictjson.JsonObject) -> None:
     """A success without this collector's receipt for these very bytes is none."""
-    assert isinstance(understand(Told(status, fields), WAITING, COLLECTOR.public), Later)
+    assert isinstance(understand(Told(status, fields), WAITING, BELIEVED), Later)
 
 
 @given(data=st.data())
@@ -88,7 +90,7 @@ def test_a_receipt_with_a_flipped_character(data: st.DataObject) -> None:
     line = strictjson.encode(GOOD)
     place = data.draw(st.integers(0, len(line) - 1))
     damaged = line[:place] + bytes([line[place] ^ 1 << data.draw(st.integers(0, 6))]) + line[place + 1 :]
-    outcome = understand(Told(201, net._fields(b'{"receipt":%b}' % damaged)), WAITING, COLLECTOR.public)
+    outcome = understand(Told(201, net._fields(b'{"receipt":%b}' % damaged)), WAITING, BELIEVED)
     assert not isinstance(outcome, Kept) or _only_keyid_differs(outcome.line, line)
 
 
@@ -121,21 +123,21 @@ def test_what_an_answer_means(
     status: int, fields: strictjson.JsonObject, kind: type[Later | Blocked], why: str
 ) -> None:
     """Only the collector's own no needs a person; everything else passes."""
-    outcome = understand(Told(status, fields), WAITING, COLLECTOR.public)
+    outcome = understand(Told(status, fields), WAITING, BELIEVED)
     assert type(outcome) is kind
     assert why in outcome.why
 
 
 def test_the_collectors_wish_is_passed_on() -> None:
     """Retry-After comes through."""
-    assert understand(Told(503, {}, 7_000_000), WAITING, COLLECTOR.public) == Later("answer 503", 7_000_000)
+    assert understand(Told(503, {}, 7_000_000), WAITING, BELIEVED) == Later("answer 503", 7_000_000)
 
 
 @given(status=st.integers(100, 599), fields=json_objects | st.just({"receipt": "x"}), body=st.binary(max_size=60))
 def test_nothing_but_a_receipt_is_a_receipt(status: int, fields: strictjson.JsonObject, body: bytes) -> None:
     """No status and no words make a receipt."""
     for told in (Told(status, fields), Told(status, net._fields(body))):
-        assert not isinstance(understand(told, WAITING, COLLECTOR.public), Kept)
+        assert not isinstance(understand(told, WAITING, BELIEVED), Kept)
 
 
 @given(

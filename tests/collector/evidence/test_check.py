@@ -243,7 +243,7 @@ TAMPERINGS: dict[str, tuple[int, Callable[[Case], Files], str]] = {
     "manifest_of_another": (3, lambda c: c.files | {"manifest.json": other_subscriber(c)["manifest.json"]}, "manifest"),
     "collector_key_gone": (3, lambda c: with_member(c, "keys/collector.pem", None), "keys/collector.pem"),
     "other_subscriber": (4, other_subscriber, "somebody else"),
-    "other_portal": (4, lambda c: with_member(c, "keys/portal.pem", FileKey.generate().public.to_pem()), "signature"),
+    "other_portal": (4, lambda c: with_member(c, "keys/portal.pem", FileKey.generate().public.to_pem()), "another key"),
     "no_enrolment": (5, lambda c: with_member(c, of(c, "enrolments")[0], None), "not enrolled here"),
     "flipped_record": (
         5,

@@ -94,7 +94,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Files], None], str, str]] = {
         lambda files: forge(files, "removed", Kind.BATCH, FileKey.generate()), "chain", "removed/.*not enrolled here"
     ),
     "stranger_word": (
-        lambda files: forge(files, "tombstones", Kind.TOMBSTONE, FileKey.generate()), "chain", "tombstones/.*signature"
+        lambda files: forge(files, "tombstones", Kind.TOMBSTONE, FileKey.generate()), "chain", "tombstones/.*another key"
     ),
     "receipt_gone": (lambda files: without(files, "receipts", 1), "receipts", "has no receipt"),
 }  # fmt: skip

@@ -21,6 +21,7 @@ from collector.ledger.tombs import tomb_beside
 from collector.retain import candidates, outlook, retain
 from collector.services import Services
 from shared.keys import FileKey
+from shared.lineage import Lineage
 
 DAYS = 5
 
@@ -66,7 +67,7 @@ def removals_of(services: Services) -> Removals:
 def test_every_byte_counts(services: Services) -> None:
     """Whichever byte of a tombstone is changed, it is found, and the file is named; so is one that was cut, or made by another."""
     path = a_tomb(services)
-    file, seal, key = tomb_file(path), seal_beside(path), services.collector_key.public
+    file, seal, key = tomb_file(path), seal_beside(path), Lineage.alone(services.collector_key.public)
     assert seal is not None
     removals, good = removals_of(services), file.read_bytes()
     for place in range(len(good)):
@@ -88,8 +89,8 @@ def test_every_byte_counts(services: Services) -> None:
     file.write_bytes(good)
     assert removals.tomb(path, seal, key)
     assert removals.unnamed() == []
-    with pytest.raises(LedgerDamaged, match=f"{file.name}: it is signed with another key"):
-        removals.tomb(path, seal, FileKey.generate().public)
+    with pytest.raises(LedgerDamaged, match=f"{file.name}: signed with another key"):
+        removals.tomb(path, seal, Lineage.alone(FileKey.generate().public))
 
 
 def test_what_no_entry_names_is_damage(services: Services) -> None:
