@@ -40,7 +40,6 @@ OPEN = {
     "T15": "to come",
     "T20": "to come",
     "T21": "comes with the report",
-    "T22": "comes with server keys and time-stamps",
 }
 
 
