@@ -15,6 +15,7 @@ from collector.api import log as log_routes
 from collector.api import operator as operator_routes
 from collector.api import overview as overview_routes
 from collector.api import probes as probe_routes
+from collector.api import transfers as transfer_routes
 from collector.api.door import PATH, Door
 from collector.api.intake import Intake
 from collector.api.problems import problem
@@ -23,6 +24,7 @@ from collector.enrol import Portal
 from collector.errors import BadRequest, NotFound
 from collector.ingest import Ingest
 from collector.services import Services
+from collector.transfers import Transfers
 from collector.web.page import render_error
 from shared.errors import SpeedproofError
 
@@ -34,9 +36,11 @@ def create_app(services: Services, desk_token: str) -> FastAPI:
     app.state.desk_token = desk_token
     app.state.portal = Portal(services)
     app.state.complaints = Complaints(services)
+    app.state.transfers = Transfers(services)
     app.state.intake = Intake(most_bytes=2 * desk_routes.LIMIT)
     app.router.routes.append(Route(PATH, Door(Ingest(services).take, Intake(), services.metrics), methods=["POST"]))
     app.include_router(probe_routes.router)
+    app.include_router(transfer_routes.router)
     app.include_router(desk_routes.router)
     app.include_router(invitation_routes.router)
     app.include_router(operator_routes.router)

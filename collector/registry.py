@@ -180,8 +180,8 @@ class Registry:
                     self.codes[code.handle] = code
             case EntryKind.ENROLMENT:
                 self._enrol(entry)
-            case EntryKind.BATCH:
-                pass  # `ledger.chains` knows where chains stand
+            case EntryKind.BATCH | EntryKind.TRANSFER:
+                pass  # `ledger.chains` knows where chains stand, the index which transfers there are
             case EntryKind.REFUSED:
                 dev = statement.sha256_hex(entry.meta, "dev")
                 freezes = bool(entry.meta.get("freeze"))

@@ -56,7 +56,8 @@ def run_up(config: Config, ready: Callable[[dict[str, object]], None]) -> None:
         opened.callback(services.close)
         listener = opened.enter_context(_listening(config, config.port))
         desk = None if crew is None else opened.enter_context(_listening(config, _desk_port(config)))
-        peer, facts = opened.enter_context(_peer(config, services.server_keys.lines[Whose.PORTAL]))
+        line = services.server_keys.lines[Whose.PORTAL]
+        peer, facts = opened.enter_context(_peer(config, line, _from_here(listener)))
         services.peer = _peer_facts(config, facts)
         services.figures = None if crew is None else crew.metrics
         if crew is not None:
@@ -157,6 +158,15 @@ def _url(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
+def _from_here(listener: socket.socket) -> str:
+    """By which address a process of this machine reaches what listens."""
+    host, port = listener.getsockname()[:2]
+    address = ipaddress.ip_address(host)
+    if address.is_unspecified:
+        host = "127.0.0.1" if address.version == 4 else "::1"  # noqa: PLR2004 - of IP
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def _announce(
     config: Config, url: str, desk_url: str, token: str, services: Services, ready: Callable[[dict[str, object]], None]
 ) -> None:
@@ -204,14 +214,20 @@ def _listening(config: Config, port: int) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _peer(config: Config, portal: Lineage) -> Iterator[tuple["subprocess.Popen[bytes]", dict[str, str | int]]]:
-    """The peer's process, and what it said when it was ready. It admits the probes that this portal has enrolled, by any key."""
+def _peer(
+    config: Config, portal: Lineage, collector: str
+) -> Iterator[tuple["subprocess.Popen[bytes]", dict[str, str | int]]]:
+    """The peer's process, and what it said when it was ready.
+
+    It admits the probes that this portal has enrolled, by any key, and hands what it signs over to the collector.
+    """
     keys = config.data / "keys"
     private_file(keys / "portal.pub.pem", portal.newest.to_pem().decode().rstrip())
     command = [sys.executable, "-m", "collector.peer", "--host", config.host, "--port", str(config.peer_port)]
     command += ["--key", str(keys / "peer.pem"), "--admit", str(keys / "portal.pub.pem")]
     command += [f"--admit={keys / HISTORY / Whose.PORTAL / one.key_id}.pem" for one in portal.keys[:-1]]
-    command += ["--transfers", str(config.data / "transfers.ndjson"), "--stop-with-stdin", "--no-faults"]
+    command += ["--transfers", str(config.data / "transfers.ndjson"), "--collector", collector]
+    command += ["--stop-with-stdin", "--no-faults"]
     if config.peer_tls_cert is not None:
         command += ["--tls-cert", str(config.peer_tls_cert), "--tls-port", str(config.peer_tls_port)]
     if config.peer_tls_key is not None:

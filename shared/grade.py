@@ -109,7 +109,7 @@ def grade(record: Record, dev: str, peers: Peers) -> Graded | None:
         return Graded(Grade.ONE_SIDED, why.reason)
     if told.dev != dev:
         return Graded(Grade.ONE_SIDED, Reason.OTHER_DEVICE)
-    session = f"{dev}/{peer.key_id}/{told.sid}"
+    session = session_of(dev, peer.key_id, told.sid)
     if reason := _about_another(record, told, direction):
         return Graded(Grade.ONE_SIDED, reason, session)
     # What a peer's send window says of an upload is about its few own messages, not about the load.
@@ -117,6 +117,20 @@ def grade(record: Record, dev: str, peers: Peers) -> Graded | None:
     if reason := _apart(record, told):
         return Graded(Grade.ONE_SIDED, reason, session, limited)
     return Graded(Grade.COUNTER_SIGNED, None, session, limited)
+
+
+def session_of(dev: str, peer: str, sid: str) -> str:
+    """The name of a transfer among all of them: whose it was, whose word (key ids) it has, and its number there."""
+    return f"{dev}/{peer}/{sid}"
+
+
+def differs(record: Record, told: TransferStatement) -> Reason | None:
+    """In what a record of a transfer says otherwise than its peer's statement; None if nothing shows, as without figures."""
+    direction = DIRECTION.get(record.method)
+    if direction is None:
+        return None
+    reason = Reason.OTHER_DIRECTION if told.direction is not direction else _apart(record, told)
+    return None if reason in {Reason.NO_FIGURES, Reason.NOT_COUNTED} else reason
 
 
 def unless_used(graded: Graded, used: Container[str]) -> Graded:

@@ -23,6 +23,10 @@ from shared.strictjson import Json, JsonObject
 SUBJECT = "transfer"
 SEED_BYTES = 32
 HINT_DIGITS = 16
+# What `POST /v1/transfers` of a collector takes: envelopes, one per line (FORMAT.md, section 10).
+STATEMENTS_MEDIA_TYPE = "application/vnd.speedproof.transfers"
+MAX_STATEMENTS = 256
+MAX_STATEMENTS_BYTES = 1 << 20
 _FLOW_BYTES = 8
 _PIECE_BYTES = 1 << 18
 

@@ -10,6 +10,7 @@ from collector.complain import Complaints
 from collector.enrol import Portal
 from collector.errors import BadRequest, NotAllowed
 from collector.services import Services
+from collector.transfers import Transfers
 
 COOKIE = "speedproof_desk"
 
@@ -32,6 +33,11 @@ def _complaints(request: Request) -> Complaints:
 def _intake(request: Request) -> Intake:
     intake: Intake = request.app.state.intake
     return intake
+
+
+def _transfers(request: Request) -> Transfers:
+    transfers: Transfers = request.app.state.transfers
+    return transfers
 
 
 def _desk_reader(request: Request) -> str:
@@ -63,6 +69,7 @@ GivenServices = Annotated[Services, Depends(_services)]
 GivenPortal = Annotated[Portal, Depends(_portal)]
 GivenIntake = Annotated[Intake, Depends(_intake)]
 GivenComplaints = Annotated[Complaints, Depends(_complaints)]
+GivenTransfers = Annotated[Transfers, Depends(_transfers)]
 DeskReader = Annotated[str, Depends(_desk_reader)]
 DeskCommand = Annotated[str, Depends(_desk_command)]
 EACH_ONCE = Depends(_each_once)

@@ -48,8 +48,8 @@ class Book:
     ) -> None:
         """Open the folder, cut off a torn end, seal what was not sealed. Raises LedgerDamaged or AlreadyRunning.
 
-        Batches are taken as long as the disk has `reserve_bytes` left, which is for everything else. `measured` hears of
-        each group: how many entries, how many seconds. With a `log_key` what is signed becomes leaves of its log.
+        Batches and transfers are taken as long as the disk has `reserve_bytes` left, which is for everything else. `measured`
+        hears of each group: how many entries, how many seconds. With a `log_key` what is signed becomes leaves of its log.
         """
         self._log_key = log_key
         self._reserve_bytes = reserve_bytes
@@ -200,25 +200,28 @@ class Book:
         """What comes of a sheet instead of being written there; None if it may be: its chain then goes on with it."""
         link = sheet.link
         if link is None:
-            return None
+            return self._short() if sheet.kind is EntryKind.TRANSFER else None
         try:
             admitted = group.chains.admit(link)
         except Refused as refusal:
             return refusal
         if not isinstance(admitted, Standing):
             return admitted
-        if self._is_short():
-            return StorageFull(f"nothing was kept: less than {self._reserve_bytes / 1e6:.0f} MB are free on the disk")
+        short = self._short()
+        if short is not None:
+            return short
         group.undo.setdefault(link.dev, group.chains.standings[link.dev])
         group.chains.standings[link.dev] = replace(admitted, newest_at=at)
         return None
 
-    def _is_short(self) -> bool:
-        """Whether what is free on the disk has to be left for everything that is no batch."""
+    def _short(self) -> StorageFull | None:
+        """What comes of a measurement if what is free on the disk has to be left for everything else."""
         if not self._reserve_bytes:
-            return False
+            return None
         disk = os.statvfs(self.folder)
-        return disk.f_bavail * disk.f_frsize < self._reserve_bytes
+        if disk.f_bavail * disk.f_frsize >= self._reserve_bytes:
+            return None
+        return StorageFull(f"nothing was kept: less than {self._reserve_bytes / 1e6:.0f} MB are free on the disk")
 
     def _open(self) -> int:
         path = self.folder / segment_name(self._place.segment)

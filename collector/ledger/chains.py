@@ -18,7 +18,7 @@ from typing import Final
 
 from collector.ledger.changed import CHANGES, keys_in, revoked_in, rotated_in
 from collector.ledger.enrolled import enrolled_spki
-from collector.ledger.frame import Entry, EntryKind, Link
+from collector.ledger.frame import OF_THE_INDEX, Entry, EntryKind, Link
 from collector.log.leaves import leaf_in
 from shared import statement
 from shared.chain import START, Head, follow
@@ -80,7 +80,9 @@ class Chains:
 
     standings: dict[str, Standing] = field(default_factory=dict)
     refused: set[tuple[str, int, bool]] = field(default_factory=set)  # batches kept aside; whether that froze the key
-    others: list[tuple[str, int]] = field(default_factory=list)  # where every entry that is no batch stands, in order
+    others: list[tuple[str, int]] = field(
+        default_factory=list
+    )  # where every entry stands that not only the index knows, in order
     is_part: bool = False
     edge: Edge = field(default_factory=Edge)  # of the log's tree
 
@@ -142,7 +144,7 @@ class Chains:
     def apply(self, entry: Entry) -> None:
         """Take in one entry; raises Malformed or KeyError if it says what cannot be."""
         spot = (entry.segment, entry.offset)
-        if entry.kind is not EntryKind.BATCH:
+        if entry.kind not in OF_THE_INDEX:
             self.others.append(spot)
         match entry.kind:
             case EntryKind.ENROLMENT:

@@ -14,6 +14,7 @@ see `shared/FORMAT.md`.
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from collector import quickjson
 from collector.log.signed import Signed
@@ -42,6 +43,11 @@ class EntryKind(StrEnum):
     ROTATION = "rotation"
     REVOCATION = "revocation"
     SERVER_KEY = "server_key"
+    TRANSFER = "transfer"
+
+
+# As many as measurements are: only the index knows them, nobody keeps them in memory or reads them when he starts.
+OF_THE_INDEX: Final = frozenset({EntryKind.BATCH, EntryKind.TRANSFER})
 
 
 @dataclass(frozen=True, slots=True)

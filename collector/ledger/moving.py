@@ -1,8 +1,8 @@
 """Moving sealed segments to an archive.
 
 A segment goes there whole, is read back from there and compared with its seal, and only then leaves the ledger's folder. What
-every start reads stays: a copy of the segment's entries that are no batches, and a snapshot of the chains after it. Cut off
-at any moment, every segment is here, there, or in both places.
+every start reads stays: a copy of the segment's entries that are neither batches nor transfers, and a snapshot of the chains
+after it. Cut off at any moment, every segment is here, there, or in both places.
 """
 
 import json
@@ -14,7 +14,7 @@ from collector.durable import write_whole
 from collector.errors import BadRequest, LedgerDamaged
 from collector.ledger.archive import FETCHED, OTHERS, Archive, archive_at, said_at
 from collector.ledger.arranging import arranging
-from collector.ledger.frame import EntryKind, read_frame
+from collector.ledger.frame import OF_THE_INDEX, read_frame
 from collector.ledger.names import ARCHIVE_SAID, segments, tomb_file
 from collector.ledger.seals import Seal, is_sealed_as, seal_beside
 from collector.ledger.snapshot import keep_snapshot
@@ -71,7 +71,7 @@ def _leave_others(path: Path) -> None:
     data, offset, places, frames = path.read_bytes(), 0, list[tuple[int, int, int]](), bytearray()
     while offset < len(data):
         entry, following = read_frame(data, offset)
-        if entry.kind is not EntryKind.BATCH:
+        if entry.kind not in OF_THE_INDEX:
             places.append((offset, len(frames), len(frames) + following - offset))
             frames += data[offset:following]
         offset = following

@@ -33,7 +33,7 @@ class LedgerPort(Protocol):
         """The newest entry on disk, asked for now: nothing acknowledged before has a higher number."""
 
     def others(self) -> list[tuple[str, int]]:
-        """Where every entry that is no batch stands (segment, offset), in order."""
+        """Where every entry that not only the index knows stands (segment, offset), in order."""
 
     def append(self, draft: Draft) -> "Future[Kept]":
         """Hand over an entry. The future holds it once it is on disk; or what it is instead, if that is written already.

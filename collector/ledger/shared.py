@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from collector.ledger.chains import Standing
 from collector.ledger.changed import CHANGES, keys_in, rotated_in
 from collector.ledger.enrolled import enrolled_dev
-from collector.ledger.frame import Entry, EntryKind, Sheet
+from collector.ledger.frame import OF_THE_INDEX, Entry, EntryKind, Sheet
 from shared import statement
 from shared.errors import Malformed
 from shared.strictjson import decode
@@ -156,12 +156,12 @@ def devs_of(entry: Entry) -> tuple[str, ...]:
 
 
 def locks_of(sheets: Sequence[Sheet]) -> tuple[set[str], bool]:
-    """The devices a group is about, and whether something in it is no batch."""
+    """The devices a group is about, and whether something in it is for the catalog to know."""
     devs, control = set[str](), False
     for sheet in sheets:
         if sheet.link is not None:
             devs.add(sheet.link.dev)
-        if sheet.kind is not EntryKind.BATCH:
+        if sheet.kind not in OF_THE_INDEX:
             control = True
             with contextlib.suppress(Malformed, KeyError):  # it will be no entry
                 devs.update(devs_of(Entry(0, sheet.kind, 0, sheet.meta, sheet.body)))

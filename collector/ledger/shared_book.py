@@ -27,7 +27,7 @@ from collector.clock import Clock
 from collector.errors import ArchiveAway, CatalogAway, LedgerDamaged, Misdirected, Outrun, StorageFull
 from collector.ledger.book import Book
 from collector.ledger.chains import Chains, Repeat, Standing
-from collector.ledger.frame import Entry, EntryKind, Sheet
+from collector.ledger.frame import OF_THE_INDEX, Entry, EntryKind, Sheet
 from collector.ledger.group import Group, Outcome
 from collector.ledger.mark import NO_FIRST, Mark, first_of, read_mark, take_back
 from collector.ledger.segments import SEGMENT_BYTES, Place, mend, read_at
@@ -198,7 +198,7 @@ class SharedBook(Book):
         if deciding is None:
             raise AssertionError
         if link is None:
-            return _outrun(sheet, deciding)
+            return super()._instead(sheet, at, group) if sheet.kind in OF_THE_INDEX else _outrun(sheet, deciding)
         stood = deciding.turn.stood.get(link.dev)
         if stood is not None and stood.signer != self._shared.signer:
             return Misdirected(
@@ -227,7 +227,7 @@ class SharedBook(Book):
         if deciding is None:
             raise AssertionError
         heads: dict[str, Stood] = {}
-        others = [one.entry for one in group.placed if one.sheet.kind is not EntryKind.BATCH]
+        others = [one.entry for one in group.placed if one.sheet.kind not in OF_THE_INDEX]
         after = Chains(dict(group.chains.standings))
         for entry in others:
             after.apply(entry)

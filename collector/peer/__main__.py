@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from collector.clock import SystemClock
 from collector.keyfiles import load_or_create
@@ -28,7 +29,7 @@ from collector.peer.serve import Pair, Secure, bind_pair, bind_secure, serving, 
 from collector.peer.statements import StatementFile
 from collector.peer.tickets import CounterSigning
 from shared.errors import Malformed, NoKey
-from shared.keys import PublicKey
+from shared.keys import FileKey, PublicKey
 from shared.lineage import Lineage
 from shared.rotation import Whose
 
@@ -83,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the signed statements, appended (default: transfers.ndjson beside the key)",
     )
+    parser.add_argument(
+        "--collector",
+        metavar="URL",
+        help="hand every signed statement over to the collector at this address too (default: to none)",
+    )
     parser.add_argument("--no-anonymous", action="store_true", help="no load, and nothing large, without a ticket")
     parser.add_argument("--no-faults", action="store_true", help="do not serve deliberate faults")
     parser.add_argument("--stop-with-stdin", action="store_true", help="end when the pipe on stdin closes")
@@ -113,7 +119,7 @@ async def _serve(args: argparse.Namespace) -> None:
         max_clients=args.max_clients,
         faults=not args.no_faults,
         anonymous=not args.no_anonymous,
-        counter_signing=CounterSigning(signer, portals, _statements(args)) if portals else None,
+        counter_signing=_counter_signing(args, signer, portals),
         history=_line_of(args.key, key).told,
         ports=_ports(pair, secure),
     )
@@ -161,6 +167,18 @@ def _portal(path: Path) -> PublicKey:
         raise CannotStart(f"cannot read the portal's key {path}: {error.strerror}") from error
     except Malformed as error:
         raise CannotStart(f"{path} holds no public key: {error}") from error
+
+
+def _counter_signing(
+    args: argparse.Namespace, signer: FileKey, portals: tuple[PublicKey, ...]
+) -> CounterSigning | None:
+    if args.collector is not None:
+        if not portals:
+            raise CannotStart("--collector needs --admit: without it nothing is signed")
+        told = urlsplit(args.collector)
+        if told.scheme not in ("http", "https") or not told.hostname or told.query or told.fragment:
+            raise CannotStart(f"--collector is an address such as https://proof.example.net, not {args.collector!r}")
+    return CounterSigning(signer, portals, _statements(args), collector=args.collector) if portals else None
 
 
 def _statements(args: argparse.Namespace) -> StatementFile:

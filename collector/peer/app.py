@@ -18,6 +18,7 @@ from collector.peer import anonymous, cloudflare, librespeed
 from collector.peer.account import Transfer
 from collector.peer.admission import Limits
 from collector.peer.cloudflare import Cloudflare
+from collector.peer.courier import on_its_way
 from collector.peer.errors import (
     BadRequest,
     Busy,
@@ -108,6 +109,9 @@ def create_peer(config: PeerConfig) -> web.Application:
         tickets = Tickets(config.name, config.counter_signing, sessions, config.clock, config.chance)
         app.add_routes(tickets.routes())
         app.cleanup_ctx.append(tickets.running)
+        if config.counter_signing.collector is not None:  # ended before the file is closed: behind `tickets`
+            statements, collector = config.counter_signing.statements, config.counter_signing.collector
+            app.cleanup_ctx.append(on_its_way(statements, collector, config.chance))
     if not config.anonymous:
         anonymous.switch_off(app)
     if config.faults:

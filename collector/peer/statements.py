@@ -1,7 +1,7 @@
 """The file of signed statements: one envelope per line, appended and synced before anybody is answered.
 
-It is what remains if a probe never delivers its record: the leaves of a log to come. One peer holds the file at a time.
-What a full disk does not take waits in memory, in order; the torn end of an earlier life is cut off on opening, since
+It is what remains if a probe never delivers its record; `courier` hands it over to a collector. One peer holds the file at
+a time. What a full disk does not take waits in memory, in order; the torn end of an earlier life is cut off on opening, since
 nobody was ever given it. Not for an event loop: `flush` waits for the disk.
 """
 
@@ -20,6 +20,7 @@ class StatementFile:
 
     def __init__(self, path: Path) -> None:
         """Open the file, made if absent. Raises CannotStart."""
+        self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
@@ -56,6 +57,10 @@ class StatementFile:
         os.fsync(self._file)
         self._end_bytes += len(data)
         del self._waiting[:count]
+
+    def read(self, begin: int, most: int) -> bytes:
+        """At most so many bytes of what is on disk, from `begin` on. Raises OSError."""
+        return os.pread(self._file, max(min(most, self._end_bytes - begin), 0), begin)
 
     def close(self) -> list[bytes]:
         """Give the file back; returns the lines that it never took."""

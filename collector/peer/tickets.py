@@ -41,6 +41,7 @@ class CounterSigning:
     portals: tuple[PublicKey, ...]
     statements: StatementFile
     limits: Limits = field(default_factory=Limits)
+    collector: str | None = None  # the address of the one that gets every statement from here too
 
 
 class Tickets:

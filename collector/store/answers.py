@@ -114,3 +114,36 @@ class Fleet:
     silent: tuple[Silent, ...]  # those heard last first
     refused: dict[str, int]  # batches kept aside, by reason
     records: dict[tuple[str, str], int]  # signed, by method and end
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFact:
+    """A peer's statement about a device, and what the index has of its start.
+
+    `told`: method and end of each record of its number, or that bears its session; `passed`: a batch speaks for its number or
+    a later one; `removed`: the records of that batch were removed by a rule. `bytes`: by the peer's own count.
+    """
+
+    dev: str
+    peer: str
+    sid: str
+    seq: int | None
+    direction: str
+    t_us: int
+    dur_us: int
+    bytes: int | None
+    min_rtt_us: int | None
+    received_us: int
+    told: tuple[tuple[str, str], ...]
+    passed: bool
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTransfer:
+    """A peer's statement as the index has it."""
+
+    entry_no: int
+    pae_sha256: str
+    segment: str
+    offset: int

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from collector.ledger.frame import Entry
-from collector.store.answers import CellFigures, CellHour, CellOperator, DayFigures, Fleet, LocalDay
+from collector.store.answers import (
+    CellFigures,
+    CellHour,
+    CellOperator,
+    DayFigures,
+    Fleet,
+    HeldTransfer,
+    LocalDay,
+    TransferFact,
+)
 from collector.store.left import Left
 from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow, RemovedRow
 from shared.slots import SlotPlan
@@ -69,6 +78,15 @@ class Asked(Protocol):
 
     def held_batches(self, after_no: int, up_to_no: int, stream: int = 0) -> list[HeldBatch]:
         """The batches of a stretch of a stream's ledger as the index has them, in the ledger's order."""
+
+    def known_transfers(self, sessions: Sequence[int]) -> set[str]:
+        """The identities (SHA-256(PAE), hex) of the peers' statements in the index whose session has one of these numbers."""
+
+    def held_transfers(self, after_no: int, up_to_no: int, stream: int = 0) -> list[HeldTransfer]:
+        """The peers' statements in a stretch of a stream's ledger as the index has them, in the ledger's order."""
+
+    def transfers(self, subscriber: str) -> list[TransferFact]:
+        """The peers' statements about a subscriber's devices, each once, in the order of time, device and session."""
 
     def newest_us(self, after_no: int, up_to_no: int, stream: int = 0) -> int | None:
         """When the newest batch of a stretch of a stream's ledger was received (unix µs), None if it has no batch."""

@@ -32,6 +32,7 @@ from collector.store.rows import (
     SpentRow,
 )
 from collector.store.said import Said, said_of
+from collector.store.transfer_row import transfer_of
 from shared import dsse, statement
 from shared.batch import read_batch_statement
 from shared.dsse import read_envelope
@@ -44,9 +45,7 @@ DIRECTION = {"download": "down", "upload": "up", "latency": "round_trip"}
 IMPORTED_DIRECTION = {"passive": "down", "ping": "round_trip"}
 
 
-Elsewhere = Callable[
-    [EntryKind, str], tuple[int, Entry] | None
-]  # the entry that made a line or a device, and its stream
+Elsewhere = Callable[[EntryKind, str], tuple[int, Entry] | None]  # what made a line or a device, and its stream
 
 
 @dataclass(slots=True)
@@ -127,6 +126,8 @@ def _row(
                 _device(rows, entry, stream, known)
             case EntryKind.REFUSED:
                 rows.refused.append(_refused(entry, stream, known))
+            case EntryKind.TRANSFER:
+                rows.transfer.append(transfer_of(entry, stream, known.device))
             case EntryKind.COMPLAINT:
                 rows.complaint.append(_complaint(entry, stream, known))
             case EntryKind.IMPORT:

@@ -9,8 +9,10 @@ def _read(name: str) -> str:
     return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
 
 
-TABLES = ("line", "device", "key_change", "batch", "refused", "complaint", "imported", "record", "line_day", "cell_day",
-          "spent")  # fmt: skip
+TABLES = (
+    "line", "device", "key_change", "batch", "refused", "complaint", "imported", "record", "line_day", "cell_day", "spent",
+    "transfer",
+)  # fmt: skip
 LOAD = {table: _read(f"load_{table}") for table in TABLES}
 LOAD_MARK = _read("load_mark")
 LOADED_NO = _read("loaded_no")
@@ -38,6 +40,7 @@ FLEET_SILENT = _read("fleet_silent")
 GRADES = _read("grades")
 HEARD = _read("heard")
 HELD_BATCHES = _read("held_batches")
+HELD_TRANSFERS = _read("held_transfers")
 LEFT_DAYS = _read("left_days")
 LEFT_SESSIONS = _read("left_sessions")
 LINE_DAYS = _read("line_days")
@@ -49,6 +52,8 @@ RADIO = _read("radio")
 REMOVED = _read("removed")
 STREAM_ROWS = _read("stream_rows")
 TIMELINE = _read("timeline")
+TRANSFERS = _read("transfers")
+TRANSFERS_KNOWN = _read("transfers_known")
 WORST_CELLS = _read("worst_cells")
 
 WAITING = _read("waiting")

@@ -8,7 +8,17 @@ from dataclasses import fields
 from typing import Any
 
 from collector.store import queries
-from collector.store.answers import CellFigures, CellHour, CellOperator, DayFigures, Fleet, LocalDay, Silent
+from collector.store.answers import (
+    CellFigures,
+    CellHour,
+    CellOperator,
+    DayFigures,
+    Fleet,
+    HeldTransfer,
+    LocalDay,
+    Silent,
+    TransferFact,
+)
 from collector.store.left import Left, LeftDay
 from collector.store.port import ALL_SLOTS, AcceptedAt, CampaignRow, HeldBatch, Place
 from collector.store.project import Known
@@ -18,6 +28,7 @@ from shared.slots import SlotPlan
 
 DAY_US = 86_400_000_000
 _FLAWS = [item.name for item in fields(RecordRow)].index("flaws")
+_TOLD = [item.name for item in fields(TransferFact)].index("told")
 _NETWORK = ("technology", "sim_mccmnc", "net_mccmnc", "located")
 _FURTHER = ("radio", "channel", "rsrp_dbm")
 _SIGNAL = ("radio", "mccmnc", "area", "cell", "pci", "channel", "band", "rsrp_dbm", "rsrq_ddb", "sinr_ddb")
@@ -50,6 +61,22 @@ class Questions(ABC):
         """The batches of a stretch of a stream's ledger as the index has them."""
         values = {"after_no": after_no, "up_to_no": up_to_no, "stream": stream}
         return [HeldBatch(*row) for row in self._ask(queries.HELD_BATCHES, values)]
+
+    def known_transfers(self, sessions: Sequence[int]) -> set[str]:
+        """The identities of the peers' statements whose session has one of these numbers."""
+        if not sessions:
+            return set()
+        values = {"first": min(sessions), "last": max(sessions), "sessions": [*sessions]}
+        return {row[0] for row in self._ask(queries.TRANSFERS_KNOWN, values)}
+
+    def held_transfers(self, after_no: int, up_to_no: int, stream: int = 0) -> list[HeldTransfer]:
+        """The peers' statements in a stretch of a stream's ledger as the index has them."""
+        values = {"after_no": after_no, "up_to_no": up_to_no, "stream": stream}
+        return [HeldTransfer(*row) for row in self._ask(queries.HELD_TRANSFERS, values)]
+
+    def transfers(self, subscriber: str) -> list[TransferFact]:
+        """The peers' statements about a subscriber's devices, with what there is of their starts."""
+        return [_transfer(*row) for row in self._of_line(queries.TRANSFERS, subscriber)]
 
     def newest_us(self, after_no: int, up_to_no: int, stream: int = 0) -> int | None:
         """When the newest batch of a stretch of a stream's ledger was received."""
@@ -210,6 +237,13 @@ def _measurement(*row: Any) -> RecordRow:  # noqa: ANN401 - columns
     *columns, limited = row
     columns[_FLAWS] = flaws_of(columns[_FLAWS], limited=limited)
     return RecordRow(*columns)
+
+
+def _transfer(*row: Any) -> TransferFact:  # noqa: ANN401 - columns
+    """A peer's statement; what its start's records say comes as a list of lists, in any order."""
+    columns = [*row]
+    columns[_TOLD] = tuple(sorted((method, end) for method, end in columns[_TOLD]))
+    return TransferFact(*columns)
 
 
 def radio_of(network: tuple[Any, ...], primary: tuple[Any, ...], further: str | None) -> dict[str, Any]:

@@ -195,6 +195,28 @@ class SpentRow(msgspec.Struct, omit_defaults=True, gc=False):
     seq: int
 
 
+class TransferRow(msgspec.Struct, omit_defaults=True, gc=False):
+    """A peer's statement of a transfer; `bytes`: by the peer's own count. What it does not say is none."""
+
+    device: int
+    line: int
+    session: int
+    pae: str
+    sid: str
+    peer: str
+    direction: str
+    at_us: int
+    dur_us: int
+    received_us: int
+    stream: int
+    entry_no: int
+    segment: str
+    offset: int
+    seq: int | None = None
+    bytes: int | None = None
+    min_rtt_us: int | None = None
+
+
 class ForgottenRow(msgspec.Struct):
     """A batch whose records are to be removed."""
 
@@ -234,4 +256,5 @@ class Rows:
     line_day: list[DayRow] = field(default_factory=list)
     cell_day: list[DayRow] = field(default_factory=list)  # of `line_day` those that have a cell
     spent: list[SpentRow] = field(default_factory=list)
+    transfer: list[TransferRow] = field(default_factory=list)
     borne: dict[Bearing, Order] = field(default_factory=dict)

@@ -6,19 +6,29 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fakes.device import Device, download
+from fakes.cosign import transfer
+from fakes.device import WALL_US, Device, download
 
 from collector.complain import Complaints
 from collector.enrol import Portal
 from collector.imports import keep_import
 from collector.ingest import Answer, Ingest
+from collector.keyfiles import load_or_create
 from collector.lines import add_subscriber
 from collector.services import Services
+from collector.transfers import Transfers
 from shared.errors import Refused
 from shared.record import write_record
 from shared.strictjson import JsonObject
+from shared.ticket import SID_CHANCE_BYTES, make_sid
+from shared.transfer import TransferStatement
 
 CONTRACT = {"down": {"advertised_bps": 40_000_000}, "up": {"advertised_bps": 10_000_000}}
+
+
+def sid_of(seq: int) -> str:
+    """The number of the session for a start."""
+    return make_sid(WALL_US, seq.to_bytes(SID_CHANCE_BYTES, "big"))
 
 
 @dataclass(slots=True)
@@ -55,6 +65,15 @@ class History:
         """A complaint from a device."""
         asyncio.run(Complaints(self.services).take(device.complaint(text, wall_us)))
 
+    def transfer(self, device: Device, seq: int | None = None, **changed: object) -> TransferStatement:
+        """What the collector's own peer says of a transfer of a device, for its next start or another, handed over."""
+        seq = device.seq if seq is None else seq
+        told = transfer(device.dev, **{"seq": seq, "sid": sid_of(seq)} | changed)
+        peer = load_or_create(self.services.config.data / "keys" / "peer.pem")
+        outcomes = asyncio.run(Transfers(self.services).take(told.seal(peer) + b"\n"))
+        assert outcomes == [True]
+        return told
+
     def imported(self, line: str, records: Sequence[JsonObject]) -> None:
         """Measurements somebody else took."""
         body = b"".join(write_record({**record, "seq": number}) for number, record in enumerate(records))
@@ -75,4 +94,7 @@ class History:
         self.refused(one.seal(prev="1" * 64))
         self.refused(other.seal(download(dur_us=3), batch=0, prev="0" * 64, first_seq=0))
         passive: JsonObject = {"end": "ok", "method": "passive", "net": "LTE", "rate_bps": 5_000_000, "wall_us": 9}
+        self.transfer(two, 0)
+        self.transfer(one, 2)
+        self.transfer(one)
         self.imported("line-0", [passive, passive | {"end": "not_started", "reason": "idle"}])

@@ -12,12 +12,22 @@ from typing import Any
 import msgspec
 
 from collector.ledger.frame import Entry
-from collector.store.answers import CellFigures, CellHour, CellOperator, DayFigures, Fleet, LocalDay, Silent
+from collector.store.answers import (
+    CellFigures,
+    CellHour,
+    CellOperator,
+    DayFigures,
+    Fleet,
+    HeldTransfer,
+    LocalDay,
+    Silent,
+    TransferFact,
+)
 from collector.store.left import Left, LeftDay
 from collector.store.port import ALL_SLOTS, AcceptedAt, CampaignRow, HeldBatch, Place
 from collector.store.project import Known, rows_of
 from collector.store.questions import flaws_of, radio_of
-from collector.store.rows import DayRow, FactRow, Order, Rows, SpentRow
+from collector.store.rows import DayRow, FactRow, Order, Rows, SpentRow, TransferRow
 from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow, RemovedRow
 from shared.grade import NOBODY, Peers
 from shared.record import UNCOUNTED
@@ -69,6 +79,7 @@ class MemoryStore:
             "line_day",
             "cell_day",
             "spent",
+            "transfer",
         ):
             getattr(self.rows, table).extend(getattr(new, table))
         self._loaded[stream] = fresh[-1].no
@@ -84,6 +95,41 @@ class MemoryStore:
                 continue
             if isinstance(row, FactRow):
                 row.grade, row.grade_reason, row.limited = "one_sided", "session_reused", None
+
+    def known_transfers(self, sessions: Sequence[int]) -> set[str]:
+        """Look through all statements."""
+        return {row.pae for row in self.rows.transfer if row.session in sessions}
+
+    def held_transfers(self, after_no: int, up_to_no: int, stream: int = 0) -> list[HeldTransfer]:
+        """Look through all statements."""
+        return [
+            HeldTransfer(row.entry_no, row.pae, row.segment, row.offset)
+            for row in sorted(self.rows.transfer, key=lambda row: row.entry_no)
+            if row.stream == stream and after_no < row.entry_no <= up_to_no
+        ]
+
+    def transfers(self, subscriber: str) -> list[TransferFact]:
+        """Look for each statement's start among all records and batches."""
+        devs, first = dict(self._devices(subscriber)), dict[tuple[int, str], TransferRow]()
+        for row in sorted(self.rows.transfer, key=lambda row: (row.received_us, row.stream, row.entry_no)):
+            if row.device in devs:
+                first.setdefault((row.device, row.pae), row)
+        found = []
+        for row in first.values():
+            records = [
+                one for one in self.rows.record
+                if one.device == row.device and (one.session == row.session or one.seq == row.seq)
+            ]  # fmt: skip
+            batches = [one for one in self.rows.batch if one.device == row.device and row.seq is not None]
+            spent = (row.device, row.session) in {(one.device, one.session) for one in self.rows.spent}
+            fact = TransferFact(
+                devs[row.device], row.peer, row.sid, row.seq, row.direction, row.at_us, row.dur_us, row.bytes, row.min_rtt_us,
+                row.received_us, tuple(sorted({(one.method, one.end) for one in records})),
+                any(one.last_seq >= (row.seq or 0) for one in batches),
+                spent or any(one.gone and one.first_seq <= (row.seq or 0) <= one.last_seq for one in batches),
+            )  # fmt: skip
+            found.append((row.at_us, fact.dev, row.sid, row.pae, fact))
+        return [fact for *_, fact in sorted(found, key=lambda one: one[:4])]
 
     def newest_us(self, after_no: int, up_to_no: int, stream: int = 0) -> int | None:
         """Look through all batches."""
@@ -294,6 +340,7 @@ class MemoryStore:
             ("complaint", self.rows.complaint, lambda row: row.line == line),
             ("refused", self.rows.refused, lambda row: row.device in ids),
             ("import", self.rows.imported, lambda row: row.line == line),
+            ("transfer", self.rows.transfer, lambda row: row.line == line),
         ]
         found = [(kind, row) for kind, rows, wanted in tables for row in rows if wanted(row)]
         found.sort(key=lambda one: (one[1].stream, one[1].entry_no))
@@ -418,7 +465,7 @@ class MemoryStore:
         """Nothing is open."""
 
 
-TABLES = ("record", "line", "device", "key_change", "batch", "refused", "complaint", "spent")
+TABLES = ("record", "line", "device", "key_change", "batch", "refused", "complaint", "spent", "transfer")
 
 
 def order_of(row: FactRow | SpentRow) -> Order:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from fakes.cosign import PEER, transfer
 from fakes.device import Device
 from strategies import PORTAL, key_of_scalar
 
@@ -65,6 +66,13 @@ class Streams:
         number, body = device.batch, device.next(*records, lost=lost)
         meta: JsonObject = {"batch": number, "dev": device.dev, "head": device.prev, "last_seq": device.seq - 1}
         return self._keep(EntryKind.BATCH, meta | {"receipt": {"payload": str(number)}}, body, at_us, stream)
+
+    def transfer(self, device: Device, at_us: int, stream: int = 0, **changed: object) -> Entry:
+        """A peer's word on a transfer of a device, received by one of the collectors."""
+        line = transfer(device.dev, **changed).seal(PEER)
+        entry = self._keep(EntryKind.TRANSFER, {"dev": device.dev}, line + b"\n", at_us, stream)
+        self.entries[stream][-1] = entry = replace(entry, signer=PEER.public.spki)
+        return entry
 
     def refused(self, device: Device, error: str, at_us: int, stream: int = 0) -> None:
         """A batch that was kept aside."""

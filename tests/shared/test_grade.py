@@ -13,7 +13,7 @@ from strategies import DEVICE, OTHER_DEVICE, json_values, key_of_scalar
 
 from shared import strictjson
 from shared.dsse import b64, b64_exact, pae
-from shared.grade import DIRECTION, NOBODY, Grade, Graded, Reason, grade, trusting, unless_used
+from shared.grade import DIRECTION, NOBODY, Grade, Graded, Reason, differs, grade, trusting, unless_used
 from shared.keys import PublicKey
 from shared.record import Record, read_record, write_record
 from shared.strictjson import Json, JsonObject
@@ -289,3 +289,27 @@ def test_the_golden_statement() -> None:
     dev = golden["test_only_keys"]["device_a"]["key_id"]
     found = grade(record_of(members), dev, trusting([peer]))
     assert found == Graded(Grade.COUNTER_SIGNED, None, f"{dev}/{peer.key_id}/{said['sid']}")
+
+
+@pytest.mark.parametrize(
+    ("members", "told", "reason"),
+    [
+        ({}, {}, None),
+        ({"method": "loaded_latency"}, {"acked_bytes": 1}, None),
+        ({"method": "upload"}, {}, Reason.OTHER_DIRECTION),
+        ({"received_bytes": 10_000_000}, {}, Reason.BYTES_APART),
+        ({"dur_us": 9_000_000}, {}, Reason.DURATION_APART),
+        ({}, {"probe_bytes": 7}, Reason.OTHER_COUNT),
+        ({}, {"acked_bytes": None}, None),
+    ],
+)
+def test_what_a_record_without_its_counter_signature_says_otherwise(
+    members: JsonObject, told: dict[str, object], reason: Reason | None
+) -> None:
+    """A record that leaves its peer's word out is held beside it all the same; without figures nothing shows."""
+    bare = without(download(DEV), "co") | members
+    assert differs(record_of(bare), transfer(DEV, **told)) is reason
+    assert differs(record_of(without(bare, "received_bytes") | {"end": "aborted"}), transfer(DEV)) in {
+        None,
+        Reason.OTHER_DIRECTION,
+    }

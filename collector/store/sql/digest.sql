@@ -10,3 +10,4 @@ UNION ALL SELECT 'spent', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR 
 UNION ALL SELECT 'refused', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM refused t
 UNION ALL SELECT 'complaint', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM complaint t
 UNION ALL SELECT 'import', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM import t
+UNION ALL SELECT 'transfer', count(*), coalesce(sum(hash(t)::HUGEINT), 0)::VARCHAR FROM transfer t

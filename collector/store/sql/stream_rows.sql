@@ -6,3 +6,4 @@ UNION ALL SELECT 'batch', count(*) FROM batch WHERE stream = $stream
 UNION ALL SELECT 'refused', count(*) FROM refused WHERE stream = $stream
 UNION ALL SELECT 'complaint', count(*) FROM complaint WHERE stream = $stream
 UNION ALL SELECT 'import', count(*) FROM import WHERE stream = $stream
+UNION ALL SELECT 'transfer', count(*) FROM transfer WHERE stream = $stream

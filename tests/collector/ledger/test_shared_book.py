@@ -106,6 +106,18 @@ def test_whoever_comes_second_is_told(books: list[SharedBook], catalog: FakeCata
     assert isinstance(commit(books[1], replace(code, seen=catalog.control[-1].id))[0], Spot)
 
 
+def test_what_only_the_index_knows_takes_no_turn_from_anybody(books: list[SharedBook], catalog: FakeCatalog) -> None:
+    """A peer's statement is confirmed like everything else, is in no room, and is nothing that other collectors are told."""
+    told = len(catalog.control)
+    one = Draft(EntryKind.TRANSFER, {"dev": DEVS[0]}, b"x\n")
+    for book in books:
+        (outcome,) = commit(book, one)
+        assert isinstance(outcome, Spot)
+        (again,) = commit(book, replace(one, seen=0))
+        assert isinstance(again, Spot)
+    assert len(catalog.control) == told
+
+
 def test_another_signer(books: list[SharedBook], tmp_path: Path, catalog: FakeCatalog) -> None:
     """A device is not taken from by a collector whose receipts it would not believe."""
     with contextlib.closing(SharedBook(tmp_path / "3", FakeClock(), FakeChains(catalog, 3, "6" * 64))) as third:

@@ -189,3 +189,21 @@ def test_what_it_cannot_start_with(options: tuple[str, ...], says: str) -> None:
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
     assert not (ROOT / "x.pem").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--collector", "http://127.0.0.1:1"), "--collector needs --admit: without it nothing is signed"),
+        (
+            ("--collector", "ftp://x", "--admit", "portal.pem"),
+            "--collector is an address such as https://proof.example.net, not 'ftp://x'",
+        ),
+    ],
+)
+def test_a_collector_that_cannot_be_meant(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
+    """An address to hand statements to that is none, or where nothing would be signed, keeps the peer from starting."""
+    (tmp_path / "portal.pem").write_bytes(FileKey.generate().public.to_pem())
+    told = [str(tmp_path / one) if one == "portal.pem" else one for one in options]
+    result = _run("--port", "0", "--key", str(tmp_path / "peer.pem"), *told)
+    assert (result.returncode, result.stderr) == (2, f"peer: {words}\n")

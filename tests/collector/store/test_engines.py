@@ -19,9 +19,10 @@ from odd_records import odd_members
 
 from collector.errors import IndexLags
 from collector.ledger.frame import EntryKind
+from collector.store.grading import session_no
 from collector.store.port import Store
 from collector.view import RemovedRow
-from shared.grade import trusting
+from shared.grade import session_of, trusting
 from shared.strictjson import JsonObject
 
 RUN_ROWS = 4
@@ -48,6 +49,7 @@ def answers(store: Store, devs: Sequence[str]) -> dict[str, Any]:
             "complaints",
             "alarms",
             "removed",
+            "transfers",
         ):
             found[f"{name} {line}"] = getattr(store, name)(line)
         found[f"places {line}"], found[f"days {line}"] = store.places(line), store.line_days(line)
@@ -77,6 +79,11 @@ def answers(store: Store, devs: Sequence[str]) -> dict[str, Any]:
     found["left"] = [store.left_of(after_no, 2**53, stream) for stream in (0, 1) for after_no in (0, 3)]
     found["newest"] = [store.newest_us(after_no, 6, stream) for stream in (0, 1) for after_no in (0, 3)]
     found["held"] = [store.held_batches(after_no, 2**53, stream) for stream in (0, 1) for after_no in (0, 3)]
+    found["held transfers"] = [
+        store.held_transfers(after_no, 2**53, stream) for stream in (0, 1) for after_no in (0, 3)
+    ]
+    sessions = [session_no(session_of(dev, PEER.public.key_id, sid)) for dev in devs for sid in (SID, "no ulid")]
+    found["known transfers"] = store.known_transfers(sessions), store.known_transfers([])
     found["fleet"], found["later fleet"] = store.fleet(0), store.fleet(10, most=1)
     return found
 
@@ -133,6 +140,18 @@ class Engines(RuleBasedStateMachine):
             for one in told
         ]
         self.streams.batch(device, records, at_us, stream, lost)
+
+    @rule(
+        number=st.integers(0, 3),
+        at_us=moments,
+        stream=st.integers(0, 1),
+        sid=st.sampled_from([SID, OTHER_SID, "no ulid"]),
+        seq=st.none() | st.integers(0, 6),
+        t_us=moments,
+    )
+    def transfer(self, number: int, at_us: int, stream: int, sid: str, seq: int | None, t_us: int) -> None:
+        """A peer's word, perhaps on a start whose record is there, or comes, or never does; perhaps in both ledgers."""
+        self.streams.transfer(self._device(number), at_us, stream, sid=sid, seq=seq, t_us=t_us)
 
     @rule(
         number=st.integers(0, 3), at_us=moments, stream=st.integers(0, 1), error=st.sampled_from(["chain_fork", "bad"])
