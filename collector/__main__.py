@@ -93,6 +93,12 @@ def _provision(options: argparse.Namespace) -> None:
     tell(options, told, say.provisioned)
 
 
+def _revoke(options: argparse.Namespace) -> None:
+    with open_desk(config_of(options)) as desk:
+        told = {"device": options.device, "reason": options.reason, "stolen_since": options.stolen_since}
+        tell(options, desk.run("revoke", told), say.revoked)
+
+
 def _import(options: argparse.Namespace) -> None:
     total: Result = {"subscriber": options.subscriber, "files": 0, "lines": 0, "kept": 0, "signed": False}
     with open_desk(config_of(options)) as desk:
@@ -155,6 +161,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "subscriber add": _subscriber_add,
     "code": _code,
     "provision": _provision,
+    "revoke": _revoke,
     "import measurements": _import,
     "judge": _judge,
     "case show": _case_show,

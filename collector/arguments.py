@@ -75,12 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
     _subscriber(commands, folder)
-    code = commands.add_parser(
-        "code", parents=[folder], help="give out a one-time enrolment code, as a link and a QR code"
-    )
-    code.add_argument("subscriber", help="the subscriber's id")
-    code.add_argument("--code-minutes", type=int, metavar="MINUTES", help="how long the code is good for (default 15)")
-    code.add_argument("--url", help=_URL_HELP)
+    _keys(commands, folder)
     _provision(commands, folder)
     _import(commands, folder)
     _judge(commands, folder)
@@ -150,6 +145,30 @@ def _rotate(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.Arg
         "rotate", parents=[folder], help="put a new key in the place of one in use (with no collector running)"
     )
     rotate.add_argument("whose", choices=SERVERS, metavar="KEY", help=f"whose key: {', '.join(SERVERS)}")
+
+
+def _keys(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:
+    code = commands.add_parser(
+        "code", parents=[folder], help="give out a one-time enrolment code, as a link and a QR code"
+    )
+    code.add_argument("subscriber", help="the subscriber's id")
+    code.add_argument("--code-minutes", type=int, metavar="MINUTES", help="how long the code is good for (default 15)")
+    code.add_argument("--url", help=_URL_HELP)
+    revoke = commands.add_parser(
+        "revoke", parents=[folder], help="take nothing from a device any more: it was lost, stolen or sold"
+    )
+    revoke.add_argument(
+        "device", help="the id of one of its keys, or the beginning of one, as case show and the page show it"
+    )
+    revoke.add_argument(
+        "--reason", required=True, metavar="WORDS", help="why, in a few words; they stand in the evidence"
+    )
+    revoke.add_argument(
+        "--stolen-since",
+        metavar="TIME",
+        help="since when the key may have been in other hands, with a zone (2026-11-15T14:00+01:00): what came since then "
+        "is shown as contested, and no verdict in the claimant's favour rests on it",
+    )
 
 
 def _provision(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from collector.campaigns import fixed_campaigns
 from collector.days import days_in_index, ended_slots, last_days
 from collector.errors import BadRequest, NotFound
 from collector.findings import judge_line
+from collector.keychange import contested_since, device_shown
 from collector.omission import omission_of
 from collector.overview import DayRow, Lag
 from collector.presence import presence_of
@@ -79,6 +80,7 @@ def case_in_index(
     devices, counts, presence = _devices(services, store, name, rows, removed)
     plans = {row.dev: plan for row, plan in store.devices(name)}
     campaigns = fixed_campaigns(store.campaigns(name))
+    contested = contested_since(services, plans)
     as_of_us = services.clock.wall_us()
     return (
         CaseView(
@@ -91,12 +93,12 @@ def case_in_index(
             alarms=tuple(store.alarms(name)),
             counts=counts,
             verdicts=tuple(
-                judge_line(chosen, subscriber, rows, store.radio(name), plans, opened_us, campaigns, removed)
+                judge_line(chosen, subscriber, rows, store.radio(name), plans, opened_us, campaigns, removed, contested)
             ),
             grades=tuple(store.grades(name)),
             presence=presence,
             removed=tuple(removed.values()),
-            omission=omission_of(services, store, subscriber, rows, removed, as_of_us),
+            omission=omission_of(services, store, subscriber, rows, removed, as_of_us, contested),
         ),
         rows,
     )
@@ -116,7 +118,7 @@ def _devices(
         scheduled += len(slots)
         missing += len(slots) - len(store.filled_slots(row.dev) & set(slots))
         lost += row.lost
-        rows.append(replace(row, frozen=is_frozen))
+        rows.append(device_shown(services, replace(row, frozen=is_frozen), timeline))
         presence.append(presence_of(row.dev, plan, slots, timeline, notes.get(row.dev, {})))
     counts["signed"] = replace(counts["signed"], scheduled_slots=scheduled, missing_slots=missing, lost=lost)
     return tuple(rows), counts, tuple(presence)

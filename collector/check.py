@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from collector import quickjson
 from collector.errors import CollectorError, LedgerDamaged
+from collector.ledger.changed import CHANGES, revoked_in
 from collector.ledger.enrolled import enrolled_spki
 from collector.ledger.frame import Entry, EntryKind
 from collector.ledger.inforce import InForce
@@ -38,7 +39,7 @@ from shared.dsse import read_envelope
 from shared.errors import Malformed, Refused, UnknownKey
 from shared.keys import PublicKey
 from shared.receipt import read_receipt
-from shared.rotation import Whose
+from shared.rotation import Whose, read_rotation
 from shared.statement import Kind
 from shared.strictjson import MAX_INTEGER
 
@@ -46,7 +47,7 @@ STRETCH: Final = 20_000  # entries that are compared with the index at a time
 Held = Callable[
     [int, int], Iterable[dict[str, Any]]
 ]  # what the index has of the entries after one number up to another
-Elsewhere = Callable[[str], PublicKey | None]
+Elsewhere = Callable[[str], tuple[PublicKey, str] | None]
 Progress = Callable[[int, int, str], None]
 
 
@@ -76,6 +77,8 @@ class Check:
     found: list[Found] = field(default_factory=list)
     _keys: dict[str, PublicKey] = field(default_factory=dict)
     _heads: dict[str, Head] = field(default_factory=dict)
+    _names: dict[str, str] = field(default_factory=dict)  # of keys that took another's place: the device's first key
+    _ended: dict[str, str] = field(default_factory=dict)  # of keys that may sign no more: why
 
     def run(self, progress: Progress) -> None:
         """Look at all of it; what does not agree is in `found`."""
@@ -87,6 +90,8 @@ class Check:
             self._leaf(entry)
             if entry.kind is EntryKind.ENROLMENT:
                 self._enrolment(entry)
+            if entry.kind in CHANGES:
+                self._changed(entry)
             if entry.kind is EntryKind.RETENTION:
                 self._retention(entry)
             if entry.kind is EntryKind.SERVER_KEY:
@@ -172,9 +177,27 @@ class Check:
             return
         self._keys[key.key_id] = key
 
+    def _changed(self, entry: Entry) -> None:
+        """A key took another's place, or was revoked: no batch of the old one may follow."""
+        try:
+            line = entry.body[:-1]
+            if entry.kind is EntryKind.ROTATION:
+                old = read_envelope(line).key_id
+                rotation = read_rotation(line, Whose.DEVICE, self._key_of(old))
+                new = rotation.new.key_id
+                self._keys[new], self._names[new] = rotation.new, self._names.get(old, old)
+                self._heads[new] = self._heads.get(old, START)
+                self._ended[old] = "another key took its place"
+            else:
+                self._ended[revoked_in(entry.body)] = "it was revoked"
+        except (Refused, Malformed) as error:
+            self.found.append(Found(f"entry {entry.no}", f"a change of keys that is none: {error}"))
+
     def _batch(self, entry: Entry) -> None:
         try:
             said, pae_sha256 = self._said(entry)
+            if said.dev in self._ended:
+                raise Malformed(f"signed by a key of which this ledger says before that {self._ended[said.dev]}")
             self._heads[said.dev] = self._follow(said, pae_sha256)
             told = (said.dev, said.batch, said.last_seq, pae_sha256)
             if told != tuple(entry.meta.get(name) for name in ("dev", "batch", "last_seq", "head")):
@@ -200,8 +223,8 @@ class Check:
         return follow(Head(said.batch, said.first_seq, said.prev) if is_over_others else head, said, pae_sha256)
 
     def _key_of(self, dev: str) -> PublicKey:
-        if dev not in self._keys and self.elsewhere is not None and (key := self.elsewhere(dev)) is not None:
-            self._keys[dev] = key
+        if dev not in self._keys and self.elsewhere is not None and (told := self.elsewhere(dev)) is not None:
+            self._keys[dev], self._names[dev] = told
         if dev not in self._keys:
             raise UnknownKey(3, f"no device with key {dev[:16]}… was enrolled before it")
         return self._keys[dev]
@@ -218,8 +241,9 @@ class Check:
             if row is None:
                 self.found.append(Found(f"entry {no}", "is not in the index"))
                 continue
+            dev = str(entry.meta.get("dev"))
             wanted = (
-                entry.meta.get("dev"),
+                self._names.get(dev, dev),
                 entry.meta.get("batch"),
                 entry.meta.get("head"),
                 entry.segment,

@@ -53,14 +53,16 @@ def days_in_index(services: Services, store: Asked, subscriber: Subscriber, edge
 def ended_slots(
     services: Services, row: DeviceRow, plan: SlotPlan, removed: RemovedRow | None, now_us: int
 ) -> tuple[range, bool]:
-    """A device's slots that have ended by now, and whether it is frozen: then none is due any more.
+    """A device's slots that have ended by now, and whether it is frozen: then, or once it is revoked, none is due any more.
 
     They are told from the moment on until which its records were removed: what was in earlier ones is not here.
     """
-    device = services.found(lambda: services.registry.devices.get(row.dev))
-    frozen_us = None if device is None else device.frozen_us
+    keys = services.found(lambda: services.registry.keys_of(row.dev) or None)
+    frozen_us = None if keys is None else keys[-1].frozen_us
+    revoked = None if keys is None else keys[-1].revoked
+    ended_us = min([now_us, *([] if frozen_us is None else [frozen_us]), *([] if revoked is None else [revoked.at_us])])
     since_us = row.enrolled_us if removed is None else max(row.enrolled_us, removed.until_us)
-    return plan.ended_between(since_us, now_us if frozen_us is None else frozen_us), frozen_us is not None
+    return plan.ended_between(since_us, ended_us), frozen_us is not None
 
 
 def slots_within(plan: SlotPlan, slots: range, from_us: int, to_us: int) -> range:

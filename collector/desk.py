@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from collector import retain
+from collector import keychange, retain
 from collector.case import MOMENT_S, case_of, subscriber_of
 from collector.enrol import Portal
 from collector.errors import BadRequest, NotFound
@@ -13,6 +13,7 @@ from collector.evidence.bundle import make_evidence
 from collector.fleet import cell_of, cells_of, days_of, fleet_of
 from collector.imports import keep_import
 from collector.lines import add_subscriber
+from collector.moments import moment_us
 from collector.services import Services
 from collector.view import Counts
 from collector.web.page import SubscriberLine
@@ -132,7 +133,17 @@ def _held_batches(services: Services, _: Portal, told: Told) -> Result:
 def _device_key(services: Services, _: Portal, told: Told) -> Result:
     dev = _text(told, "dev")
     found = services.found(lambda: services.registry.devices.get(dev))
-    return {"spki": None if found is None else b64(found.key.spki)}
+    return {"spki": None, "name": None} if found is None else {"spki": b64(found.key.spki), "name": found.name}
+
+
+def _revoke(services: Services, _: Portal, told: Told) -> Result:
+    since, now_us = told.get("stolen_since"), services.clock.wall_us()
+    since_us = None if since is None else moment_us("stolen-since", since, now_us)
+    if since_us is not None and since_us > now_us:
+        raise BadRequest("stolen-since is in the future")
+    device, is_new = keychange.revoke(services, _text(told, "device"), _text(told, "reason"), since_us)
+    result = {"device": device.name, "key": device.key.key_id, "subscriber": device.subscriber, "new": is_new}
+    return result | ({} if device.revoked is None else asdict(device.revoked))
 
 
 def _fleet(services: Services, _: Portal, told: Told) -> Result:
@@ -175,4 +186,5 @@ COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "retain_outlook": _retain_outlook,
     "retain": _retain,
     "device_key": _device_key,
+    "revoke": _revoke,
 }

@@ -27,7 +27,7 @@ from collector.judge.tally import sort_out
 from collector.judge.verdict import combine, in_words
 from collector.judge.window import Window, before, campaign, fixed, least_set
 from collector.registry import Subscriber
-from collector.samples import Radio, Sifted, sift
+from collector.samples import NONE_CONTESTED, Radio, Sifted, sift
 from collector.view import FindingView, Provenance, RecordRow, RemovedRow, VerdictView
 from shared.criteria.answer import Answer
 
@@ -44,14 +44,16 @@ def judge_line(
     opened_us: int | None,
     campaigns: Campaigns | None = None,
     removed: Mapping[str, RemovedRow] = NONE_REMOVED,
+    contested: Mapping[str, int] = NONE_CONTESTED,
 ) -> list[VerdictView]:
     """The verdicts of one criterion, one for each provenance there is; the signed one always, and first.
 
     Signed measurements are judged from `opened_us` (when the complaint came in; None: no complaint) on, and what lies
     before is shown beside it. An imported log was handed over as a whole and is judged from its beginning. What the collector
-    itself has removed by a rule (`removed`, by device) is no hole in a chain.
+    itself has removed by a rule (`removed`, by device) is no hole in a chain. What came of a device since it may have been in
+    other hands (`contested`) counts as starts that show no result: a verdict in the claimant's favour must hold without them.
     """
-    sifted = sift(rows, radio, "signed", plans, campaigns, removed)
+    sifted = sift(rows, radio, "signed", plans, campaigns, removed, contested)
     verdicts = [_verdict(criterion, subscriber, sifted, "signed", opened_us)]
     if any(row.provenance == "imported" for row in rows):
         verdicts.append(_verdict(criterion, subscriber, sift(rows, radio, "imported", plans), "imported", None))

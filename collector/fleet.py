@@ -67,8 +67,8 @@ def fleet_of(services: Services, told: Told) -> FleetView:
 
 
 def _silent(services: Services, dev: str, subscriber: str, heard_us: int | None) -> SilentRow:
-    device, line = services.registry.devices.get(dev), services.registry.subscribers.get(subscriber)
-    is_frozen = device is not None and device.frozen_us is not None
+    keys, line = services.registry.keys_of(dev), services.registry.subscribers.get(subscriber)
+    is_frozen = bool(keys) and keys[-1].frozen_us is not None
     return SilentRow(dev, subscriber, "UTC" if line is None else line.time_zone, heard_us, is_frozen)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collector.days import ended_slots
 from collector.holes import numbering_of
 from collector.registry import Subscriber
+from collector.samples import NONE_CONTESTED, is_contested
 from collector.services import Services
 from collector.store.port import Asked
 from collector.view import GapRow, OmissionView, PlannedRow, RecordRow, RemovedRow, WindowRow
@@ -22,13 +23,17 @@ def omission_of(
     rows: Sequence[RecordRow],
     removed: Mapping[str, RemovedRow],
     now_us: int,
+    contested: Mapping[str, int] = NONE_CONTESTED,
 ) -> OmissionView:
-    """What is missing of a line, as far as the index has come; `rows` are all of its records."""
+    """What is missing of a line, as far as the index has come; `rows` are all of its records.
+
+    What came of a device since it may have been in other hands (`contested`) shows nothing of its slots.
+    """
     planned = []
     for row, plan in store.devices(subscriber.id):
         slots, _ = ended_slots(services, row, plan, removed.get(row.dev), now_us)
         planned.append(Planned(row.dev, plan, slots.start, max(slots.start, slots.stop)))
-    return view_of(planned, rows, subscriber.contract, removed)
+    return view_of(planned, rows, subscriber.contract, removed, contested)
 
 
 def view_of(
@@ -36,10 +41,12 @@ def view_of(
     rows: Sequence[RecordRow],
     contract: Mapping[str, Mapping[str, int]],
     removed: Mapping[str, RemovedRow],
+    contested: Mapping[str, int] = NONE_CONTESTED,
 ) -> OmissionView:
     """The same, from what was planned."""
     least_bps, plans = least_promised(contract), {one.dev: one.plan for one in planned}
-    shown = shown_by(_results(rows), plans, least_bps)
+    uncontested = (row for row in rows if not is_contested(row, contested))
+    shown = shown_by(_results(uncontested), plans, least_bps)
     found = windows(planned, ways_of(least_bps), shown)
     return OmissionView(
         HEAVY_EVERY,

@@ -85,9 +85,10 @@ def _check(options: argparse.Namespace) -> None:
                 rows: list[Result] = desk.run("held_batches", {"after_no": after_no, "up_to_no": up_to_no})["batches"]
                 return rows
 
-            def elsewhere(dev: str) -> PublicKey | None:
-                spki = desk.run("device_key", {"dev": dev})["spki"]
-                return None if spki is None else PublicKey.from_spki(base64.b64decode(spki))
+            def elsewhere(dev: str) -> tuple[PublicKey, str] | None:
+                told = desk.run("device_key", {"dev": dev})
+                spki = told["spki"]
+                return None if spki is None else (PublicKey.from_spki(base64.b64decode(spki)), str(told["name"]))
 
             keys = InForce(ServerKeys.of_folder(config.data / "keys").lines)
             shares = (ledger / CONFIRMED).exists()

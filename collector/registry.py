@@ -60,6 +60,7 @@ class Device:
     enrolment: bytes
     frozen_us: int | None = None  # since when nothing is taken from it
     key_class: str = FILE_CLASS
+    since_us: int = 0  # when it took the place of another (by our clock)
     first_key: str = ""  # the id of the key that was enrolled; empty: this one
     successor: str = ""  # the id of the key that took its place
     revoked: Revoked | None = None
@@ -131,7 +132,7 @@ class Registry:
     server_keys: dict[str, Entered] = field(default_factory=dict)  # rotations of ours, by the older key
     redeemed: dict[str, int] = field(default_factory=dict)  # when a code with this handle was used last
     frozen: dict[str, int] = field(default_factory=dict)  # since when a key is
-    replaced: dict[str, tuple[PublicKey, str]] = field(default_factory=dict)  # by which key, and of which class
+    replaced: dict[str, tuple[PublicKey, str, int]] = field(default_factory=dict)  # by which key, its class, and when
     revoked: dict[str, Revoked] = field(default_factory=dict)
     of_many: bool = (
         False  # ledgers: then a catalog that had forgotten can tell of a key that was frozen before its enrolment
@@ -204,7 +205,8 @@ class Registry:
             case EntryKind.ROTATION:
                 old, new = rotated_in(entry.body)
                 told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ROTATE).predicate
-                self.replaced[old] = new, statement.text(told, "key") if "key" in told else FILE_CLASS
+                key_class = statement.text(told, "key") if "key" in told else FILE_CLASS
+                self.replaced[old] = new, key_class, entry.at_us
                 self._carry(old)
             case EntryKind.REVOCATION:
                 self._revoke(entry)
@@ -239,9 +241,11 @@ class Registry:
             )
             if replaced is None:
                 return
-            key, key_class = replaced
+            key, key_class, since_us = replaced
             dev = key.key_id
-            self.devices[dev] = replace(device, key=key, key_class=key_class, first_key=device.name, successor="")
+            self.devices[dev] = replace(
+                device, key=key, key_class=key_class, since_us=since_us, first_key=device.name, successor=""
+            )
 
     def _enrol(self, entry: Entry) -> None:
         told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ENROL)

@@ -10,6 +10,7 @@ row is left out, and named, if
                     before, if it was not started because its moment had passed)
     slot_repeated   the same device ran the same method in the same slot before
     clock_ahead     it is dated after the collector had received it
+    contested       it was received when its device's key may have been in other hands, as its owner says who had it revoked
     no_figure       it says `ok` but holds nothing to compute a result from
 
 or for a reason of `collector.campaigns`. Those that the schedule wanted are handed on as `omitted`, because whoever could
@@ -27,6 +28,7 @@ Records that are gone from a chain have no row at all; `collector.holes` says wh
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from collector.campaigns import (
@@ -47,6 +49,7 @@ from collector.judge.sample import Direction, Sample, Signal
 from collector.view import Provenance, RecordRow, RemovedRow
 
 CLOCK_TOLERANCE_US = 300_000_000
+NONE_CONTESTED: Mapping[str, int] = MappingProxyType({})
 Radio = Mapping[tuple[str, int], Mapping[str, Any]]
 OWN_CHOICE = frozenset({"paused", "stopped", "quiet_hours"})
 
@@ -74,8 +77,12 @@ def sift(
     plans: Plans,
     campaigns: Campaigns | None = None,
     removed: Mapping[str, RemovedRow] = NONE_REMOVED,
+    contested: Mapping[str, int] = NONE_CONTESTED,
 ) -> Sifted:
-    """The rows of one provenance as samples; rows of methods no rule speaks of (an object fetch) are passed over."""
+    """The rows of one provenance as samples; rows of methods no rule speaks of (an object fetch) are passed over.
+
+    `contested`: since when (unix µs) what came of a device is, of those of which anything is.
+    """
     samples: list[Sample] = []
     left_out: list[LeftOut] = []
     held: list[LeftOut] = []
@@ -87,10 +94,13 @@ def sift(
             continue
         sample = _sample(row, radio)
         if provenance == "signed" and row.slot is None and row.campaign is not None:
-            left_out.append(_in_campaign(row, sample, tried.get((row.dev, row.campaign))))
+            campaign = tried.get((row.dev, row.campaign))
+            left_out.append(_in_campaign(row, sample, campaign, contested))
             continue
         place = (row.dev, row.method, row.slot)
-        reason = _objection(row, plans, repeated=place in seen) if provenance == "signed" else None
+        reason = None
+        if provenance == "signed":
+            reason = _objection(row, plans, contested, repeated=place in seen)
         if reason is None:
             seen.add(place)
         if reason is None and sample is not None:
@@ -105,7 +115,13 @@ def sift(
     return Sifted(tuple(samples), tuple(left_out), tuple(in_order), tuple(held), numbering_of(rows, plans, removed))
 
 
-def _in_campaign(row: RecordRow, sample: Sample | None, tried: Tried | None) -> LeftOut:
+def is_contested(row: RecordRow, contested: Mapping[str, int]) -> bool:
+    """Whether a row came when its device's key may have been in other hands, by our clock: the device's is the thief's."""
+    since_us = contested.get(row.dev) if row.provenance == "signed" else None
+    return since_us is not None and row.received_us >= since_us
+
+
+def _in_campaign(row: RecordRow, sample: Sample | None, tried: Tried | None, contested: Mapping[str, int]) -> LeftOut:
     """Put a campaign's test where it belongs; what other statistics are told of it."""
     direction = Direction(str(row.direction))
     reason = objection(row, tried.fixed if tried is not None else None)
@@ -114,7 +130,7 @@ def _in_campaign(row: RecordRow, sample: Sample | None, tried: Tried | None) -> 
         reason = REPEATED if reason is None and place in tried.told else reason
         tried.unaccounted |= reason == REPEATED or (reason == MISMATCH and not tried.fixed.names_its_start(row))
         tried.told.add(place)
-        why = reason or (_ahead(row) if sample is not None else _without_sample(row))
+        why = reason or (_doubted(row, contested) if sample is not None else _without_sample(row))
         if why is None and sample is not None:
             tried.samples.append(sample)
             if sample.not_started not in OWN_CHOICE:
@@ -124,18 +140,20 @@ def _in_campaign(row: RecordRow, sample: Sample | None, tried: Tried | None) -> 
     return LeftOut(row.at_us, direction, row.seq, reason or IN_CAMPAIGN)
 
 
-def _objection(row: RecordRow, plans: Plans, *, repeated: bool) -> str | None:
+def _objection(row: RecordRow, plans: Plans, contested: Mapping[str, int], *, repeated: bool) -> str | None:
     if row.slot is None:
         return "by_hand"
     plan = plans.get(row.dev)
     since = 0 if plan is None else plan.slot_at(row.at_us) - row.slot
     if since < 0 or (since > 1 and not (row.end == "not_started" and row.reason in AFTERWARDS)):
         return "slot_mismatch"
-    return _ahead(row) or ("slot_repeated" if repeated else None)
+    return _doubted(row, contested) or ("slot_repeated" if repeated else None)
 
 
-def _ahead(row: RecordRow) -> str | None:
-    return "clock_ahead" if row.at_us > row.received_us + CLOCK_TOLERANCE_US else None
+def _doubted(row: RecordRow, contested: Mapping[str, int]) -> str | None:
+    if row.at_us > row.received_us + CLOCK_TOLERANCE_US:
+        return "clock_ahead"
+    return "contested" if is_contested(row, contested) else None
 
 
 def _without_sample(row: RecordRow) -> str:

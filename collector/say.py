@@ -91,6 +91,19 @@ def code(told: Told) -> None:
         lines(*drawn)
 
 
+def revoked(told: Told) -> None:
+    """A device was revoked."""
+    news = "is revoked" if told["new"] else "was revoked already"
+    lines(
+        f"device {told['device'][:16]} of {told['subscriber']} {news}: nothing it signs is taken from now on; "
+        "a new code enrols another device or key for the same line"
+    )
+    if told.get("since_us") is not None:
+        lines(
+            f"  what came from it since {LineClock.of('UTC').moment(told['since_us'])} UTC is contested: shown, and left out"
+        )
+
+
 def provisioned(told: Told) -> None:
     """What devices enrol from was written."""
     devices = "1 device" if told["devices"] == 1 else f"{told['devices']} devices"

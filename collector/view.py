@@ -54,14 +54,38 @@ class ComplaintRow:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyView:
+    """One of a device's keys: its id, where it is kept (`file`, `keystore`, `tpm`), since when it has signed."""
+
+    id: str
+    key_class: str
+    since_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class RevokedView:
+    """That nothing is taken from a device any more, why, since when its key may have been in other hands.
+
+    `contested`: how many of its measurements came since then; they are shown, and nothing is concluded from them.
+    """
+
+    at_us: int
+    reason: str
+    since_us: int | None = None
+    contested: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """A device that measures this line."""
+    """A device that measures this line; `dev` is the id of its first key."""
 
     dev: str
     enrolled_us: int
     frozen: bool
     batches: int
     lost: int
+    keys: tuple[KeyView, ...] = ()
+    revoked: RevokedView | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from collector.api.given import GivenComplaints, GivenIntake, GivenPortal, GivenServices
+from collector.keychange import rotate
 from collector.registry import Device
 from collector.services import Services
 from shared import strictjson
@@ -64,6 +65,27 @@ def _history(services: Services) -> strictjson.JsonObject:
 def _portal_of(services: Services, device: Device) -> PublicKey:
     """The portal's key that a device's enrolment was signed with."""
     return services.server_keys.lines[Whose.PORTAL].of(read_envelope(device.enrolment).key_id)
+
+
+@router.post("/rotations")
+async def post_rotation(request: Request, services: GivenServices, intake: GivenIntake) -> Response:
+    """Have another key take a device's place: `{"rotation"}`, a DSSE envelope; 201, or 200 if it has done so before."""
+    async with intake.body(request, "application/json", MAX_ENVELOPE_BYTES) as body:
+        line = _rotation(body)
+    device, is_new = await asyncio.to_thread(rotate, services, line)
+    told = strictjson.encode({"device": device.name, "key": device.key.key_id})
+    return Response(told, status_code=201 if is_new else 200, media_type="application/json")
+
+
+def _rotation(body: bytes) -> bytes:
+    """The envelope; raises BadFormat."""
+    try:
+        asked = strictjson.decode(body)["rotation"]
+        if not isinstance(asked, dict):
+            raise Malformed("it is an envelope")
+    except (Malformed, KeyError) as error:
+        raise BadFormat(2, f"a rotation is {{rotation}} in strict JSON: {error}") from error
+    return strictjson.encode(asked)
 
 
 @router.post("/complaints")

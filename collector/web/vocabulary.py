@@ -195,6 +195,7 @@ LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
         "slot_mismatch": "dated outside their slot",
         "slot_repeated": "a second time in one slot",
         "clock_ahead": "dated after they arrived",
+        "contested": "from when the device’s key may have been in other hands",
         "no_figure": "without a result in it",
         "campaign": "measured for a campaign, and counted only there",
         "campaign_unknown": "for a campaign that was not fixed before them",
