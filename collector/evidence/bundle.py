@@ -144,6 +144,10 @@ def _members(entry: Entry, number: str) -> dict[str, bytes]:
             if entry.gone:
                 return {f"removed/{name}.json": entry.body, f"receipts/{name}.json": strictjson.encode(receipt) + b"\n"}
             return {f"batches/{name}.ndjson": entry.body, f"receipts/{name}.json": strictjson.encode(receipt) + b"\n"}
+        case EntryKind.ROTATION:
+            return {f"rotations/{statement.text(entry.meta, 'new')}.json": entry.body}
+        case EntryKind.REVOCATION:
+            return {f"revocations/{number}.json": entry.body}
         case EntryKind.COMPLAINT:
             return {f"complaints/{number}.json": entry.body}
         case EntryKind.REFUSED:

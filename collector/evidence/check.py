@@ -3,10 +3,11 @@
      1  format      a manifest of a known format
      2  files       every file is the one the manifest lists, and there is no other
      3  collector   the collector's key signed the manifest; it is the key you were told, if you were told one
-     4  enrolments  the portal's key bound each device's key to this subscriber
+     4  enrolments  the portal's key bound each device's key to this subscriber; a key that took another's place was named by it,
+                    and the portal revoked the keys that are said to be revoked
      5  batches     every batch: form, signature, digest, counts (FORMAT.md, steps 2 to 8)
-     6  chain       each device's batches follow one another from the first on, none left out; of those that the collector
-                    has removed by its rule the device's envelope is here, and its signed word that it has
+     6  chain       each device's batches, by whichever of its keys, follow one another from the first on, none left out; of
+                    those that the collector has removed by its rule the device's envelope is here, and its word that it has
      7  receipts    each batch has the collector's receipt for these very bytes
      8  complaints  each complaint was signed by one of these devices
      9  counts      the numbers in the case are those of the signed records

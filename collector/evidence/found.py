@@ -37,6 +37,11 @@ class Found:
     batches: dict[str, list[OpenedBatch]] = field(default_factory=dict)
     removed: dict[str, list[SealedBatch]] = field(default_factory=dict)
     enrolled_us: dict[str, int] = field(default_factory=dict)  # by device
+    first_key: dict[str, str] = field(default_factory=dict)  # of the device, by each of its keys
+    keys: dict[str, list[str]] = field(default_factory=dict)  # of each device by its first one, in their order
+    key_classes: list[str] = field(default_factory=list)
+    revoked: dict[str, str] = field(default_factory=dict)  # the device that a file revokes
+    contested_us: dict[str, int] = field(default_factory=dict)  # since when a device may have been in other hands
     received_us: dict[str, int] = field(default_factory=dict)  # by SHA-256(PAE) of the batch, by its receipt
     limited: frozenset[tuple[str, int]] = frozenset()  # records whose peer saw a slow reader, by device and number
     marks: list[tuple[int, int]] = field(default_factory=list)  # how large the log was when (unix µs), by whomever
@@ -51,6 +56,11 @@ class Found:
     def named(self, folder: str) -> list[str]:
         """The members of a folder, in order."""
         return sorted(name for name in self.files if name.startswith(folder + "/"))
+
+    def is_contested(self, batch: OpenedBatch | SealedBatch) -> bool:
+        """Whether a batch came when its device's key may have been in other hands."""
+        since_us = self.contested_us.get(self.first_key[batch.said.dev])
+        return since_us is not None and self.received_us[batch.pae_sha256] >= since_us
 
     def chains(self) -> dict[str, list[OpenedBatch | SealedBatch]]:
         """All batches by device, in the order of their numbers, those without their records too."""

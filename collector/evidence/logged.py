@@ -29,7 +29,9 @@ CHECKPOINT: Final = "log/checkpoint"
 PROOFS: Final = "log/proofs.ndjson"
 VKEY: Final = "log/vkey"
 WRONG: Final = "log/wrong.txt"  # instead of these three: why the collector does not give out its log
-FOLDERS: Final = ("batches", "complaints", "enrolments", "refused", "removed")  # whose files are leaves
+FOLDERS: Final = (  # whose files are leaves
+    "batches", "complaints", "enrolments", "refused", "removed", "revocations", "rotations",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,16 @@ def logged(
     keys: Mapping[str, PublicKey],
     trust: Trust,
     chains: Mapping[str, Sequence[OpenedBatch | SealedBatch]],
+    keys_in_turn: Mapping[str, Sequence[str]],
+    revoked: Mapping[str, str],
     lines: Lines = NO_LINES,
 ) -> str:
     """What is in the log, in words, once every proof was checked; raises Malformed naming the file.
 
     `keys` are those of devices, by id, `lines` those of collector, portal and peer; `trust` is what the reader got from
     elsewhere; `chains` has each device's batches in their order, which is that of their places, behind the enrolment.
+    `keys_in_turn` has its keys: where one took another's place stands between the batches of the two. `revoked`: by file the
+    device that it revokes, none of whose batches may come behind it.
     """
     if WRONG in files:
         raise Malformed(f"{WRONG}: the collector itself says that its log contradicts its ledger")
@@ -103,13 +109,18 @@ def logged(
     servers = {key_id: key for line in lines.values() for key_id, key in line.by_id.items()}
     indices = _indices(files, {**keys, **servers}, checkpoint)
     check_order(files, lines, indices, _signed_by_servers(files, chains))
-    for dev, batches in chains.items():
+    last: dict[str, tuple[int, str]] = {}
+    for dev in keys_in_turn:
         before = indices.get(f"enrolments/{dev}.json", -1)
-        for name in map(name_of, batches):
+        for name in _in_turn(keys_in_turn[dev], chains.get(dev, ())):
             at = indices.get(name, before)
             if at < before:
                 raise Malformed(f"{name}: in the log before what it follows")
-            before = at
+            before, last[dev] = at, (at, name)
+    for name, dev in revoked.items():
+        at, batch = last.get(dev, (-1, ""))
+        if indices.get(name, at) < at:
+            raise Malformed(f"{batch}: in the log behind {name}, by which its key was revoked")
     known = "as you were told" if trust.vkey else "compare its key with what you were told elsewhere"
     witnessed = _witnessed(found, trust)
     without = sum(map(is_leaf, files)) - len(indices)
@@ -121,12 +132,23 @@ def _signed_by_servers(
     files: Mapping[str, bytes], chains: Mapping[str, Sequence[OpenedBatch | SealedBatch]]
 ) -> dict[str, str]:
     """What collector and portal have signed, and which file says where in the log that was: a receipt is of its batch."""
-    found = {name: name for name in files if name.startswith("enrolments/")}
+    found = {name: name for name in files if name.startswith(("enrolments/", "revocations/"))}
     for batch in (batch for batches in chains.values() for batch in batches):
         name = f"receipts/{batch.said.dev}/{batch.said.batch:08d}.json"
         if name in files:
             found[name] = name_of(batch)
     return found
+
+
+def _in_turn(keys: Sequence[str], batches: Sequence[OpenedBatch | SealedBatch]) -> Iterator[str]:
+    """The files of a device with these keys in the order in which they must be in the log."""
+    by_key: dict[str, list[str]] = {}
+    for batch in batches:
+        by_key.setdefault(batch.said.dev, []).append(name_of(batch))
+    for place, key in enumerate(keys):
+        if place:
+            yield f"rotations/{key}.json"
+        yield from by_key.get(key, ())
 
 
 def _witnessed(found: Witnessed, trust: Trust) -> str:

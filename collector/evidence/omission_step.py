@@ -129,14 +129,15 @@ def _whole(value: object) -> int:
 
 def _covers(found: Found, planned: tuple[Planned, ...]) -> None:
     """Every device is asked about from its enrolment on, and up to the moment of the file; raises StepFailed."""
-    if sorted(one.dev for one in planned) != sorted(found.devices):
+    if sorted(one.dev for one in planned) != sorted(found.enrolled_us):
         raise StepFailed("it does not ask about each device once", CASE)
-    as_of_us, forked = statement.integer(found.manifest, "as_of_us"), {dev for dev, _ in _refused(found)}
+    as_of_us = statement.integer(found.manifest, "as_of_us")
+    ended = {dev for dev, _ in _refused(found)} | set(found.revoked.values())
     for one in planned:
         whole = one.plan.ended_between(found.enrolled_us[one.dev], as_of_us)
         first = whole.start if one.dev not in found.removed else max(whole.start, one.first)
         stop = max(first, whole.stop)
-        if one.first != first or not (one.stop == stop or (one.dev in forked and first <= one.stop <= stop)):
+        if one.first != first or not (one.stop == stop or (one.dev in ended and first <= one.stop <= stop)):
             raise StepFailed(
                 f"it asks about slots {one.first} to {one.stop} of {one.dev[:8]}, not {first} to {stop}", CASE
             )
@@ -155,7 +156,7 @@ def _refused(found: Found) -> Iterator[tuple[str, int]]:
             said = open_batch(found.files[name], key_of).said
         except Refused as error:
             raise StepFailed(str(error), name) from error
-        yield said.dev, said.batch
+        yield found.first_key[said.dev], said.batch
 
 
 def _forks(found: Found) -> list[str]:
@@ -177,9 +178,9 @@ def _records(found: Found) -> Iterator[tuple[OpenedBatch, Record]]:
 
 def _results(found: Found) -> Iterator[Result]:
     for batch, record in _records(found):
-        slot, dev = record.integer("slot"), batch.said.dev
-        if slot is not None:
-            limited = ("receiver_limited",) if (dev, record.seq) in found.limited else ()
+        slot, dev = record.integer("slot"), found.first_key[batch.said.dev]
+        if slot is not None and not found.is_contested(batch):
+            limited = ("receiver_limited",) if (batch.said.dev, record.seq) in found.limited else ()
             flaws = (*record.texts("flaws"), *limited)
             at_us, received_us = record.integer("wall_us") or 0, found.received_us[batch.pae_sha256]
             yield Result(dev, slot, record.method, record.end, kpi.rate_bps(record), flaws, at_us, received_us)

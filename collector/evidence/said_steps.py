@@ -49,7 +49,7 @@ def counter_signatures(found: Found) -> str:
 
 def log(found: Found) -> str:
     """Step 12: it is in the collector's public log."""
-    return logged(found.files, found.devices, found.trust, found.chains(), found.lines)
+    return logged(found.files, found.devices, found.trust, found.chains(), found.keys, found.revoked, found.lines)
 
 
 def kept(found: Found) -> str:

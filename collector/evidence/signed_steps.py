@@ -4,6 +4,7 @@ import hashlib
 
 from collector.evidence.found import Found, StepFailed, member
 from collector.evidence.history import line_in
+from collector.evidence.key_steps import contested, follow_keys, in_turn
 from collector.evidence.removed import name_of, removed_in
 from shared import chain, statement
 from shared.batch import open_batch
@@ -50,7 +51,7 @@ def collector(found: Found) -> str:
 
 
 def enrolments(found: Found) -> str:
-    """Step 4: the portal's key bound each device's key to this subscriber."""
+    """Step 4: the portal's key bound each device's key to this subscriber; other keys took its place, or it was revoked."""
     portal = PublicKey.from_pem(member(found, "keys/portal.pem"))
     found.lines[Whose.PORTAL] = line = line_in(found.files, Whose.PORTAL, portal)
     subscriber = statement.text(found.manifest, "subscriber")
@@ -65,7 +66,8 @@ def enrolments(found: Found) -> str:
             raise StepFailed("the device was enrolled for somebody else", name)
         found.devices[enrolled.key.key_id] = enrolled.key
         found.enrolled_us[enrolled.key.key_id] = enrolled.t_us
-    return f"{len(found.devices)} devices"
+        found.key_classes.append(enrolled.key_class)
+    return follow_keys(found)
 
 
 def batches(found: Found) -> str:
@@ -84,19 +86,24 @@ def batches(found: Found) -> str:
             raise StepFailed(str(error), name) from error
         if name != name_of(opened):
             raise StepFailed("not the batch its name says", name)
-        found.batches.setdefault(opened.said.dev, []).append(opened)
+        found.batches.setdefault(found.first_key[opened.said.dev], []).append(opened)
         records += len(opened.records)
+    for some in found.batches.values():
+        some.sort(key=lambda one: one.said.batch)
     return f"{sum(map(len, found.batches.values()))} batches, {records} records"
 
 
 def chains(found: Found) -> str:
     """Step 6: batches follow one another, none left out."""
-    found.removed, rules = removed_in(found.files, found.devices, found.line(Whose.COLLECTOR))
+    sealed, rules = removed_in(found.files, found.devices, found.line(Whose.COLLECTOR))
+    for batch in (batch for some in sealed.values() for batch in some):
+        found.removed.setdefault(found.first_key[batch.said.dev], []).append(batch)
     chains = found.chains()
-    for batches in chains.values():
+    for chained in chains.values():
         head = chain.START
-        for batch in batches:
-            head = chain.follow(head, batch.said, batch.pae_sha256)
+        for one in chained:
+            head = chain.follow(head, one.said, one.pae_sha256)
+    in_turn(found)
     lost = sum(batch.said.lost for batches in chains.values() for batch in batches)
     return "; ".join((f"{len(chains)} chains without a gap, {lost} records declared lost", *rules))
 
@@ -114,7 +121,7 @@ def receipts(found: Found) -> str:
         names.discard(name)
     for name in sorted(names):
         raise StepFailed("a receipt for a batch that is not here", name)
-    return "one for each batch"
+    return "; ".join(filter(None, ["one for each batch", contested(found)]))
 
 
 def complaints(found: Found) -> str:

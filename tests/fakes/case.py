@@ -33,16 +33,7 @@ class Case:
 
     def signed_anew(self, files: Mapping[str, bytes], key: FileKey | None = None) -> Files:
         """The members under a manifest made to fit, signed with the collector's own key (or another)."""
-        signer = key or self.services.collector_key
-        kept = {name: data for name, data in files.items() if not name.startswith("manifest.")}
-        manifest = strictjson.decode(files["manifest.json"][:-1])
-        manifest["files"] = {name: hashlib.sha256(data).hexdigest() for name, data in kept.items()}
-        data = strictjson.encode(manifest) + b"\n"
-        told = read_statement(read_envelope(files["manifest.dsse.json"][:-1]).payload, Kind.VERDICT)
-        again = Statement(Kind.VERDICT, "manifest.json", hashlib.sha256(data).hexdigest(), told.predicate)
-        kept["manifest.json"] = data
-        kept["manifest.dsse.json"] = dsse.seal(again.encode(), signer) + b"\n"
-        return kept
+        return signed_anew(files, key or self.services.collector_key)
 
     def without_newest(self) -> Files:
         """The evidence without the newest batch of the first device and without any trace of it, counted and signed anew."""
@@ -56,3 +47,16 @@ class Case:
         told["grades"][0]["n"] -= 2
         files["case.json"] = json.dumps(told).encode()
         return self.signed_anew(files)
+
+
+def signed_anew(files: Mapping[str, bytes], signer: FileKey) -> Files:
+    """The members under a manifest made to fit, signed with this key."""
+    kept = {name: data for name, data in files.items() if not name.startswith("manifest.")}
+    manifest = strictjson.decode(files["manifest.json"][:-1])
+    manifest["files"] = {name: hashlib.sha256(data).hexdigest() for name, data in kept.items()}
+    data = strictjson.encode(manifest) + b"\n"
+    told = read_statement(read_envelope(files["manifest.dsse.json"][:-1]).payload, Kind.VERDICT)
+    again = Statement(Kind.VERDICT, "manifest.json", hashlib.sha256(data).hexdigest(), told.predicate)
+    kept["manifest.json"] = data
+    kept["manifest.dsse.json"] = dsse.seal(again.encode(), signer) + b"\n"
+    return kept
