@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from collector.errors import BadRequest, Conflict, NotFound
+from collector.ledger.changed import Revoked
 from collector.ledger.frame import Draft, EntryKind
 from collector.log.signed import Signed
-from collector.registry import Device, Revoked
+from collector.registry import Device
 from collector.samples import is_contested
 from collector.services import Services
 from collector.view import DeviceRow, KeyView, RecordRow, RevokedView

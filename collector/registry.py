@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from collector.errors import LedgerDamaged
 from collector.ledger.chains import WAS_REPLACED, WAS_REVOKED
-from collector.ledger.changed import rotated_in
+from collector.ledger.changed import Revoked, revocation_in, rotated_in
 from collector.ledger.enrolled import enrolled_spki
 from collector.ledger.frame import Entry, EntryKind
 from shared import statement
@@ -37,15 +37,6 @@ class Subscriber:
     contract: Mapping[str, Mapping[str, int]]
     area_class: str | None
     added_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Revoked:
-    """That a key was revoked: when that was kept, in which words, since when it may have been in other hands (unix µs)."""
-
-    at_us: int
-    reason: str
-    since_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,20 +200,9 @@ class Registry:
                 self.replaced[old] = new, key_class, entry.at_us
                 self._carry(old)
             case EntryKind.REVOCATION:
-                self._revoke(entry)
-
-    def _revoke(self, entry: Entry) -> None:
-        told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.REVOKE)
-        dev, since_us = told.subject_sha256, None
-        if "since_us" in told.predicate:
-            since_us = statement.integer(told.predicate, "since_us")
-        before = self.revoked.get(dev)
-        revoked = Revoked(entry.at_us, statement.text(told.predicate, "reason"), since_us)
-        if before is not None:  # said again: what was told first ended it, and whatever may be stolen is
-            known = [one for one in (before.since_us, since_us) if one is not None]
-            revoked = replace(before, since_us=min(known, default=None))
-        self.revoked[dev] = revoked
-        self._carry(dev)
+                dev, revoked = revocation_in(entry)
+                self.revoked[dev] = revoked.also(self.revoked.get(dev))
+                self._carry(dev)
 
     def _carry(self, dev: str) -> None:
         """Have what is known of a key said of its device, and of the keys that took its place.
