@@ -68,9 +68,14 @@ def stamping(tsa: Tsa) -> Iterator[Stamping]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             is_query = self.headers["Content-Type"] == "application/timestamp-query"
             status, told = made.answer(body) if is_query else (415, b"")
+            if made.wrong == "drips its head":
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nServer: ")
+                self._drip()
+                return
             self.send_response(status)
             self.send_header("Content-Type", "application/timestamp-reply")
             if made.wrong == "drips":
+                self.end_headers()
                 self._drip()
                 return
             self.send_header("Content-Length", str(len(told)))
@@ -79,7 +84,6 @@ def stamping(tsa: Tsa) -> Iterator[Stamping]:
                 self.wfile.write(told)
 
         def _drip(self) -> None:
-            self.end_headers()
             with contextlib.suppress(OSError):
                 for _ in range(600):
                     self.wfile.write(b"x")

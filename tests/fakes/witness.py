@@ -90,6 +90,11 @@ def serving(witness: FakeWitness) -> Iterator[FakeWitness]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status, told = witness.add_checkpoint(body) if self.path == "/add-checkpoint" else (404, b"")
             if witness.wrong == "drips":
+                self.send_response(200)
+                self.end_headers()
+            if witness.wrong == "drips its head":
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nServer: ")
+            if witness.wrong.startswith("drips"):
                 self._drip()
                 return
             self.send_response(status)
@@ -99,8 +104,6 @@ def serving(witness: FakeWitness) -> Iterator[FakeWitness]:
 
         def _drip(self) -> None:
             """A byte now and then, for a minute."""
-            self.send_response(200)
-            self.end_headers()
             with contextlib.suppress(OSError):
                 for _ in range(600):
                     self.wfile.write(b"x")

@@ -203,11 +203,12 @@ def test_a_witness_that_lies(log: Log, wrong: str) -> None:
         assert witnesses.contradictions == {}
 
 
-def test_an_answer_that_never_ends(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("wrong", ["drips", "drips its head"])
+def test_an_answer_that_never_ends(log: Log, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     """A witness that sends a byte now and then is left after as long as an answer may take; nor does the end wait for him."""
     monkeypatch.setattr("collector.log.asking.PATIENCE_S", 0.5)
     log.grow(2)
-    log.asked[0].wrong = "drips"
+    log.asked[0].wrong = wrong
     with log.witnesses(2) as witnesses:
         begun_s = time.monotonic()
         assert witnesses.go_round() is not None
