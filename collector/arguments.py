@@ -94,12 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "rebuild", parents=[folder], help="make the index anew from the ledger (with no collector running)"
     )
-    commands.add_parser(
-        "check",
-        aliases=["audit"],
-        parents=[folder],
-        help="compare seals, ledger, chains, receipts, log and index, also while the collector runs",
-    )
+    _check(commands, folder)
     commands.add_parser(
         "migrate-store",
         parents=[folder],
@@ -266,4 +261,20 @@ def _judge(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.Argu
     judge.add_argument("--criterion", help="the rule to judge by (default: the subscriber's own)")
     judge.add_argument(
         "--input", type=Path, metavar="CASE.json", help="a case file, or - for standard input; nothing is stored"
+    )
+
+
+def _check(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:
+    check = commands.add_parser(
+        "check",
+        aliases=["audit"],
+        parents=[folder],
+        help="compare seals, ledger, chains, receipts, log and index, also while the collector runs",
+    )
+    check.add_argument(
+        "--rows",
+        choices=("sample", "all", "none"),
+        default="sample",
+        help="rows of the index that are compared with the ledger column by column: those of about 2,000 entries chosen by "
+        "chance (default), of all, of none",
     )

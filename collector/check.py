@@ -14,6 +14,8 @@ Reads and changes nothing, also while a collector runs: what is looked at is the
                   checkpoint that was published
     5  index      it has every batch, under its identity, at its place, with all its records, and none besides; and none of
                   those that were removed
+    6  rows       of all entries, or of some chosen by chance, every column of every row is what the ledger's entry becomes
+                  (`checked_rows`)
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from collector import quickjson
+from collector.checked_rows import RowCheck
 from collector.errors import CollectorError, LedgerDamaged
 from collector.ledger.changed import CHANGES, revoked_in
 from collector.ledger.enrolled import enrolled_spki
@@ -70,6 +73,7 @@ class Check:
     held: Held = lambda _after_no, _up_to_no: ()
     elsewhere: Elsewhere | None = None  # of a ledger that is one of several: the keys enrolled at the others
     leaves: LeafCheck = field(default_factory=LeafCheck)
+    rows: RowCheck = field(default_factory=RowCheck)
     segments: int = 0
     entries: int = 0
     batches: int = 0
@@ -88,6 +92,7 @@ class Check:
         for entry in self._entries():
             self.entries += 1
             self._leaf(entry)
+            self.rows.entry(entry)
             if entry.kind is EntryKind.ENROLMENT:
                 self._enrolment(entry)
             if entry.kind in CHANGES:
@@ -230,6 +235,7 @@ class Check:
         return self._keys[dev]
 
     def _index(self, stretch: dict[int, Entry], after_no: int, up_to_no: int) -> None:
+        self.found += [Found(where, what) for where, what in self.rows.differs(self.loaded_no)]
         up_to_no = min(up_to_no, self.loaded_no)
         if up_to_no <= after_no:
             return

@@ -15,6 +15,7 @@ from collector.imports import keep_import
 from collector.lines import add_subscriber
 from collector.moments import moment_us
 from collector.services import Services
+from collector.store.rows import MADE
 from collector.view import Counts
 from collector.web.page import SubscriberLine
 from shared.dsse import b64
@@ -118,6 +119,7 @@ def _position(services: Services, _: Portal, __: Told) -> Result:
         "log": None if published is None else published.note.decode(),
         "log_wrong": services.publisher.wrong,
     }
+    told["peers"] = [b64(key.spki) for key in services.peers.values()]
     told |= {"ledger_no": services.ledger.newest_no(), "index_no": services.store.loaded_no(services.config.stream)}
     return told | {"collector": b64(services.collector_key.public.spki)}
 
@@ -128,6 +130,14 @@ def _held_batches(services: Services, _: Portal, told: Told) -> Result:
         raise BadRequest("after_no and up_to_no are whole numbers")
     rows = services.store.held_batches(after_no, up_to_no, services.config.stream)
     return {"batches": [asdict(row) for row in rows]}
+
+
+def _rows_made(services: Services, _: Portal, told: Told) -> Result:
+    table, numbers = _text(told, "table"), told.get("numbers")
+    if table not in MADE or not isinstance(numbers, list) or not all(type(no) is int for no in numbers):
+        raise BadRequest("table is a table's name, numbers are whole numbers")
+    rows = services.store.rows_made(table, numbers, services.config.stream)
+    return {"rows": [row | {"session": str(row["session"])} if row.get("session") is not None else row for row in rows]}
 
 
 def _device_key(services: Services, _: Portal, told: Told) -> Result:
@@ -179,6 +189,7 @@ COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "evidence": _evidence,
     "position": _position,
     "held_batches": _held_batches,
+    "rows_made": _rows_made,
     "fleet": _fleet,
     "cells": _cells,
     "days": _days,

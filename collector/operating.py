@@ -3,13 +3,15 @@
 import argparse
 import base64
 import contextlib
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from collector import say
 from collector.backup import back_up, restore
 from collector.check import Check, Found
+from collector.checked_rows import SAMPLE, RowCheck
 from collector.clock import SystemClock
 from collector.command import open_desk
 from collector.errors import IndexUnusable, LedgerDamaged, NotFound
@@ -24,6 +26,7 @@ from collector.rebuild import rebuild
 from collector.retain import days_of, retain_all
 from collector.rotate import rotate
 from collector.serverkeys import ServerKeys
+from shared.grade import trusting
 from shared.keys import PublicKey
 from shared.rotation import Whose
 
@@ -90,22 +93,49 @@ def _check(options: argparse.Namespace) -> None:
                 spki = told["spki"]
                 return None if spki is None else (PublicKey.from_spki(base64.b64decode(spki)), str(told["name"]))
 
+            def rows_made(table: str, numbers: Sequence[int]) -> Iterator[Result]:
+                for row in desk.run("rows_made", {"table": table, "numbers": [*numbers]})["rows"]:
+                    session = row.get("session")  # as text: it may be larger than every JSON number may be
+                    yield row if session is None else row | {"session": int(session)}
+
             keys = InForce(ServerKeys.of_folder(config.data / "keys").lines)
             shares = (ledger / CONFIRMED).exists()
             if told["log_wrong"]:
                 found.append(Found("log", told["log_wrong"]))
             leaves = LeafCheck((told["log"] or "").encode(), config.data / "log")
             opened.callback(leaves.close)
-            done = Check(ledger, keys, told["ledger_no"], told["index_no"], held, elsewhere if shares else None, leaves)
+            peers = trusting(PublicKey.from_spki(base64.b64decode(spki)) for spki in told["peers"])
+            rows = RowCheck(
+                rows_made,
+                _chooser(options.rows, told["ledger_no"]),
+                config.stream,
+                peers,
+                shares,
+                options.rows == "all",
+            )
+            others = elsewhere if shares else None
+            done = Check(ledger, keys, told["ledger_no"], told["index_no"], held, others, leaves, rows)
         done.run(lambda n, of, name: say.progress("check", n, of, name))
     found += done.found
     counts: Result = {name: getattr(done, name) for name in ("segments", "entries", "batches", "loaded_no")}
+    counts |= {"rows": done.rows.rows, "rows_of_entries": done.rows.entries, "rows_asked": options.rows}
     counts["leaves"] = done.leaves.edge.size
     counts["removed"] = {str(days): number for days, number in sorted(done.removals.by_days.items())}
     counts["unfinished"] = done.removals.unfinished
     tell(options, counts | {"found": [asdict(one) for one in found]}, say.checked)
     if found:
         raise LedgerDamaged(f"{len(found)} things do not agree")
+
+
+def _chooser(asked: str, entries: int) -> Callable[[int], bool]:
+    """Which entries' rows are compared: all, none, or by chance so many that it takes a moment."""
+    match asked:
+        case "all":
+            return lambda _no: True
+        case "none":
+            return lambda _no: False
+        case _:
+            return lambda _no: secrets.randbelow(max(1, entries)) < SAMPLE
 
 
 def _archive(options: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from collector import qr
+from collector import checked_rows, qr
 from collector.provision.sheet import day
 from collector.view import GradeCount, PresenceView, Stretch
 from collector.web import missing, presence, words
@@ -215,6 +215,7 @@ def checked(told: Told) -> None:
         f"looked at {counted(told['entries'], 'ledger entry', 'ledger entries')}, "
         f"{counted(told['batches'], 'batch', 'batches')}, {counted(told['segments'], 'sealed segment')}, "
         f"{counted(told['leaves'], 'leaf', 'leaves')} of the log; the index holds entries up to {told['loaded_no']}",
+        checked_rows.in_words(told),
         *(
             f"{counted(number, 'batch', 'batches')} lost {'its' if number == 1 else 'their'} records by a rule of {days} days; "
             "everything else about them is here"

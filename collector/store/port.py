@@ -88,6 +88,9 @@ class Asked(Protocol):
     def transfers(self, subscriber: str) -> list[TransferFact]:
         """The peers' statements about a subscriber's devices, each once, in the order of time, device and session."""
 
+    def rows_made(self, table: str, numbers: Sequence[int], stream: int = 0) -> list[dict[str, Any]]:
+        """What a table (`collector.store.rows.MADE`) has of some entries of a stream's ledger, by column."""
+
     def newest_us(self, after_no: int, up_to_no: int, stream: int = 0) -> int | None:
         """When the newest batch of a stretch of a stream's ledger was received (unix µs), None if it has no batch."""
 

@@ -22,6 +22,7 @@ from collector.store.answers import (
 from collector.store.left import Left, LeftDay
 from collector.store.port import ALL_SLOTS, AcceptedAt, CampaignRow, HeldBatch, Place
 from collector.store.project import Known
+from collector.store.rows import MADE
 from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow, RemovedRow
 from shared.grade import RECEIVER_LIMITED
 from shared.slots import SlotPlan
@@ -77,6 +78,12 @@ class Questions(ABC):
     def transfers(self, subscriber: str) -> list[TransferFact]:
         """The peers' statements about a subscriber's devices, with what there is of their starts."""
         return [_transfer(*row) for row in self._of_line(queries.TRANSFERS, subscriber)]
+
+    def rows_made(self, table: str, numbers: Sequence[int], stream: int = 0) -> list[dict[str, Any]]:
+        """What a table has of some entries, by column."""
+        names = MADE[table].__struct_fields__
+        rows = self._ask(queries.ROWS[table], {"numbers": [*numbers], "stream": stream})
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def newest_us(self, after_no: int, up_to_no: int, stream: int = 0) -> int | None:
         """When the newest batch of a stretch of a stream's ledger was received."""

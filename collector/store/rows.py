@@ -4,7 +4,7 @@ They are written as NDJSON and read by the engine (`sql/load_*.sql`), so a membe
 """
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -258,3 +258,15 @@ class Rows:
     spent: list[SpentRow] = field(default_factory=list)
     transfer: list[TransferRow] = field(default_factory=list)
     borne: dict[Bearing, Order] = field(default_factory=dict)
+
+
+# The tables whose rows are made of one entry each, by name.
+MADE: Final = {
+    "line": LineRow,
+    "device": DeviceRow,
+    "batch": BatchRow,
+    "refused": RefusedRow,
+    "complaint": ComplaintRow,
+    "imported": ImportRow,
+    "record": FactRow,
+}

@@ -48,6 +48,7 @@ def test_all_agrees(data: Path) -> None:
     done = command(data, "check")
     assert (done.returncode, done.stderr) == (0, "")
     assert "16 ledger entries, 8 batches, 2 sealed segments" in done.stdout
+    assert re.search(r"compared column by column: \d+ rows of 16 entries, chosen by chance", done.stdout)
     assert "everything agrees" in done.stdout
     assert command(data, "audit").stdout == done.stdout
     with running(data, "--workers", "1") as collector:
@@ -107,6 +108,25 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "log_hash": (lambda data: flip(data / "log" / "tile.0", 40), r"entry \d+: a leaf of the log: number 1 .*tile\.0|^log: "),
     "log_leaf": (lambda data: flip(data / "log" / "leaves", 40), r"entry \d+: a leaf of the log: number 0 .*leaves"),
+    "figure_other": (
+        statement(f"UPDATE hot SET rate_bps = 1 WHERE entry_no = {LAST_BATCH}"),
+        r"entry 14 \(line 'berta', device [0-9a-f]{64}, seq 2\): a row of record: rate_bps is 1, the ledger says 10000000",
+    ),
+    "flaw_added": (
+        statement("""UPDATE hot SET flaws = '["wifi"]' WHERE entry_no = (SELECT min(entry_no) FROM batch)"""),
+        r"line 'anna', .* seq \d+\): a row of record: flaws is '\[\"wifi\"\]', the ledger says None",
+    ),
+    "record_of_another_line": (
+        statement(f"UPDATE hot SET line = (SELECT min(id) FROM line) WHERE entry_no = {LAST_BATCH}"),
+        r"entry 14 \(line 'berta', .*: a row of record: line is \d+",
+    ),
+    "device_of_another_line": (
+        statement("UPDATE device SET line = (SELECT max(id) FROM line)"), r"entry \d+ .*: a row of device: line is \d+"
+    ),
+    "line_renamed": (statement("UPDATE line SET subscriber = 'carl' WHERE subscriber = 'anna'"), "a row of line: subscriber is 'carl'"),
+    "batch_that_lost": (statement(f"UPDATE batch SET lost = 7 WHERE entry_no = {LAST_BATCH}"), "entry 14 .*: lost is 7, the ledger says 0"),
+    "complaint_other": (statement("UPDATE complaint SET \"text\" = 'Fine.'"), "a row of complaint: text is 'Fine.', the ledger says 'Slow.'"),
+    "alarm_gone": (statement("DELETE FROM refused"), "entry 15: makes 1 rows of refused, the index has 0"),
     "batch_too_many": (
         statement(f"INSERT INTO batch SELECT * REPLACE (1 AS entry_no) FROM batch WHERE entry_no = {LAST_BATCH}"),
         "entry 1: is a batch in the index and none in the ledger",
@@ -114,6 +134,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.threat("T12")
 @pytest.mark.parametrize("name", DAMAGE)
 def test_damage_is_named(data: Path, name: str) -> None:
     """Whatever was changed behind the collector's back is found, and where it is."""
@@ -122,3 +143,14 @@ def test_damage_is_named(data: Path, name: str) -> None:
     code, found = checked(data)
     assert code == 1
     assert re.search(where, "\n".join(found)), found
+
+
+@pytest.mark.slow
+def test_how_much_is_compared_is_asked_and_told(data: Path) -> None:
+    """Rows of all entries, of none, or of some by chance; what it did is said, and what was not looked at is not found."""
+    statement(f"UPDATE hot SET rate_bps = 1 WHERE entry_no = {LAST_BATCH}")(data)
+    none, every = command(data, "check", "--rows", "none"), command(data, "check", "--rows", "all")
+    assert (none.returncode, every.returncode) == (0, 1)
+    assert "no row of the index was compared column by column" in none.stdout
+    assert re.search(r"compared column by column: \d+ rows of 16 entries, which is all", every.stdout)
+    assert "rate_bps is 1, the ledger says 10000000" in every.stdout

@@ -223,6 +223,13 @@ class MemoryStore:
             if row.stream == stream and after_no < row.entry_no <= up_to_no
         ]  # fmt: skip
 
+    def rows_made(self, table: str, numbers: Sequence[int], stream: int = 0) -> list[dict[str, Any]]:
+        """The rows themselves."""
+        rows = [row for row in getattr(self.rows, table) if row.stream == stream and row.entry_no in numbers]
+        return [
+            msgspec.structs.asdict(row) for row in sorted(rows, key=lambda row: (row.entry_no, getattr(row, "seq", 0)))
+        ]
+
     def _of(self, subscriber: str) -> list[FactRow]:
         line = self._known.lines.get(subscriber)
         return [row for row in self.rows.record if row.line == line]

@@ -21,6 +21,7 @@ from collector.errors import IndexLags
 from collector.ledger.frame import EntryKind
 from collector.store.grading import session_no
 from collector.store.port import Store
+from collector.store.rows import MADE
 from collector.view import RemovedRow
 from shared.grade import session_of, trusting
 from shared.strictjson import JsonObject
@@ -84,6 +85,7 @@ def answers(store: Store, devs: Sequence[str]) -> dict[str, Any]:
     ]
     sessions = [session_no(session_of(dev, PEER.public.key_id, sid)) for dev in devs for sid in (SID, "no ulid")]
     found["known transfers"] = store.known_transfers(sessions), store.known_transfers([])
+    found["made"] = [store.rows_made(table, range(1, 40), stream) for stream in (0, 1) for table in MADE]
     found["fleet"], found["later fleet"] = store.fleet(0), store.fleet(10, most=1)
     return found
 
