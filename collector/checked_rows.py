@@ -3,7 +3,8 @@
 The rows are made again from the entry, as the index makes them, and compared with what it holds. So a figure that somebody
 changed in the database by hand is named with its line, device, number and column. What an index cannot be held to is left
 out: whether a session was used before (grade, its reason, `limited`) is compared only as far as entries were looked at, and
-where several collectors share an index, to whom a line or device belongs.
+where several collectors share an index, to whom a line or device belongs. Peers' statements and changes of keys have rows that
+hang on earlier ones and are not compared here.
 """
 
 from collections import defaultdict

@@ -31,7 +31,7 @@ _ENTRIES_AT_ONCE = 1024
 _AHEAD = 2  # staged loads of about 25 MB, of each process
 _PROCESSES = 2
 _PATIENCE_S = 1.0
-_WHO = {EntryKind.SUBSCRIBER, EntryKind.ENROLMENT}
+_WHO = {EntryKind.SUBSCRIBER, EntryKind.ENROLMENT, EntryKind.ROTATION}
 Told: TypeAlias = "Staged | CollectorError | None"
 
 
