@@ -16,6 +16,7 @@ from collector.api import operator as operator_routes
 from collector.api import overview as overview_routes
 from collector.api import probes as probe_routes
 from collector.api import transfers as transfer_routes
+from collector.api import verifying as verify_routes
 from collector.api.door import PATH, Door
 from collector.api.intake import Intake
 from collector.api.problems import problem
@@ -46,6 +47,7 @@ def create_app(services: Services, desk_token: str) -> FastAPI:
     app.include_router(operator_routes.router)
     app.include_router(log_routes.router)
     app.include_router(overview_routes.router)
+    app.include_router(verify_routes.router)
     app.add_exception_handler(SpeedproofError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_route)
     app.add_exception_handler(RequestValidationError, _refuse_parameters)

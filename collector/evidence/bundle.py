@@ -27,6 +27,7 @@ from collector.ledger.segments import read_at
 from collector.ledger.tombs import tomb_beside
 from collector.services import Services
 from collector.view import CaseView
+from collector.web import verify_page
 from shared import dsse, statement, strictjson
 from shared.statement import Kind, Statement
 from shared.strictjson import JsonObject
@@ -52,6 +53,7 @@ def _evidence(services: Services, subscriber: str) -> bytes:
         places = store.places(subscriber)
     members: dict[str, bytes] = {
         "README.txt": (files("collector.evidence") / "README.txt").read_bytes(),
+        verify_page.NAME: verify_page.PAGE,
         "case.json": json.dumps(asdict(case), indent=1, sort_keys=True).encode() + b"\n",
         "keys/collector.pem": services.collector_key.public.to_pem(),
         "keys/portal.pem": services.portal_key.public.to_pem(),

@@ -89,3 +89,4 @@ _STEPS: tuple[tuple[str, Callable[[Found], str]], ...] = (
     ("omission", omission_step.omission),
     ("time-stamps", stamped.time_stamps),
 )
+STEPS = ("format", *(name for name, _ in _STEPS))  # the names of all steps, in order

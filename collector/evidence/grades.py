@@ -4,11 +4,11 @@ Which peers are believed is the collector's choice: their keys are in the file, 
 is looked for among the records of the same device, all of which are in the file, so the answer cannot hang on other lines.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from collector.evidence.casefile import read_case
 from shared.batch import OpenedBatch
 from shared.errors import Malformed
 from shared.grade import DIRECTION, Grade, Peers, grade, trusting, unless_used
@@ -67,11 +67,7 @@ def regrade(chains: Iterable[Iterable[OpenedBatch]], peers: Peers) -> Tally:
 
 def told_in(case: bytes) -> Tally | None:
     """The grades that a case says its records have, None if it was made before there were any; raises Malformed."""
-    try:
-        told = json.loads(case)
-    except (ValueError, RecursionError) as error:
-        raise Malformed("case.json cannot be read") from error
-    match told:
+    match read_case(case):
         case {"grades": list(grades)}:
             return Tally(dict(map(_told, grades)))
         case {"grades": _}:

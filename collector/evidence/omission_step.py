@@ -5,11 +5,11 @@ What of this the collector says in the case must be the same. That slots are tol
 of the file is checked; a device whose chain forked has none after that.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from collector.evidence.casefile import CASE, read_case
 from collector.evidence.found import Found, StepFailed, member
 from shared import kpi, statement
 from shared.batch import OpenedBatch, open_batch
@@ -19,7 +19,6 @@ from shared.omission import Bound, Planned, Result, Way, Window, gaps, least_pro
 from shared.record import UNCOUNTED, Record
 from shared.slots import SlotPlan
 
-CASE = "case.json"
 MOST_SLOTS = 10_000_000
 _BOUND = "scheduled", "slow", "missing"
 WORDS: dict[Way, str] = {
@@ -84,12 +83,12 @@ def _in_words(way: Way, bound: Bound) -> str:
 def _told(found: Found) -> _Told | None:
     """What the case says; None if it is older than the question. Raises StepFailed."""
     try:
-        case = json.loads(member(found, CASE))
+        case = read_case(member(found, CASE))
         told = case.get("omission")
         if told is None:
             return None
         return _read(case, told)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StepFailed("says in no readable way what is missing", CASE) from error
 
 

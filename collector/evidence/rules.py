@@ -1,13 +1,12 @@
 """The rules in an evidence file, and the verdicts by them: those that were signed are those that are shown."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 
+from collector.evidence.casefile import CASE, read_case
 from shared.errors import Malformed
 from shared.statement import Statement
 
-CASE = "case.json"
 _SIGNED = ("criterion", "criterion_sha256", "provenance", "verdict", "version")  # what the signature says of each
 
 
@@ -38,7 +37,9 @@ def rules_in(files: Mapping[str, bytes], signed: Statement | None) -> str:
 def _shown(files: Mapping[str, bytes]) -> list[object]:
     """The verdicts in the case, as far as the signature speaks of them."""
     try:
-        told = json.loads(files[CASE])["verdicts"]
+        told = read_case(files[CASE])["verdicts"]
+        if not isinstance(told, list):
+            raise Malformed("no list")
         return [{name: verdict[name] for name in _SIGNED} for verdict in told]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (Malformed, KeyError, TypeError) as error:
         raise Malformed(f"{CASE}: no verdicts that can be read") from error

@@ -1,7 +1,6 @@
 """Steps 9 to 13 of checking an evidence file: what is said of what was signed, and where else it stands."""
 
-import json
-
+from collector.evidence.casefile import CASE, read_case
 from collector.evidence.found import Found, StepFailed, member
 from collector.evidence.grades import peers_in, regrade, told_in
 from collector.evidence.history import peers_line
@@ -9,6 +8,7 @@ from collector.evidence.kept import compare_kept
 from collector.evidence.logged import log_key_of, logged
 from collector.evidence.rules import rules_in
 from shared import statement
+from shared.errors import Malformed
 from shared.record import UNCOUNTED, End
 from shared.rotation import Whose
 
@@ -19,8 +19,8 @@ def counts(found: Found) -> str:
     records = [record for record in every if record.method not in UNCOUNTED]
     counted = {end.value: sum(record.end is end for record in records) for end in End}
     try:
-        told = json.loads(member(found, "case.json"))["counts"]["signed"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        told = read_case(member(found, CASE))["counts"]["signed"]
+    except (Malformed, KeyError, TypeError) as error:
         raise StepFailed("case.json holds no counts of signed records") from error
     for end, number in counted.items():
         if not isinstance(told, dict) or told.get(end) != number:

@@ -110,7 +110,8 @@ def test_grades_that_cannot_be_read(cosigned: Case, grades: object) -> None:
 
 
 def test_a_case_that_is_no_case() -> None:
-    """What is no JSON is refused; JSON that says nothing of grades says nothing."""
-    with pytest.raises(Malformed):
-        told_in(b"{")
-    assert told_in(b"7") is None
+    """What is no JSON object is refused; one that says nothing of grades says nothing."""
+    for data in (b"{", b"7"):
+        with pytest.raises(Malformed):
+            told_in(data)
+    assert told_in(b"{}") is None

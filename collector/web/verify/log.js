@@ -1,0 +1,207 @@
+// The collector's public log: leaves, trees, notes, checkpoints, and that what is in the file is in it (shared/leaf.py, tree.py,
+// note.py, checkpoint.py, collector/evidence/logged.py; RFC 6962, RFC 9162, C2SP signed-note, tlog-checkpoint, tlog-cosignature).
+
+const HASH_BYTES = 32;
+const MOST_HASHES = 63 + 1; // of a proof in a tree that a 64-bit number counts
+const ED25519 = 1, COSIGNATURE = 4;
+const MAX_NOTE_BYTES = 1000000;
+const MAX_SIGNATURES = 100;
+const KEY_NAME = /^[^\s\x1c-\x1f\x85+\x00-\x1f\x7f]+$/; // white space as Python has it; U+FEFF is taken out before
+const LEAF_FOLDERS = ["batches", "complaints", "enrolments", "refused", "removed"];
+
+/** Rekor v2's hashedrekord 0.0.2 over SHA-256(PAE): JCS, one line. */
+function leafOf(identity, signature, spki) {
+  return utf8(
+    '{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":"SHA2_256","digest":"' +
+      `${b64(unhex(identity))}"},"signature":{"content":"${b64(signature)}","verifier":{"keyDetails":"PKIX_ECDSA_P256_SHA_256",` +
+      `"publicKey":{"rawBytes":"${b64(spki)}"}}}}}}`,
+  );
+}
+
+const leafHash = (data) => sha256(joined(Uint8Array.of(0), data));
+const nodeHash = (left, right) => sha256(joined(Uint8Array.of(1), left, right));
+
+/** Return only if a leaf of this hash is number `index` of the tree (RFC 9162, 2.1.3.2); throws Malformed. */
+function checkInclusion(leaf, index, size, proof, root) {
+  if (!(0 <= index && index < size)) throw new Malformed(`leaf ${index} is not in a tree of ${size}`);
+  if (proof.length + 2 > MOST_HASHES + 2) throw new Malformed("the proof is too long");
+  if ([leaf, root, ...proof].some((one) => one.length !== HASH_BYTES)) throw new Malformed(`a hash has ${HASH_BYTES} bytes`);
+  const half = (number) => Math.floor(number / 2);
+  let found = leaf, place = index, last = size - 1;
+  for (const one of proof) {
+    if (last === 0) throw new Malformed("the proof is too long");
+    const isLeft = place % 2 === 1 || place === last;
+    found = isLeft ? nodeHash(one, found) : nodeHash(found, one);
+    while (isLeft && place && place % 2 === 0) [place, last] = [half(place), half(last)]; // goes up as it is
+    [place, last] = [half(place), half(last)];
+  }
+  if (last) throw new Malformed("the proof is too short");
+  if (!equalBytes(found, root)) throw new Malformed("the leaf is not in the tree with this root");
+}
+
+/** A key that signs notes, from its spelling name+id+base64(type || key); throws Malformed. */
+function noteKeyOf(vkey) {
+  const parts = trimmed(vkey).split("+");
+  if (parts.length < 3) throw new Malformed("a vkey is name+id+key");
+  const [name, id] = parts;
+  const data = b64Exact(parts.slice(2).join("+"));
+  if (!data.length) throw new Malformed("a vkey is name+id+key");
+  if (!isKeyName(name)) throw new Malformed("a key's name is text without space and +");
+  const [type, key] = [data[0], data.subarray(1)];
+  if (![ED25519, COSIGNATURE].includes(type) || key.length !== 32) throw new Malformed(`a key of type ${type} with ${key.length} bytes is none that is known here`);
+  const wholeId = sha256(joined(utf8(`${name}\n`), data));
+  if (id !== hex(wholeId.subarray(0, 4))) throw new Malformed("the id in this vkey is not that of its key");
+  return { name, type, key, wholeId, id: wholeId.subarray(0, 4) };
+}
+
+const trimmed = (words) => words.replace(/^[ \t\n\v\f\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/, "")
+  .replace(/[ \t\n\v\f\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/, "");
+const isKeyName = (name) => KEY_NAME.test(name.replaceAll("\ufeff", "x"));
+
+/** {text, signatures: [{name, blob}]} of a note whose signatures nobody has checked; throws Malformed. */
+function readNote(data) {
+  if (data.length > MAX_NOTE_BYTES) throw new Malformed(`a note of more than ${MAX_NOTE_BYTES} bytes`);
+  let told;
+  try {
+    told = textOf(data);
+  } catch {
+    throw new Malformed("a note is UTF-8");
+  }
+  if (/[\x00-\x09\x0b-\x1f\x7f]/.test(told)) throw new Malformed("a note has no control characters");
+  const at = told.lastIndexOf("\n\n");
+  const under = told.slice(at + 2);
+  if (at < 1 || !under.endsWith("\n")) throw new Malformed("a note is a text, a blank line, and signatures, each line ending in a line feed");
+  const lines = under.slice(0, -1).split("\n");
+  if (lines.length > MAX_SIGNATURES) throw new Malformed(`a note with more than ${MAX_SIGNATURES} signatures`);
+  return { text: told.slice(0, at + 1), signatures: lines.map(readSignatureLine) };
+}
+
+function readSignatureLine(line) {
+  const [, name, told] = /^\u2014 ([^ ]*) ([^]*)$/.exec(line) ?? [];
+  if (name === undefined || !isKeyName(name)) throw new Malformed("a signature line is a dash, a name and base64");
+  const blob = b64Exact(told);
+  if (blob.length <= 4) throw new Malformed("a signature without its key's id");
+  return { name, blob };
+}
+
+/** Who of these keys has signed: name → time (unix s, BigInt) or null; throws Malformed if a signature of one does not fit. */
+async function checkNote(note, keys) {
+  const found = new Map();
+  for (const key of keys) {
+    const one = note.signatures.find(({ name, blob }) => name === key.name && equalBytes(blob.subarray(0, 4), key.id));
+    if (one) found.set(key.name, await checkSignature(key, one, note.text));
+  }
+  return found;
+}
+
+async function checkSignature(key, { blob }, words) {
+  let rest = blob.subarray(4), message = words, timeS = null;
+  if (key.type === COSIGNATURE) {
+    timeS = rest.subarray(0, 8).reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
+    rest = rest.subarray(8);
+    message = `cosignature/v1\ntime ${timeS}\n${words}`;
+  }
+  if (rest.length !== 64) throw new Malformed(`not a signature of ${key.name}`);
+  if (!(await fitsEd25519(key.key, rest, utf8(message)))) throw new Malformed(`the signature of ${key.name} does not fit`);
+  return timeS;
+}
+
+/** {origin, size, root, cosigned} of a checkpoint that this log must have signed; throws Malformed. */
+async function openCheckpoint(data, log, witnesses) {
+  const note = readNote(data);
+  const lines = note.text.slice(0, -1).split("\n");
+  if (lines.length < 3 || !lines.every(Boolean)) throw new Malformed("a checkpoint is an origin, a size and a root, each on a line");
+  const [origin, size, root] = lines;
+  if (!/^(0|[1-9][0-9]{0,15})$/.test(size) || !Number.isSafeInteger(Number(size))) throw new Malformed("a checkpoint's size is a decimal number");
+  const told = b64Exact(root);
+  if (told.length !== HASH_BYTES) throw new Malformed(`a root has ${HASH_BYTES} bytes`);
+  if (origin !== log.name) throw new Malformed(`a checkpoint of ${origin}, not of ${log.name}`);
+  if (!(await checkNote(note, [log])).has(log.name)) throw new Malformed(`${log.name} has not signed this checkpoint`);
+  const cosigned = new Map([...(await checkNote(note, witnesses))].filter(([, timeS]) => timeS !== null));
+  return { origin, size: Number(size), root: told, cosigned };
+}
+
+/** The log's key, as the reader was told it or else as the file has it; null if neither is there. */
+function logKeyOf(found) {
+  const file = found.files.get("log/vkey");
+  if (!found.trust.vkey && !file) return null;
+  return noteKeyOf(found.trust.vkey || new TextDecoder("utf-8", { ignoreBOM: true }).decode(file));
+}
+
+/** Step "log": every proof holds, in the order in which batches must have come; gives words, throws Malformed. */
+async function logged(found) {
+  const { files, trust } = found;
+  if (files.has("log/wrong.txt")) throw new Malformed("log/wrong.txt: the collector itself says that its log contradicts its ledger");
+  if (!files.has("log/checkpoint")) {
+    if (trust.vkey || trust.witnesses.length) throw new Malformed("no checkpoint is in this file, so nothing of it is in the log that you were told of");
+    return "the collector had no log when this was made";
+  }
+  const key = logKeyOf(found);
+  if (!key) throw new Malformed("log/vkey: the key of the log is not here");
+  const checkpoint = await openCheckpoint(files.get("log/checkpoint"), key, trust.witnesses.map(noteKeyOf));
+  const indices = await proofsIn(found, checkpoint);
+  for (const [dev, batches] of found.chains()) {
+    let before = indices.get(`enrolments/${dev}.json`) ?? -1;
+    for (const name of batches.map(nameOf)) {
+      const at = indices.get(name) ?? before;
+      if (at < before) throw new Malformed(`${name}: in the log before what it follows`);
+      before = at;
+    }
+  }
+  const known = trust.vkey ? "as you were told" : "compare its key with what you were told elsewhere";
+  const without = [...files.keys()].filter(isLeaf).length - indices.size;
+  const more = without ? `; ${without} files are not in it` : "";
+  return `${indices.size} leaves of ${checkpoint.size} in ${checkpoint.origin} (${known})${witnessedBy(checkpoint, trust)}${more}`;
+}
+
+const isLeaf = (name) => LEAF_FOLDERS.includes(name.split("/")[0]);
+
+async function proofsIn(found, checkpoint) {
+  const keys = new Map(found.devices), indices = new Map();
+  if (found.portal) keys.set(found.portal.id, found.portal);
+  const data = found.files.get("log/proofs.ndjson") ?? new Uint8Array();
+  for (let at = 0, end; (end = lineFeed(data, at)) >= 0; at = end + 1) {
+    const told = decode(data.subarray(at, end));
+    const hashes = member(told, "hashes");
+    if (!Array.isArray(hashes)) throw new Malformed("log/proofs.ndjson: a line without hashes");
+    const of = text(told, "of"), index = integer(told, "index"), proof = hashes.map(b64Exact);
+    if (indices.has(of) || !isLeaf(of) || !found.files.has(of)) throw new Malformed(`${of}: a proof for a file that is not here, is no leaf, or has another`);
+    checkPlace(of, found.files.get(of), index, proof, keys, checkpoint);
+    indices.set(of, index);
+    await found.step(indices.size);
+  }
+  if (new Set(indices.values()).size !== indices.size) throw new Malformed("two files have one place in the log");
+  return indices;
+}
+
+function checkPlace(name, data, index, proof, keys, checkpoint) {
+  let leaf;
+  try {
+    const end = lineFeed(data);
+    const envelope = readEnvelope(end < 0 ? data : data.subarray(0, end));
+    const key = keys.get(envelope.keyId);
+    if (!key) throw new Malformed("signed by a key that is not here");
+    leaf = leafHash(leafOf(envelope.identity, envelope.signature, key.spki));
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    throw new Malformed(`${name}: ${error.message}`);
+  }
+  try {
+    checkInclusion(leaf, index, checkpoint.size, proof, checkpoint.root);
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    throw new Malformed(`${name}: not in the log where its proof says: ${error.message}`);
+  }
+}
+
+function witnessedBy(checkpoint, trust) {
+  if (!trust.witnesses.length) return "; no witness was asked for";
+  const times = [...checkpoint.cosigned.values()].sort((one, other) => (one < other ? -1 : one > other ? 1 : 0));
+  const quorum = Math.max(trust.quorum, 1);
+  if (times.length < quorum) {
+    throw new Malformed(`log/checkpoint: ${times.length} of the witnesses you trust have cosigned it, ${trust.quorum} are needed`);
+  }
+  const when = new Date(Number(times[quorum - 1]) * 1000);
+  const words = Number.isNaN(when.getTime()) ? `${times[quorum - 1]} s` : when.toISOString().slice(0, 19).replace("T", " ");
+  return `; ${sorted(checkpoint.cosigned.keys()).join(", ")} had seen it by ${words} UTC`;
+}
