@@ -115,6 +115,8 @@ function gradesTold(found) {
 /** Step "counter-signatures": every record has the grade that the case says. */
 async function counterSignatures(found) {
   const peers = await peersIn(found);
+  const line = await peersLine(found, peers.values());
+  if (line) found.lines.set("peer", line);
   const graded = await regrade(found, peers);
   const told = gradesTold(found);
   if (told !== null && !isSame(told, graded)) {

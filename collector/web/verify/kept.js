@@ -7,7 +7,6 @@ const MAX_BUNDLE_BYTES = 1 << 20;
 /** Step "kept": what was found, in words; throws Malformed naming the first file whose batch is not shown. */
 async function compareKept(found) {
   if (!found.kept) throw new CannotCheck("nothing was given that the customer kept"); // holds in Python; here it is not claimed
-  if (!found.collector) throw new Malformed("no collector's key");
   const shown = new Set([...found.chains().values()].flat().map((batch) => batch.identity));
   const asOfUs = integer(found.manifest, "as_of_us");
   const log = logKeyOf(found);
@@ -16,9 +15,9 @@ async function compareKept(found) {
   let later = 0, proven = 0, done = 0;
   for (const name of receipts) {
     const [identity, receipt] = await naming(name, async () => {
-      const line = lineOf(found.kept.get(name));
-      const told = readStatement(readEnvelope(line).payload, "receipt/v1").digest;
-      return [told, await readReceipt(line, found.collector, told)];
+      const envelope = readEnvelope(lineOf(found.kept.get(name)));
+      const told = readStatement(envelope.payload, "receipt/v1").digest;
+      return [told, await readReceipt(envelope, found.line("collector").of(envelope.keyId), told)];
     });
     await found.step(++done);
     if (receipt.receivedUs > asOfUs) {

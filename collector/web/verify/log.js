@@ -140,6 +140,7 @@ async function logged(found) {
   if (!key) throw new Malformed("log/vkey: the key of the log is not here");
   const checkpoint = await openCheckpoint(files.get("log/checkpoint"), key, trust.witnesses.map(noteKeyOf));
   const indices = await proofsIn(found, checkpoint);
+  checkOrder(found, indices);
   for (const [dev, batches] of found.chains()) {
     let before = indices.get(`enrolments/${dev}.json`) ?? -1;
     for (const name of batches.map(nameOf)) {
@@ -154,11 +155,10 @@ async function logged(found) {
   return `${indices.size} leaves of ${checkpoint.size} in ${checkpoint.origin} (${known})${witnessedBy(checkpoint, trust)}${more}`;
 }
 
-const isLeaf = (name) => LEAF_FOLDERS.includes(name.split("/")[0]);
+const isLeaf = (name) => LEAF_FOLDERS.includes(name.split("/")[0]) || isRotationFile(name);
 
 async function proofsIn(found, checkpoint) {
-  const keys = new Map(found.devices), indices = new Map();
-  if (found.portal) keys.set(found.portal.id, found.portal);
+  const keys = new Map([...found.devices, ...[...found.lines.values()].flatMap((line) => [...line.byId])]), indices = new Map();
   const data = found.files.get("log/proofs.ndjson") ?? new Uint8Array();
   for (let at = 0, end; (end = lineFeed(data, at)) >= 0; at = end + 1) {
     const told = decode(data.subarray(at, end));

@@ -4,8 +4,7 @@
 const MAX_COMPLAINT_BYTES = 4000;
 
 /** {key, sub} of an enrolment that the portal and the device's key signed; throws Malformed. */
-async function readEnrolment(line, portal) {
-  const envelope = readEnvelope(line);
+async function readEnrolment(envelope, portal) {
   const told = readStatement(await verifiedBy(envelope, portal), "enrol/v1");
   const request = member(told.predicate, "request");
   const [p, s] = isObject(request) ? [member(request, "p"), member(request, "s")] : [];
@@ -24,8 +23,7 @@ async function readEnrolment(line, portal) {
 }
 
 /** What a collector promised to keep: {dev, batch, receivedUs}; throws Malformed unless it signed it for this batch. */
-async function readReceipt(line, collector, identity) {
-  const envelope = readEnvelope(line);
+async function readReceipt(envelope, collector, identity) {
   if (envelope.keyId !== collector.id) throw new Malformed("the receipt is signed with another key");
   const told = readStatement(await verifiedBy(envelope, collector), "receipt/v1");
   if (told.name !== "batch" || told.digest !== identity) throw new Malformed("the receipt is for another batch");
@@ -84,8 +82,7 @@ async function removalsIn(found) {
   for (const name of found.named("tombstones")) {
     await naming(name, async () => {
       const envelope = readEnvelope(lineOf(found.files.get(name)));
-      if (!found.collector) throw new Malformed("no collector's key");
-      const told = readStatement(await verifiedBy(envelope, found.collector), "tombstone/v1").predicate;
+      const told = readStatement(await verifiedBy(envelope, found.line("collector").of(envelope.keyId)), "tombstone/v1").predicate;
       const day = new Date(Math.floor(integer(told, "at_us") / 1000000) * 1000).toISOString().slice(0, 10);
       words.add(`on ${day} by the rule of ${integer(told, "days", 1)} days`);
     });

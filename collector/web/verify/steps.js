@@ -9,13 +9,19 @@ const BREATH = 256; // small things done before the page may paint
 /** What the steps so far have established (collector/evidence/found.py). */
 class Found {
   constructor(files, trust, kept, report) {
-    Object.assign(this, { files, trust, kept, report, manifest: {}, verdict: null, collector: null, portal: null });
-    Object.assign(this, { devices: new Map(), batches: new Map(), removed: new Map(), names: sorted(files.keys()) });
+    Object.assign(this, { files, trust, kept, report, manifest: {}, verdict: null, collector: null });
+    Object.assign(this, { lines: new Map(), devices: new Map(), batches: new Map(), removed: new Map(), names: sorted(files.keys()) });
   }
 
   /** The members of a folder, in order. */
   named(folder) {
     return this.names.filter((name) => name.startsWith(`${folder}/`));
+  }
+
+  /** The keys of one server, once a step has established them; throws Malformed. */
+  line(whose) {
+    if (!this.lines.has(whose)) throw new Malformed(`no ${whose}'s key`);
+    return this.lines.get(whose);
   }
 
   /** A member that must be there; throws Malformed. */
@@ -56,20 +62,26 @@ const CHECKS = {
   async collector(found) {
     const key = await keyFromPem(found.member("keys/collector.pem"));
     const { collector } = found.trust;
-    if (collector && key.id !== collector) throw new Malformed(`signed by key ${key.id}, not by the key you were told`);
+    const line = await lineIn(found, "collector", key);
+    found.lines.set("collector", line);
+    if (collector && !line.byId.has(collector)) throw new Malformed(`signed by key ${key.id}, not by the key you were told`);
     const signed = readEnvelope(lineOf(found.member("manifest.dsse.json")));
     const told = readStatement(await verifiedBy(signed, key), "verdict/v1");
     if (told.digest !== sha256Hex(found.files.get("manifest.json"))) throw new Malformed("the signature is for another manifest");
     Object.assign(found, { collector: key, verdict: told });
-    return `key ${key.id} (${collector ? "as you were told" : "compare it with what you were told elsewhere"})`;
+    const number = collector ? line.since(collector) : 0;
+    const known = number ? `it follows the key that you were told, rotation ${number} since` : "as you were told";
+    return `key ${key.id} (${collector ? known : "compare it with what you were told elsewhere"})`;
   },
 
   async enrolments(found) {
-    found.portal = await keyFromPem(found.member("keys/portal.pem"));
+    const line = await lineIn(found, "portal", await keyFromPem(found.member("keys/portal.pem")));
+    found.lines.set("portal", line);
     const subscriber = text(found.manifest, "subscriber"), salts = member(found.manifest, "salts");
     if (!isObject(salts)) throw new Malformed("the manifest holds no salts");
     for (const name of found.named("enrolments")) {
-      const { key, sub } = await readEnrolment(lineOf(found.files.get(name)), found.portal);
+      const envelope = readEnvelope(lineOf(found.files.get(name)));
+      const { key, sub } = await readEnrolment(envelope, line.of(envelope.keyId));
       const salt = b64Exact(member(salts, key.id));
       if (sha256Hex(joined(salt, utf8(subscriber))) !== sub) throw new Malformed(`${name}: the device was enrolled for somebody else`);
       found.devices.set(key.id, key);
@@ -115,11 +127,14 @@ const CHECKS = {
     const names = new Set(found.named("receipts"));
     const batches = [...found.chains().values()].flat();
     const receiptOf = ({ said }) => `receipts/${said.dev}/${String(said.batch).padStart(8, "0")}.json`;
-    const read = (batch) => names.has(receiptOf(batch)) && found.collector && readReceipt(lineOf(found.files.get(receiptOf(batch))), found.collector, batch.identity);
-    await inOrder(found, batches, read, (batch, receipt, error) => {
+    const read = async (batch) => {
+      if (!names.has(receiptOf(batch))) return;
+      const envelope = readEnvelope(lineOf(found.files.get(receiptOf(batch))));
+      await readReceipt(envelope, found.line("collector").of(envelope.keyId), batch.identity);
+    };
+    await inOrder(found, batches, read, (batch, _, error) => {
       if (!names.delete(receiptOf(batch))) throw new Malformed(`${receiptOf(batch)}: this batch has no receipt`);
       if (error) throw error;
-      if (!receipt) throw new Malformed("no collector's key");
     });
     for (const name of names) throw new Malformed(`${name}: a receipt for a batch that is not here`);
     return "one for each batch";
