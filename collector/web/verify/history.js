@@ -34,7 +34,7 @@ class Lineage {
 const rotationFile = (whose, key) => `${HISTORY}${whose}/${key.id}.json`;
 const isRotationFile = (name) => name.startsWith(HISTORY) && name.endsWith(".json");
 
-/** The key that follows, by a rotate/v1 line that both keys signed; throws Malformed. */
+/** {key, keyClass} of the key that follows, by a rotate/v1 line that both keys signed; throws Malformed. */
 async function readRotation(line, whose, old) {
   const told = readStatement(await verifiedBy(readEnvelope(line), old), "rotate/v1");
   if (told.name !== whose) throw new Malformed(`a rotation of a key of another kind: not ${whose}`);
@@ -43,8 +43,7 @@ async function readRotation(line, whose, old) {
   if (key.id !== told.digest || told.digest !== sha256In(told.predicate, "new")) throw new Malformed("the rotation names another key than the one it holds");
   if (key.id === old.id) throw new Malformed("a key does not take its own place");
   await verifyDer(key, b64Exact(member(told.predicate, "new_sig")), utf8(`rotate/v1\n${old.id}\n${key.id}`));
-  if (Object.hasOwn(told.predicate, "key")) text(told.predicate, "key");
-  return key;
+  return { key, keyClass: Object.hasOwn(told.predicate, "key") ? text(told.predicate, "key") : "file" };
 }
 
 /** The keys from this one on, by the rotations among these lines; throws Malformed, also where one key has two successors. */
@@ -59,7 +58,7 @@ async function followRotations(first, lines, whose) {
     const last = keys.at(-1);
     bySigner.delete(last.id);
     const found = [];
-    for (const line of told) found.push(await readRotation(line, whose, last));
+    for (const line of told) found.push((await readRotation(line, whose, last)).key);
     const ids = sorted(new Set(found.map((key) => key.id)));
     if (ids.length > 1) {
       throw new Malformed(`two successors of the ${whose}'s key ${last.id.slice(0, 16)}…: ${ids.map((id) => `${id.slice(0, 16)}…`).join(" and ")}`);
@@ -125,7 +124,7 @@ function checkOrder(found, indices) {
 
 /** What collector and portal have signed, and which file says where in the log that was: a receipt is of its batch. */
 function signedByServers(found) {
-  const whats = [...found.files.keys()].filter((name) => name.startsWith("enrolments/")).map((name) => [name, name]);
+  const whats = [...found.files.keys()].filter((name) => /^(enrolments|revocations)\//.test(name)).map((name) => [name, name]);
   for (const batch of [...found.chains().values()].flat()) {
     const name = `receipts/${batch.said.dev}/${String(batch.said.batch).padStart(8, "0")}.json`;
     if (found.files.has(name)) whats.push([name, nameOf(batch)]);

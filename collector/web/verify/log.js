@@ -7,7 +7,7 @@ const ED25519 = 1, COSIGNATURE = 4;
 const MAX_NOTE_BYTES = 1000000;
 const MAX_SIGNATURES = 100;
 const KEY_NAME = /^[^\s\x1c-\x1f\x85+\x00-\x1f\x7f]+$/; // white space as Python has it; U+FEFF is taken out before
-const LEAF_FOLDERS = ["batches", "complaints", "enrolments", "refused", "removed"];
+const LEAF_FOLDERS = ["batches", "complaints", "enrolments", "refused", "removed", "revocations", "rotations"];
 
 /** Rekor v2's hashedrekord 0.0.2 over SHA-256(PAE): JCS, one line. */
 function leafOf(identity, signature, spki) {
@@ -141,14 +141,7 @@ async function logged(found) {
   const checkpoint = await openCheckpoint(files.get("log/checkpoint"), key, trust.witnesses.map(noteKeyOf));
   const indices = await proofsIn(found, checkpoint);
   checkOrder(found, indices);
-  for (const [dev, batches] of found.chains()) {
-    let before = indices.get(`enrolments/${dev}.json`) ?? -1;
-    for (const name of batches.map(nameOf)) {
-      const at = indices.get(name) ?? before;
-      if (at < before) throw new Malformed(`${name}: in the log before what it follows`);
-      before = at;
-    }
-  }
+  checkDevicesOrder(found, indices);
   const known = trust.vkey ? "as you were told" : "compare its key with what you were told elsewhere";
   const without = [...files.keys()].filter(isLeaf).length - indices.size;
   const more = without ? `; ${without} files are not in it` : "";

@@ -3,7 +3,7 @@
 
 const MAX_COMPLAINT_BYTES = 4000;
 
-/** {key, sub} of an enrolment that the portal and the device's key signed; throws Malformed. */
+/** {key, sub, keyClass} of an enrolment that the portal and the device's key signed; throws Malformed. */
 async function readEnrolment(envelope, portal) {
   const told = readStatement(await verifiedBy(envelope, portal), "enrol/v1");
   const request = member(told.predicate, "request");
@@ -18,8 +18,7 @@ async function readEnrolment(envelope, portal) {
   if (member(told.predicate, "alg") !== ALGORITHM) throw new Malformed(`alg is not ${ALGORITHM}`);
   const sub = sha256In(told.predicate, "sub");
   integer(told.predicate, "t_us");
-  text(told.predicate, "key");
-  return { key, sub };
+  return { key, sub, keyClass: text(told.predicate, "key") };
 }
 
 /** What a collector promised to keep: {dev, batch, receivedUs}; throws Malformed unless it signed it for this batch. */
@@ -58,8 +57,9 @@ async function removedIn(found) {
     await naming(name, async () => {
       const batch = await readSealed(lineOf(found.files.get(name)), found.devices);
       if (name !== nameOf(batch)) throw new Malformed("not the batch its name says");
-      if (!batches.has(batch.said.dev)) batches.set(batch.said.dev, []);
-      batches.get(batch.said.dev).push(batch);
+      const first = found.firstKey.get(batch.said.dev);
+      if (!batches.has(first)) batches.set(first, []);
+      batches.get(first).push(batch);
       number++;
     });
   }

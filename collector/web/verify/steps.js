@@ -10,7 +10,9 @@ const BREATH = 256; // small things done before the page may paint
 class Found {
   constructor(files, trust, kept, report) {
     Object.assign(this, { files, trust, kept, report, manifest: {}, verdict: null, collector: null });
-    Object.assign(this, { lines: new Map(), devices: new Map(), batches: new Map(), removed: new Map(), names: sorted(files.keys()) });
+    Object.assign(this, { lines: new Map(), firstKey: new Map(), keys: new Map(), keyClasses: [], revoked: new Map() });
+    Object.assign(this, { contestedUs: new Map(), receivedUs: new Map() });
+    Object.assign(this, { devices: new Map(), batches: new Map(), removed: new Map(), names: sorted(files.keys()) });
   }
 
   /** The members of a folder, in order. */
@@ -81,12 +83,13 @@ const CHECKS = {
     if (!isObject(salts)) throw new Malformed("the manifest holds no salts");
     for (const name of found.named("enrolments")) {
       const envelope = readEnvelope(lineOf(found.files.get(name)));
-      const { key, sub } = await readEnrolment(envelope, line.of(envelope.keyId));
+      const { key, sub, keyClass } = await readEnrolment(envelope, line.of(envelope.keyId));
       const salt = b64Exact(member(salts, key.id));
       if (sha256Hex(joined(salt, utf8(subscriber))) !== sub) throw new Malformed(`${name}: the device was enrolled for somebody else`);
       found.devices.set(key.id, key);
+      found.keyClasses.push(keyClass);
     }
-    return `${found.devices.size} devices`;
+    return followKeys(found);
   },
 
   async batches(found) {
@@ -100,11 +103,13 @@ const CHECKS = {
       if (error instanceof Refused) throw new Malformed(`${name}: ${error.message}`);
       if (error) throw error;
       if (name !== nameOf(opened)) throw new Malformed(`${name}: not the batch its name says`);
-      if (!found.batches.has(opened.said.dev)) found.batches.set(opened.said.dev, []);
-      found.batches.get(opened.said.dev).push(opened);
+      const first = found.firstKey.get(opened.said.dev);
+      if (!found.batches.has(first)) found.batches.set(first, []);
+      found.batches.get(first).push(opened);
       count++;
       records += opened.records.length;
     });
+    for (const some of found.batches.values()) some.sort((one, other) => one.said.batch - other.said.batch);
     return `${count} batches, ${records} records`;
   },
 
@@ -120,6 +125,7 @@ const CHECKS = {
         lost += BigInt(batch.said.lost);
       }
     }
+    checkTurns(found);
     return [`${chains.size} chains without a gap, ${lost} records declared lost`, ...rules].join("; ");
   },
 
@@ -130,14 +136,15 @@ const CHECKS = {
     const read = async (batch) => {
       if (!names.has(receiptOf(batch))) return;
       const envelope = readEnvelope(lineOf(found.files.get(receiptOf(batch))));
-      await readReceipt(envelope, found.line("collector").of(envelope.keyId), batch.identity);
+      return readReceipt(envelope, found.line("collector").of(envelope.keyId), batch.identity);
     };
-    await inOrder(found, batches, read, (batch, _, error) => {
+    await inOrder(found, batches, read, (batch, receipt, error) => {
       if (!names.delete(receiptOf(batch))) throw new Malformed(`${receiptOf(batch)}: this batch has no receipt`);
       if (error) throw error;
+      found.receivedUs.set(batch.identity, receipt.receivedUs);
     });
     for (const name of names) throw new Malformed(`${name}: a receipt for a batch that is not here`);
-    return "one for each batch";
+    return ["one for each batch", contestedInWords(found)].filter(Boolean).join("; ");
   },
 
   async complaints(found) {
