@@ -7,6 +7,7 @@ from typing import Final
 
 from collector.campaigns import fixed_campaigns
 from collector.days import days_in_index, ended_slots, last_days
+from collector.delivered import transfers_of
 from collector.errors import BadRequest, NotFound
 from collector.findings import judge_line
 from collector.keychange import contested_since, device_shown
@@ -82,6 +83,7 @@ def case_in_index(
     campaigns = fixed_campaigns(store.campaigns(name))
     contested = contested_since(services, plans)
     as_of_us = services.clock.wall_us()
+    told = transfers_of(store.transfers(name), {key.key_id for key in services.peers.values()}, as_of_us)
     return (
         CaseView(
             subscriber=name,
@@ -93,11 +95,23 @@ def case_in_index(
             alarms=tuple(store.alarms(name)),
             counts=counts,
             verdicts=tuple(
-                judge_line(chosen, subscriber, rows, store.radio(name), plans, opened_us, campaigns, removed, contested)
+                judge_line(
+                    chosen,
+                    subscriber,
+                    rows,
+                    store.radio(name),
+                    plans,
+                    opened_us,
+                    campaigns,
+                    removed,
+                    contested,
+                    told.never,
+                )
             ),
             grades=tuple(store.grades(name)),
             presence=presence,
             removed=tuple(removed.values()),
+            transfers=told,
             omission=omission_of(services, store, subscriber, rows, removed, as_of_us, contested),
         ),
         rows,

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from collector.campaigns import UNKNOWN, Campaigns, LeftOut, Tried
+from collector.delivered import started, with_peers_word
 from collector.holes import NONE_REMOVED, Plans
 from collector.judge.criterion import Criterion
 from collector.judge.doubt import stands
@@ -28,7 +29,7 @@ from collector.judge.verdict import combine, in_words
 from collector.judge.window import Window, before, campaign, fixed, least_set
 from collector.registry import Subscriber
 from collector.samples import NONE_CONTESTED, Radio, Sifted, sift
-from collector.view import FindingView, Provenance, RecordRow, RemovedRow, VerdictView
+from collector.view import FindingView, Provenance, RecordRow, RemovedRow, UndeliveredRow, VerdictView
 from shared.criteria.answer import Answer
 
 Phase = Literal["all", "after", "before"]
@@ -45,6 +46,7 @@ def judge_line(
     campaigns: Campaigns | None = None,
     removed: Mapping[str, RemovedRow] = NONE_REMOVED,
     contested: Mapping[str, int] = NONE_CONTESTED,
+    never: Sequence[UndeliveredRow] = (),
 ) -> list[VerdictView]:
     """The verdicts of one criterion, one for each provenance there is; the signed one always, and first.
 
@@ -52,9 +54,13 @@ def judge_line(
     before is shown beside it. An imported log was handed over as a whole and is judged from its beginning. What the collector
     itself has removed by a rule (`removed`, by device) is no hole in a chain. What came of a device since it may have been in
     other hands (`contested`) counts as starts that show no result: a verdict in the claimant's favour must hold without them.
+    It must also hold once more with what peers have signed and no record tells of (`never`: `collector.delivered`).
     """
-    sifted = sift(rows, radio, "signed", plans, campaigns, removed, contested)
-    verdicts = [_verdict(criterion, subscriber, sifted, "signed", opened_us)]
+    sifted, doubted = sift(rows, radio, "signed", plans, campaigns, removed, contested), None
+    if never:
+        told = sift(with_peers_word(rows, never), radio, "signed", plans, campaigns, removed, contested)
+        doubted = replace(told, numbering=replace(told.numbering, started=started(never)))
+    verdicts = [_verdict(criterion, subscriber, sifted, "signed", opened_us, doubted)]
     if any(row.provenance == "imported" for row in rows):
         verdicts.append(_verdict(criterion, subscriber, sift(rows, radio, "imported", plans), "imported", None))
     return verdicts
@@ -67,9 +73,9 @@ _Good = Callable[[int, int], Sample]  # as the operator would have wished it, fr
 class _Choice:
     """What is judged of a case: its window, what was left out of it, and the procedure by which it was chosen.
 
-    `omitted` are the starts that show no result, `gone` the numbers without a record; `holds_with` goes through the whole
-    procedure with good results in their places, the choice of the window too: with these, another campaign could have been
-    the first complete one.
+    `omitted` are the starts that show no result, `gone` the numbers without a record, `peers` the starts of which only the
+    peer's word came; `holds_with` goes through the whole procedure with good results in their places, the choice of the
+    window too: with these, another campaign could have been the first complete one.
     """
 
     window: Window
@@ -78,16 +84,24 @@ class _Choice:
     gone: int
     holds_with: Callable[[_Good], bool]
     tried: Tried | None = None
+    peers: int = 0
 
 
 def _verdict(
-    criterion: Criterion, subscriber: Subscriber, sifted: Sifted, provenance: Provenance, opened_us: int | None
+    criterion: Criterion,
+    subscriber: Subscriber,
+    sifted: Sifted,
+    provenance: Provenance,
+    opened_us: int | None,
+    doubted: Sifted | None = None,
 ) -> VerdictView:
     deciding: list[Finding] = []
     shown: list[FindingView] = []
     for case in _cases(criterion, subscriber, sifted.samples):
         choice = _choose(criterion, case, sifted, opened_us or 0)
         finding = _unless_omitted(criterion, case, judge(criterion, choice.window.case), choice)
+        if doubted is not None:
+            finding = _unless_omitted(criterion, case, finding, _choose(criterion, case, doubted, opened_us or 0))
         deciding.append(finding)
         phase: Phase = "all" if opened_us is None else "after"
         shown.append(_view(finding, choice.window, phase, choice.left_out, choice.tried))
@@ -142,7 +156,8 @@ def _scheduled(criterion: Criterion, case: Case, sifted: Sifted, opened_us: int)
 
     left_out = _of(sifted.left_out, way, opened_us, None)
     in_doubt = gone if gaps or campaign_gone else 0
-    return _Choice(campaign(criterion, case, opened_us), left_out, omitted, in_doubt, holds_with)
+    peers = len(sifted.numbering.only_peers(way.value, opened_us))
+    return _Choice(campaign(criterion, case, opened_us), left_out, omitted, in_doubt, holds_with, peers=peers)
 
 
 def _fixed(criterion: Criterion, case: Case, sifted: Sifted, tried: Sequence[Tried], opened_us: int) -> _Choice:
@@ -189,13 +204,14 @@ def _plan_gone(sifted: Sifted, tried: Sequence[Tried], opened_us: int) -> int:
 
 def _unless_omitted(criterion: Criterion, case: Case, finding: Finding, choice: _Choice) -> Finding:
     """The finding, or `insufficient` if it is in the claimant's favour only because some starts show nothing."""
-    if finding.verdict is not Verdict.SUBSTANTIATED or not (choice.omitted or choice.gone):
+    if finding.verdict is not Verdict.SUBSTANTIATED or not (choice.omitted or choice.gone or choice.peers):
         return finding
     # like one that counts: on a network and at a place unknown it would count for nothing
     like = sort_out(criterion.leave_outs, choice.window.case).counted[0].sample
     if choice.holds_with(lambda at_us, index: _as_promised(like, case.contract, at_us, index)):
         return finding
     gone = f"; {choice.gone} more are gone from the chain" if choice.gone else ""
+    gone += f"; of {choice.peers} only the peer's word came" if choice.peers else ""
     words = (
         "every start that was wanted shows its result, or would change nothing; "
         f"{len(choice.omitted)} show none{gone}, and as good ones they would change the verdict"

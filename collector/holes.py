@@ -43,12 +43,22 @@ class Hole:
 
 
 @dataclass(frozen=True, slots=True)
+class Started:
+    """A start of which only the peer's word came: its device, its direction, when it began by the peer's clock."""
+
+    dev: str
+    direction: str
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Numbering:
     """The holes of a line's devices, and which slots show a test, by device and direction."""
 
     holes: tuple[Hole, ...] = ()
     filled: frozenset[tuple[str, str, int]] = frozenset()
     plans: Plans = field(default_factory=dict)
+    started: tuple[Started, ...] = ()
 
     def since(self, opened_us: int) -> tuple[Hole, ...]:
         """The holes that do not end before a moment."""
@@ -78,7 +88,17 @@ class Numbering:
             for hole in self.since(opened_us)
             if (places := tuple(self._free(hole, direction, opened_us)))
         )
-        return tuple(found)
+        return (*found, *(Gap(1, at_us, ((at_us, at_us),)) for at_us in self.only_peers(direction, opened_us)))
+
+    def only_peers(self, direction: str, opened_us: int) -> tuple[int, ...]:
+        """When the starts began since a moment of which only the peer's word came, in slots without a test of that direction."""
+        return tuple(
+            one.at_us
+            for one in self.started
+            if one.direction == direction
+            and one.at_us >= opened_us
+            and (one.dev, direction, self.plans.get(one.dev, SlotPlan()).slot_at(one.at_us)) not in self.filled
+        )
 
     def _free(self, hole: Hole, direction: str, opened_us: int) -> Iterator[tuple[int, int]]:
         """The slots without a test: between which moments each would have begun."""

@@ -29,7 +29,7 @@ Records that are gone from a chain have no row at all; `collector.holes` says wh
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from collector.campaigns import (
     AFTERWARDS,
@@ -51,7 +51,8 @@ from collector.view import Provenance, RecordRow, RemovedRow
 CLOCK_TOLERANCE_US = 300_000_000
 NONE_CONTESTED: Mapping[str, int] = MappingProxyType({})
 Radio = Mapping[tuple[str, int], Mapping[str, Any]]
-OWN_CHOICE = frozenset({"paused", "stopped", "quiet_hours"})
+STOPPED: Final = "stopped"  # the agent was told to stop
+OWN_CHOICE = frozenset({"paused", STOPPED, "quiet_hours"})
 
 
 @dataclass(frozen=True, slots=True)

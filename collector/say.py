@@ -9,7 +9,7 @@ from typing import Any
 from collector import checked_rows, qr
 from collector.provision.sheet import day
 from collector.view import GradeCount, PresenceView, Stretch
-from collector.web import missing, presence, words
+from collector.web import missing, presence, undelivered, words
 from collector.web.localtime import LineClock
 from collector.web.quantities import counted
 
@@ -176,6 +176,8 @@ def case(told: Told) -> None:
         )
     if told.get("omission"):
         lines(*(f"  {line}" for line in missing.lines_of(told["omission"])))
+    if told.get("transfers"):
+        lines(*(f"  {line}" for line in undelivered.lines_of(told["transfers"])))
     for complaint in told["complaints"]:
         lines(f"  complaint: “{complaint['text']}”")
     for alarm in told["alarms"]:

@@ -237,6 +237,33 @@ class OmissionView:
 
 
 @dataclass(frozen=True, slots=True)
+class UndeliveredRow:
+    """A transfer that a peer has signed and of which there is no record that could be about it.
+
+    `seq`: the start it was for; `peer`: the id of the peer's key; `began_us`, `t_us`: its beginning and end by the peer's clock;
+    `bytes`: by the peer's own count; `standing`: `denied`, `passed_over` or `overdue` (`shared.delivery`).
+    """
+
+    dev: str
+    seq: int
+    sid: str
+    peer: str
+    direction: str
+    began_us: int
+    t_us: int
+    bytes: int | None
+    standing: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransfersView:
+    """What became of the transfers that peers have signed: how many of each standing, and those never delivered."""
+
+    standings: dict[str, int] = field(default_factory=dict)
+    never: tuple[UndeliveredRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
     """All that is shown of one subscriber."""
 
@@ -253,4 +280,5 @@ class CaseView:
     presence: tuple[PresenceView, ...] = ()  # by device
     removed: tuple[RemovedRow, ...] = ()  # by device; of that time nothing else here speaks
     omission: OmissionView | None = None
+    transfers: TransfersView = field(default_factory=TransfersView)
     behind_us: int = 0  # what arrived within so long before `as_of_us` may not be in it yet

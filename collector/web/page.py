@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from collector.overview import CellsView, CellView, DayRow, FleetView
 from collector.view import CaseView, Counts, Provenance, RecordRow, VerdictName, VerdictView
-from collector.web import missing, presence, quantities, vocabulary, words
+from collector.web import missing, presence, quantities, undelivered, vocabulary, words
 from collector.web.daystrip import day_strip_of
 from collector.web.figure import figures_of
 from collector.web.heat import DAY_US, heat_of, tones
@@ -81,6 +81,7 @@ def _environment() -> Environment:
         what=presence.what,
         length=presence.length,
         missing_words=missing,
+        undelivered_words=undelivered,
         path_of=lambda subscriber: "/subscriber/" + quote(subscriber, safe=""),
         cell_path=lambda cell: "/cell/" + quote(cell, safe=""),
         rate=quantities.rate,
@@ -106,6 +107,7 @@ def render_page(case: CaseView, rows: Sequence[RecordRow], days: Sequence[DayRow
         frozen=tuple(device for device in case.devices if device.frozen),
         figures=figures_of(case, rows),
         missing=missing.missing_of(case),
+        undelivered=undelivered.undelivered_of(case),
         strips=strips_of(case.presence, LineClock.of(case.time_zone)),
         days=days,
         day_strip=day_strip_of(days),
