@@ -63,7 +63,7 @@ def test_answer_over_http(served: Served) -> None:
     answer = served.post_enrolment(code, device.request(read_code(code)))
     assert answer.status == 201
     told = answer.told
-    assert set(told) == {"collector", "enrolment", "peer", "portal", "slots", "subscriber", "time_zone"}
+    assert set(told) == {"collector", "enrolment", "history", "peer", "portal", "slots", "subscriber", "time_zone"}
     assert (told["subscriber"], told["slots"]) == ("anna", {"guard_s": 60, "slot_s": 900})
     portal = PublicKey.from_spki(b64_exact(told["portal"]))
     assert read_enrolment(encode(told["enrolment"]), portal).key.key_id == device.dev
