@@ -79,6 +79,31 @@ def check_token(token: bytes, digest: bytes, roots: "Sequence[Certificate]", non
         raise WrongToken(f"the time-stamp does not hold: {words}") from error
 
 
+def chain_of(token: bytes, roots: "Sequence[Certificate]") -> tuple[bytes, ...]:
+    """The certificates (DER) of a token that was checked: whose key signed it, and those above it up to a root."""
+    signed = _tool().decode_timestamp_response(token).signed_data
+    read = import_module("cryptography.x509").load_der_x509_certificate
+    known = [*map(read, sorted(signed.certificates)), *roots]
+    (signer,) = signed.signer_infos
+    chain = [one for one in known if (one.issuer, one.serial_number) == (signer.issuer, signer.serial_number)][:1]
+    while chain and (above := _issuer_of(chain[-1], known)) is not None and above not in chain:
+        chain.append(above)
+    encoding = import_module("cryptography.hazmat.primitives.serialization").Encoding.DER
+    return tuple(one.public_bytes(encoding) for one in chain)
+
+
+def _issuer_of(one: "Certificate", known: "Sequence[Certificate]") -> "Certificate | None":
+    """Who issued a certificate: a name by itself may be anybody's."""
+    wrong = import_module("cryptography.exceptions").InvalidSignature
+    for other in known:
+        try:
+            one.verify_directly_issued_by(other)
+        except (ValueError, TypeError, wrong):
+            continue
+        return other
+    return None
+
+
 def _said(info: Any) -> Stamp:  # noqa: ANN401 - TimeStampTokenInfo of an extra that may not be there
     if info.message_imprint.hash_algorithm.dotted_string != _SHA256:
         raise WrongToken("its imprint is not by SHA-256")

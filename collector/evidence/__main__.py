@@ -8,8 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from collector.evidence.archive import MAX_TOTAL_BYTES, NotEvidence, read_archive
-from collector.evidence.check import check_evidence
+from collector.evidence.check import steps_of
+from collector.evidence.found import Found
 from collector.evidence.logged import Trust
+from collector.evidence.sigstore import taken_out
 from shared.errors import Malformed, NoTool
 from shared.keys import PublicKey
 from shared.note import NoteKey
@@ -55,23 +57,48 @@ def main(argv: list[str] | None = None) -> int:
         metavar="ZIP",
         help="what the customer kept (speedproof-probe export): none of it may be missing",
     )
+    parser.add_argument(
+        "--bundles",
+        type=Path,
+        metavar="DIR",
+        help="if it holds, write each batch's Sigstore bundle there, for verifiers of others (a new folder)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     options = parser.parse_args(argv)
     try:
         trust = _trust(options)
         if options.file.stat().st_size > MAX_TOTAL_BYTES:
             raise NotEvidence("larger than evidence ever is")
-        steps = check_evidence(read_archive(options.file.read_bytes()), trust, _kept(options.kept))
+        found = Found(read_archive(options.file.read_bytes()), trust, _kept(options.kept))
+        steps = steps_of(found)
+        holds = all(step.holds for step in steps)
+        written = _write_bundles(found, options.bundles) if holds and options.bundles is not None else None
     except (NotEvidence, OSError) as error:
         _say(options.json, {"holds": False, "evidence": False, "error": str(error)}, [f"not evidence: {error}"])
         return NOT_EVIDENCE
-    holds = all(step.holds for step in steps)
     lines = [f"{'ok  ' if step.holds else 'FAIL'} {step.no:2d} {step.name}: {step.detail}" for step in steps]
     lines.append(
         "The evidence holds." if holds else f"The evidence does not hold: step {steps[-1].no}, {steps[-1].name}."
     )
-    _say(options.json, {"holds": holds, "evidence": True, "steps": [asdict(step) for step in steps]}, lines)
+    told: dict[str, object] = {"holds": holds, "evidence": True, "steps": [asdict(step) for step in steps]}
+    if written is not None:
+        told["bundles"] = written
+        lines.append(f"{written} Sigstore bundles are in {options.bundles}.")
+    _say(options.json, told, lines)
     return HOLDS if holds else FAILS
+
+
+def _write_bundles(found: Found, folder: Path) -> int:
+    """Write what verifiers of others need into a new folder; how many bundles. Raises NotEvidence, OSError."""
+    try:
+        members = taken_out(found)
+    except Malformed as error:
+        raise NotEvidence(str(error)) from error
+    folder.mkdir(parents=True)
+    for name, data in members.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    return sum(name.endswith(".sigstore.json") for name in members)
 
 
 def _told_key(told: str | None) -> str | None:

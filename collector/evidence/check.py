@@ -52,7 +52,11 @@ def check_evidence(files: Files, trust: Trust = NO_TRUST, kept: Files | None = N
 
     `trust` is what the reader got from elsewhere, `kept` what the customer exported from his device.
     """
-    found = Found(files, trust, kept)
+    return steps_of(Found(files, trust, kept))
+
+
+def steps_of(found: Found) -> list[Step]:
+    """The same for whoever wants what the steps have established too."""
     _format(found)
     steps = [Step(1, "format", holds=True, detail=FORMAT)]
     for no, (name, step) in enumerate(_STEPS, start=2):

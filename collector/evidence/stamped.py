@@ -118,14 +118,18 @@ def tokens_in(files: Mapping[str, bytes], roots: "tuple[Certificate, ...]") -> d
     return times_us
 
 
+def tokens_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The token of each file that has one of its own, whoever made it; raises Malformed."""
+    return {statement.text(told, "of"): b64_exact(told.get("token")) for _, told in _lines(files, TOKENS)}
+
+
 def sigstore_bundle(files: Mapping[str, bytes], name: str, key: PublicKey, log: NoteKey) -> bytes:
     """The Sigstore bundle of a file that this key has signed, with its own token if it has one; raises Malformed."""
     envelope, place, note = bundle_parts(files, name)
     one = open_checkpoint(note, log).checkpoint
     proof = Proof(place.index, one.size, one.root, place.hashes, note)
-    tokens = tuple(
-        b64_exact(told.get("token")) for _, told in _lines(files, TOKENS) if statement.text(told, "of") == name
-    )
+    own = tokens_of(files).get(name)
+    tokens = () if own is None else (own,)
     leaf = leaf_of(envelope.pae_sha256, envelope.signature, key.spki)
     return write_bundle(Bundle(envelope, leaf, log.whole_id, proof, tokens))
 

@@ -4,6 +4,8 @@ import contextlib
 import json
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes.case import Case
@@ -14,6 +16,10 @@ from fakes.tsa import Tsa
 
 from collector.config import Config
 from collector.evidence.bundle import make_evidence
+from collector.evidence.check import steps_of
+from collector.evidence.found import Found
+from collector.evidence.logged import Trust
+from collector.evidence.sigstore import TRUSTED_ROOT, taken_out
 from collector.evidence.stamped import TOKENS, sigstore_bundle
 from collector.services import Services
 
@@ -39,12 +45,20 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
         name = json.loads(case.files[TOKENS].splitlines()[0])["of"]
         device = next(one for one in history.devices if one.dev in name)
         bundle = sigstore_bundle(case.files, name, device.key.public, services.log_key.public)
-        yield Given(json.loads(bundle), device, services.log_key, tsa)
+        yield Given(json.loads(bundle), device, services.log_key, tsa, trusted_of(case, there.roots))
+
+
+def trusted_of(case: Case, roots: Path) -> dict[str, Any]:
+    """The root of trust that our own checker writes for others."""
+    found = Found(case.files, Trust(vkey=case.services.log_key.public.vkey, tsa_roots=roots.read_bytes()))
+    assert all(one.holds for one in steps_of(found))
+    told: dict[str, Any] = json.loads(taken_out(found)[TRUSTED_ROOT])
+    return told
 
 
 @pytest.mark.usefixtures("sigstore")
 def test_a_bundle_out_of_evidence(given: Given) -> None:
-    """Sigstore's verifier accepts it with nothing but the log's key, the device's and the authority's root; not with a change."""
+    """Sigstore's verifier accepts it by the root of trust that `speedproof-verify --bundles` writes; not with a change."""
     assert given.ours(given.bundle)
     assert given.outside(given.bundle) == ["ok"]
     changes = {

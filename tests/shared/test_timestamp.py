@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Malformed, NoTool
-from shared.timestamp import MAX_TOKEN_BYTES, WrongToken, check_token, query, read_roots
+from shared.timestamp import MAX_TOKEN_BYTES, WrongToken, chain_of, check_token, query, read_roots
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 pytest.importorskip("rfc3161_client", reason="the extra tsa is not installed")
@@ -151,6 +151,14 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, token: bytes) -> Non
     for asked in (lambda: read_roots(b""), lambda: check_token(token, DIGEST, ())):
         with pytest.raises(NoTool, match=r"pip install 'speedproof\[tsa\]'"):
             asked()
+
+
+def test_its_certificates(tsa: Tsa, token: bytes, tmp_path: Path) -> None:
+    """From the one that signed up to the root, also where other roots are known; without the root that one alone."""
+    other = read_roots(roots_of(Tsa.begin(tmp_path / "other")))
+    own = read_roots(roots_of(tsa))
+    assert chain_of(token, (*other, *own)) == tuple(tsa.certificates())
+    assert chain_of(token, ()) == tuple(tsa.certificates()[:1])
 
 
 def test_golden() -> None:

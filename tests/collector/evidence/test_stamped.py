@@ -21,8 +21,10 @@ from fakes.witness import FakeWitness, serving
 from collector.config import Config
 from collector.evidence.__main__ import main
 from collector.evidence.bundle import make_evidence
-from collector.evidence.check import Step, check_evidence
+from collector.evidence.check import Step, check_evidence, steps_of
+from collector.evidence.found import Found
 from collector.evidence.logged import CHECKPOINT, PROOFS, Trust
+from collector.evidence.sigstore import TRUSTED_ROOT, taken_out
 from collector.evidence.stamped import ROOTS, STAMPS, TOKENS, sigstore_bundle, stamps_in, tokens_in
 from collector.log import stamps as stamps_module
 from collector.log.growth import Growth
@@ -31,6 +33,8 @@ from collector.services import Services
 from shared.bundle import check_bundle, read_bundle
 from shared.checkpoint import open_checkpoint
 from shared.dsse import b64, b64_exact
+from shared.errors import Malformed
+from shared.keys import PublicKey
 from shared.note import Note, read_note
 from shared.timestamp import check_token, read_roots
 from shared.tree import Edge
@@ -274,3 +278,44 @@ def test_as_a_command(stamped: Stamped, tmp_path: Path, capsys: pytest.CaptureFi
     assert main([str(tmp_path / "e.zip"), "--tsa-roots", str(tmp_path / "e.zip")]) == 2
     assert main([str(tmp_path / "e.zip"), "--tsa-roots", str(tmp_path / "none")]) == 2
     assert "--tsa-roots" in capsys.readouterr().out
+
+
+def test_bundles_for_others(stamped: Stamped, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--bundles` writes each batch's, its device's key, and a root of trust from what the reader named; only of what holds."""
+    (tmp_path / "e.zip").write_bytes(stamped.case.zipped)
+    (tmp_path / "ca.pem").write_bytes(stamped.roots)
+    words = [str(tmp_path / "e.zip"), "--tsa-roots", str(tmp_path / "ca.pem"), "--log-key", stamped.vkey, "--json"]
+    out = tmp_path / "out"
+    assert main([*words, "--bundles", str(out)]) == 0
+    batches = [name for name in stamped.case.files if name.startswith("batches/")]
+    assert json.loads(capsys.readouterr().out)["bundles"] == len(batches)
+    log = stamped.case.services.log_key.public
+    for device in stamped.case.history.devices[:2]:
+        assert PublicKey.from_pem((out / device.dev / "key.pem").read_bytes()) == device.key.public
+        for file in (out / device.dev).glob("*.sigstore.json"):
+            check_bundle(read_bundle(file.read_bytes()[:-1]), device.key.public, log)
+    root = json.loads((out / TRUSTED_ROOT).read_bytes())
+    assert root["tlogs"][0]["logId"]["keyId"] == b64(log.whole_id)
+    (authority,) = root["timestampAuthorities"]
+    assert [b64_exact(one["rawBytes"]) for one in authority["certChain"]["certificates"]] == stamped.tsa.certificates()
+    assert main([*words, "--bundles", str(out)]) == 2  # not into what is there already
+    assert main([words[0], "--bundles", str(tmp_path / "less")]) == 0
+    assert not (tmp_path / "less" / TRUSTED_ROOT).exists()
+    other = FakeWitness(7).notary.public.vkey
+    assert main([*words, "--witness", other, "--bundles", str(tmp_path / "no")]) == 1
+    assert not (tmp_path / "no").exists()
+
+
+def test_bundles_of_what_has_none(stamped: Stamped, tmp_path: Path) -> None:
+    """Evidence without a log has none, and that is said; a batch without a proof is passed over."""
+    files = {name: data for name, data in stamped.case.files.items() if not name.startswith("log/")}
+    without = Found(stamped.case.signed_anew(files), Trust())
+    assert all(one.holds for one in steps_of(without))
+    with pytest.raises(Malformed, match="without a log"):
+        taken_out(without)
+    files = stamped.case.files
+    files[PROOFS] = files[PROOFS].split(b"\n", 1)[1]
+    fewer = Found(stamped.case.signed_anew(files), Trust())
+    assert all(one.holds for one in steps_of(fewer))
+    batches = sum(name.startswith("batches/") for name in files)
+    assert sum(name.endswith(".sigstore.json") for name in taken_out(fewer)) == batches - 1

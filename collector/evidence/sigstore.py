@@ -1,0 +1,86 @@
+"""What verifiers of others need of an evidence file: each batch's Sigstore bundle (v0.3), the key, and a root of trust.
+
+    <device's key id>/<number>.sigstore.json    the bundle of one of its batches
+    <device's key id>/key.pem                   the key that signed them
+    trusted_root.json                           the log whose key the reader was told, the authority whose certificates he named
+
+The bundles are made of what has been checked. The root of trust holds nothing of the file's own but the certificate of whoever
+made the time-stamps, which lies below the reader's.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from collector.evidence.found import Found
+from collector.evidence.logged import log_key_of
+from collector.evidence.removed import name_of
+from collector.evidence.stamped import sigstore_bundle, tokens_of
+from shared import strictjson
+from shared.dsse import b64
+from shared.errors import Malformed
+from shared.note import NoteKey
+from shared.strictjson import Json, JsonObject
+from shared.timestamp import chain_of, read_roots
+
+TRUSTED_ROOT: Final = "trusted_root.json"
+_ED25519_SPKI: Final = bytes.fromhex("302a300506032b6570032100")  # RFC 8410, section 4: what stands before the 32 bytes
+_VALID: Final[JsonObject] = {"start": "1970-01-01T00:00:00Z"}
+
+
+def taken_out(found: Found) -> Mapping[str, bytes]:
+    """All of it by name, once every step holds; raises Malformed if the file has no log."""
+    log = log_key_of(found.files, found.trust)
+    if log is None:
+        raise Malformed("the evidence is of a collector without a log: there are no bundles of it")
+    members: dict[str, bytes] = {}
+    for batches in found.batches.values():
+        for batch in batches:
+            name = name_of(batch)
+            key = found.devices[batch.envelope.key_id]
+            try:
+                bundle = sigstore_bundle(found.files, name, key, log)
+            except Malformed:  # it was kept before there was a log, or by another collector
+                continue
+            members[f"{key.key_id}/{batch.said.batch:08d}.sigstore.json"] = bundle + b"\n"
+            members[f"{key.key_id}/key.pem"] = key.to_pem()
+    if found.trust.vkey is not None:
+        members[TRUSTED_ROOT] = strictjson.encode(_trusted(found, log)) + b"\n"
+    return members
+
+
+def _trusted(found: Found, log: NoteKey) -> JsonObject:
+    """Sigstore's trusted root (v0.1) with one log and, if he named one whose token is here, one authority."""
+    spki: JsonObject = {"keyDetails": "PKIX_ED25519", "rawBytes": b64(_ED25519_SPKI + log.key), "validFor": _VALID}
+    tlog: JsonObject = {
+        "baseUrl": f"https://{log.name}",
+        "hashAlgorithm": "SHA2_256",
+        "logId": {"keyId": b64(log.whole_id)},
+        "publicKey": spki,
+    }
+    return {
+        "certificateAuthorities": [],
+        "ctlogs": [],
+        "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+        "timestampAuthorities": _authorities(found),
+        "tlogs": [tlog],
+    }
+
+
+def _authorities(found: Found) -> list[Json]:
+    tokens = tokens_of(found.files)
+    if found.trust.tsa_roots is None or not tokens:
+        return []
+    chains = {chain_of(token, read_roots(found.trust.tsa_roots)) for token in tokens.values()}
+    made: list[Json] = []
+    for chain in sorted(chains):
+        certificates: list[Json] = [{"rawBytes": b64(one)} for one in chain]
+        subject: JsonObject = {"commonName": "as named by the reader", "organization": "as named by the reader"}
+        made.append(
+            {
+                "certChain": {"certificates": certificates},
+                "subject": subject,
+                "uri": "https://tsa.invalid",
+                "validFor": _VALID,
+            }
+        )
+    return made
