@@ -7,6 +7,7 @@ from typing import Final
 
 from collector.campaigns import fixed_campaigns
 from collector.days import days_in_index, ended_slots, last_days
+from collector.delays import delays_of
 from collector.delivered import transfers_of
 from collector.errors import BadRequest, NotFound
 from collector.findings import judge_line
@@ -112,6 +113,7 @@ def case_in_index(
             presence=presence,
             removed=tuple(removed.values()),
             transfers=told,
+            delays=delays_of(rows, store.notes(name)),
             omission=omission_of(services, store, subscriber, rows, removed, as_of_us, contested),
         ),
         rows,

@@ -264,6 +264,23 @@ class TransfersView:
 
 
 @dataclass(frozen=True, slots=True)
+class DelayRow:
+    """Records of a device that came late: made from one moment on (its clock), the last received at another (ours).
+
+    `put_off`, `refused`, `silent`: how many of its tries meanwhile were answered so, as the device recorded; 0 if it did not.
+    """
+
+    dev: str
+    records: int
+    from_us: int
+    received_us: int
+    longest_us: int
+    put_off: int = 0
+    refused: int = 0
+    silent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
     """All that is shown of one subscriber."""
 
@@ -281,4 +298,5 @@ class CaseView:
     removed: tuple[RemovedRow, ...] = ()  # by device; of that time nothing else here speaks
     omission: OmissionView | None = None
     transfers: TransfersView = field(default_factory=TransfersView)
+    delays: tuple[DelayRow, ...] = ()  # records that came late
     behind_us: int = 0  # what arrived within so long before `as_of_us` may not be in it yet

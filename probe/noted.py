@@ -18,6 +18,7 @@ EVENTS: Final = {  # of `presence` and `episode`
     "link_back": "the connection came back",
     "link_flapped": "the connection came and went",
     "disk_refused": "this device’s disk took nothing for a while",
+    "not_accepted": "the collector took nothing for a while",
     "alive": "there, and nothing to do",
     "bad": "it has become bad",
     "recovered": "it has recovered",

@@ -23,7 +23,16 @@ STOPPED: Final = "stopped"  # its state after a clean stop
 
 After = Literal["first", "stop", "cut_off", "reboot", "unknown"]
 Event = Literal[
-    "started", "stopped", "resumed", "clock_stepped", "link_lost", "link_back", "link_flapped", "disk_refused", "alive"
+    "started",
+    "stopped",
+    "resumed",
+    "clock_stepped",
+    "link_lost",
+    "link_back",
+    "link_flapped",
+    "disk_refused",
+    "not_accepted",
+    "alive",
 ]
 
 

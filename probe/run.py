@@ -103,6 +103,7 @@ async def _send(
     daemon: Daemon, uploader: Uploader, fresh: asyncio.Event, link_back: asyncio.Event, line: asyncio.Lock
 ) -> None:
     backoff, tries = Backoff(), 0
+    uploader.delayed = daemon.agent.note
     uploader.may_send = lambda: not daemon.wishes.is_near()  # whose tests have their moments
     while True:
         fresh.clear()  # before looking: what is sealed while we send must wake us again

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from probe.clock import BUILT_US, Clock
+from probe.delays import Delay, How
 from probe.errors import CollectorSilent, ForeignChain, StateUnusable
 from probe.keywatch import KeyWatch
 from probe.logwatch import LogWatch, with_proof
@@ -56,6 +57,7 @@ class Later:
 
     why: str
     wait_us: int = 0
+    silent: bool = False  # nobody answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,8 @@ class Uploader:
         self._kept = kept
         self._device = device
         self._on_sent = on_sent
+        self._delay: Delay | None = None
+        self.delayed: Callable[[strictjson.JsonObject], object] = lambda _: None  # hears of a long delay that has ended
         self.may_send: Callable[[], bool] = lambda: True  # asked before each batch, which may take a minute
 
     def _moment(self) -> tuple[str, int]:
@@ -198,11 +202,28 @@ class Uploader:
             async with line:
                 outcome = await self._send(waiting)
             if not isinstance(outcome, Kept):
+                self._tried(outcome)
                 return outcome
             proof = await self._watched.proof_of(outcome.bundle, waiting.pae_sha256) if self._watched else None
             self._outbox.receipted(waiting.batch, with_proof(outcome.line, proof), outcome.receipt.received_us)
             self._note(None)
+            self._taken()
             self._kept(outcome.receipt)
+
+    def _tried(self, outcome: Later | Blocked) -> None:
+        """Count a try in vain, if the clock can tell since when."""
+        clock = None if self._device is None else self._device.clock
+        if clock is not None and clock.wall_us() > BUILT_US:
+            begun = Delay.begun(stuck_since_us(self._outbox), clock.wall_us(), clock.mono_us())
+            how: How = "refused" if isinstance(outcome, Blocked) else "silent" if outcome.silent else "put_off"
+            self._delay = (self._delay or begun).tried(how)
+
+    def _taken(self) -> None:
+        """A delay is over, if there was one: whoever records hears of it, if it was long."""
+        delay, self._delay = self._delay, None
+        told = None if delay is None or self._device is None else delay.ended(self._device.clock.wall_us())
+        if told is not None:
+            self.delayed(told)
 
     async def _ask(self) -> Later | Blocked | None:
         """Ask where the chain stands, and go on from there."""
@@ -229,7 +250,7 @@ class Uploader:
             told = await self._collector.post_batch(waiting.packed)
         except CollectorSilent as error:
             self._on_sent(error.sent_bytes)
-            return Later(str(error))
+            return Later(str(error), silent=True)
         self._on_sent(told.sent_bytes)
         if told.status in _KEPT:
             try:

@@ -20,6 +20,7 @@ from shared.record import UNCOUNTED, Record
 from shared.slots import SlotPlan
 
 MOST_SLOTS = 10_000_000
+LATE_US, SET_US = 3_600_000_000, 1_577_836_800_000_000  # an hour; 2020, before which a clock was never set
 _BOUND = "scheduled", "slow", "missing"
 WORDS: dict[Way, str] = {
     "down": "downloads slower than the least that was promised, or failed",
@@ -65,6 +66,7 @@ def omission(found: Found) -> str:
             *(_in_words(way, total(made, way)) for way in ways),
             f"{gone} numbers without a record" + (f" ({where})" if where else ""),
             *forks,
+            *_late(found),
             f"{by_hand} tests by hand, in no statistics",
         ]
     )
@@ -183,6 +185,25 @@ def _results(found: Found) -> Iterator[Result]:
             flaws = (*record.texts("flaws"), *limited)
             at_us, received_us = record.integer("wall_us") or 0, found.received_us[batch.pae_sha256]
             yield Result(dev, slot, record.method, record.end, kpi.rate_bps(record), flaws, at_us, received_us)
+
+
+def _late(found: Found) -> Iterator[str]:
+    """How many records came late by their devices' clocks and the receipts, and what the devices recorded of their tries."""
+    late_us = [
+        late
+        for batch, record in _records(found)
+        if (late := found.received_us[batch.pae_sha256] - (at_us := record.integer("wall_us") or 0)) > LATE_US
+        and at_us > SET_US
+    ]
+    if late_us:
+        notes = [one for _, one in _records(found) if (one.method, one.text("event")) == ("presence", "not_accepted")]
+        put_off, refused, silent = (
+            sum(max(0, one.integer(name) or 0) for one in notes) for name in ("put_off", "refused", "silent")
+        )
+        yield (
+            f"{len(late_us)} records came more than an hour after they were made (at most {max(late_us) / 3.6e9:.1f} h); of "
+            f"their tries meanwhile the devices recorded: {put_off} put off by the collector, {refused} refused, {silent} unanswered"
+        )
 
 
 def _gaps(found: Found) -> Iterator[tuple[str, int, int, int]]:

@@ -14,7 +14,9 @@ from shared.strictjson import JsonObject
 
 MOBILE: Final = frozenset({"5G", "NR", "LTE", "HSPA+", "HSUPA", "HSDPA", "HSPA", "UMTS", "EDGE", "GPRS"})
 # Of a note, the members that anybody asks for (collector/presence.py); of a campaign all of them are.
-NOTED: Final = ("after", "event", "failures", "last_wall_us", "reached", "rungs", "since_wall_us")
+NOTED: Final = (
+    "after", "event", "failures", "last_wall_us", "put_off", "reached", "refused", "rungs", "silent", "since_wall_us",
+)  # fmt: skip
 _ENDS: Final = frozenset(end.value for end in End)
 _NOTES: Final = frozenset({"presence", "reach", "campaign", "episode", "mark"})
 _text = msgspec.json.Encoder(order=None).encode

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from collector.view import CaseView, ComplaintRow, GapRow, OmissionView, WindowRow
-from collector.web.quantities import promised_rate
+from collector.view import CaseView, ComplaintRow, DelayRow, GapRow, OmissionView, WindowRow
+from collector.web.presence import length
+from collector.web.quantities import counted, promised_rate
 from shared.omission import DAY_S, NONE, Bound
 
 DAY_US: Final = DAY_S * 1_000_000
 MOST_GAPS: Final = 50
+MOST_DELAYS: Final = 10
 WAYS: Final[Mapping[str, tuple[str, str]]] = {
     "down": ("Downloads", "slower than {} or failed"),
     "up": ("Uploads", "slower than {} or failed"),
@@ -111,6 +113,21 @@ def interval(bound: Bound) -> str:
     return f"{low} %" if not bound.missing else f"{low} to {high} %"
 
 
+def whose(delay: DelayRow) -> str:
+    """What the device recorded of the hours in which its records waited."""
+    answered = [
+        *([f"{counted(delay.put_off, 'time')} that it would not take them now"] if delay.put_off else []),
+        *([f"{counted(delay.refused, 'time')} that it would not take them at all"] if delay.refused else []),
+    ]
+    silent = f"{counted(delay.silent, 'try', 'tries')} had no answer" if delay.silent else ""
+    if answered:
+        words = " and ".join(answered) + (f"; {silent}" if silent else "")
+        return f"the device recorded that this collector answered {words}. The delay was on the collector’s side"
+    if silent:
+        return f"the device recorded that {silent}: a network that was down and a collector that was away look the same"
+    return "the device recorded no try in vain: it may have been off, or kept them"
+
+
 def numbers(gap: GapRow) -> str:
     """The numbers of a gap."""
     return str(gap.first_seq) if gap.first_seq == gap.last_seq else f"{gap.first_seq} to {gap.last_seq}"
@@ -129,3 +146,8 @@ def lines_of(told: Mapping[str, Any]) -> Iterable[str]:
         )
     if told["gaps"]:
         yield f"{sum(gap['missing'] for gap in told['gaps']):,} numbers of starts without a record"
+
+
+def delayed(delay: DelayRow) -> str:
+    """Which records came late, and by how much."""
+    return f"{counted(delay.records, 'record')}, up to {length(delay.longest_us // 1_000_000)} after they were made"

@@ -62,6 +62,7 @@ EVENTS: Final[Mapping[str, str]] = MappingProxyType(
         "link_back": "saw the device’s connection come back",
         "link_flapped": "saw the device’s connection come and go",
         "disk_refused": "could not write anything down for a while",
+        "not_accepted": "had not been rid of what it measured for a while",
         "alive": "was there, with nothing to do",
         "bad": "noticed that the line had become bad",
         "recovered": "noticed that the line had recovered",

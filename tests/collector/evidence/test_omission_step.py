@@ -39,6 +39,11 @@ def fast(slot: int) -> JsonObject:
     return in_slot(slot, received_bytes=5_000_000)
 
 
+PUT_OFF: JsonObject = {
+    "end": "ok", "event": "not_accepted", "method": "presence", "wall_us": FIRST * SLOT_US + 5, "put_off": 7, "silent": 2,
+}  # fmt: skip
+
+
 def heavy_slots(device: Device, n: int) -> list[int]:
     """The first slots in which the schedule wants a download."""
     return [slot for slot in range(FIRST, FIRST + n * HEAVY_EVERY) if is_heavy(device.dev, slot)]
@@ -64,9 +69,7 @@ def case(tmp_path_factory: pytest.TempPathFactory, clock: FakeClock) -> Iterator
         history.refused(body)  # taken
         one.told(body, 2, 2)
         by_hand = {name: value for name, value in fast(FIRST).items() if name != "slot"}
-        history.batch(
-            one, latency(FIRST + 1), by_hand, {"end": "ok", "event": "alive", "method": "presence", "wall_us": 1}
-        )
+        history.batch(one, latency(FIRST + 1), by_hand, PUT_OFF)
         history.batch(two, latency(FIRST + 3, end="failed", failure="generic_timeout_error"))
         history.refused(two.seal(latency(FIRST + 4), batch=0, prev="0" * 64, first_seq=0))
         clock.advance(3 * SLOT_US)
@@ -91,6 +94,8 @@ def test_what_is_missing_is_told(case: Case) -> None:
     assert f"2 numbers without a record ({one.dev[:8]}: 5 to 6)" in step.detail
     assert f"a fork: two batches 0 of {two.dev[:8]}" in step.detail
     assert step.detail.endswith("1 tests by hand, in no statistics")
+    assert "records came more than an hour after they were made (at most 24.0 h)" in step.detail
+    assert "the devices recorded: 7 put off by the collector, 0 refused, 2 unanswered" in step.detail
     view = case_of(case.services, "line-0")[0].omission
     assert view is not None
     told = json.loads(case.files["case.json"])["omission"]
