@@ -202,7 +202,8 @@ def _late(found: Found) -> Iterator[str]:
         )
         yield (
             f"{len(late_us)} records came more than an hour after they were made (at most {max(late_us) / 3.6e9:.1f} h); of "
-            f"their tries meanwhile the devices recorded: {put_off} put off by the collector, {refused} refused, {silent} unanswered"
+            f"their tries meanwhile the devices recorded: {put_off} put off by the collector, {refused} refused, "
+            f"{silent} unanswered"
         )
 
 
