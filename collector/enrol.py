@@ -102,7 +102,11 @@ class Portal:
         services = self._services
         salt = secrets.token_bytes(SALT_BYTES)
         line = make_enrolment(
-            request, subscriber_hash(salt, opened.subscriber), services.clock.wall_us(), "file", services.portal_key
+            request,
+            subscriber_hash(salt, opened.subscriber),
+            services.clock.wall_us(),
+            request.key_class,
+            services.portal_key,
         )
         meta: strictjson.JsonObject = {
             "guard_s": services.config.slots.guard_s,

@@ -18,7 +18,7 @@ from shared.errors import Malformed, SpeedproofError
 # In the order in which a person needs them. Each is `probe.commands.<name>`, loaded when it is asked for.
 COMMANDS: Final = (
     *("enrol", "once", "run", "status", "report", "mark", "complain", "campaign", "pause", "resume", "doctor"),
-    *("selftest", "service", "export", "forget", "uninstall"),
+    *("selftest", "service", "export", "rotate-key", "forget", "uninstall"),
 )
 
 
@@ -68,7 +68,7 @@ def default_state() -> Path:
 
 
 def _module(command: str) -> ModuleType:
-    return import_module(f"probe.commands.{command}")
+    return import_module(f"probe.commands.{command.replace('-', '_')}")
 
 
 if __name__ == "__main__":

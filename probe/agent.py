@@ -62,6 +62,11 @@ class Agent:
         object.__setattr__(self, "lookout", lookout)
 
     @property
+    def device(self) -> str:
+        """What this device is called, by its first key: slots and campaigns are drawn by it, whichever key signs now."""
+        return self.enrolled.device or self.signer.public.key_id
+
+    @property
     def boot(self) -> str:
         """This boot's name in records."""
         return boot_name(self.signer.public.key_id, boot_id(self.clock))
@@ -217,7 +222,8 @@ class Agent:
         if peer.key_id is None or enrolment is None:
             return None
         trusted = replace(peer, tls_ca=self.settings.ca or peer.tls_ca)
-        return Tickets(trusted, self.signer, enrolment, intent, seq, self.clock, self.settings.interface)
+        rotations, interface = self.enrolled.rotations, self.settings.interface
+        return Tickets(trusted, self.signer, enrolment, intent, seq, self.clock, interface, rotations)
 
     def question(self) -> bytes:
         """A body that asks the collector where this device's chain stands."""

@@ -89,13 +89,13 @@ class Daemon:
     def _schedule(self) -> Schedule:
         agent = self.agent
         draw = Held.read(agent.outbox.kept(beacons.NAME)).draw(agent.outbox.seed)
-        return Schedule(agent.enrolled.slots, draw, agent.signer.public.key_id, self.heavy_every)
+        return Schedule(agent.enrolled.slots, draw, agent.device, self.heavy_every)
 
     def _without_a_clock(self, now_us: int) -> Errand:
         """One start in each stretch of a slot's length, by the clock that counts from the start of the device."""
         slots, mono_us = self.agent.enrolled.slots, self.agent.clock.mono_us()
         number = slots.slot_at(mono_us)
-        key, dev = schedule_key(self.agent.outbox.seed), self.agent.signer.public.key_id
+        key, dev = schedule_key(self.agent.outbox.seed), self.agent.device
         while number in self.unset_done or slots.start_us(key, dev, number) < mono_us:
             number += 1
         at_us = now_us + slots.start_us(key, dev, number) - mono_us

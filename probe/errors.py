@@ -5,6 +5,7 @@ ProbeError
 ├── AlreadyRunning   another agent measures from this state folder
 ├── StateUnusable    the state folder cannot be read or written
 ├── EnrolRefused     the collector did not take the code or the key
+├── RotationRefused  the collector did not take a new key in the old one's place
 ├── CollectorSilent  the collector could not be reached, or answered what no collector answers
 └── ForeignChain     what the collector says of this device's chain cannot be true, or is another device's
 """
@@ -30,6 +31,10 @@ class StateUnusable(ProbeError):
 
 class EnrolRefused(ProbeError):
     """The collector did not take the code or the key."""
+
+
+class RotationRefused(ProbeError):
+    """The collector did not take a new key in the old one's place."""
 
 
 class CollectorSilent(ProbeError):

@@ -17,6 +17,7 @@ from shared.errors import Malformed
 from shared.keys import FileKey, PublicKey
 from shared.slots import SlotPlan
 from shared.statement import integer, sha256_hex, text
+from shared.strictjson import JsonObject
 
 try:
     import fcntl
@@ -27,6 +28,7 @@ _MOST_PORT = 65535
 _LOOK_S = 0.1
 
 _KEY, _NEXT_KEY, _ENROLLED, _OUTBOX = "device.pem", "device.next.pem", "enrolled.json", "outbox"
+_KEY_TO_COME = "device.rotating.pem"
 _SETTINGS = "settings.toml"
 
 
@@ -42,6 +44,8 @@ class Enrolled:
     ca: Path | None
     enrolment: bytes | None = None  # the portal's envelope, which admits this device to transfers
     time_zone: str | None = None  # the line's (IANA), in which a campaign's days are counted
+    device: str | None = None  # the id of the first key, by which the device is called; None: it is the key there is
+    rotations: tuple[bytes, ...] = ()  # the envelopes by which other keys took its place, in their order
 
 
 class Home:
@@ -125,7 +129,7 @@ class Home:
                 for pattern in (f"{_OUTBOX}.sqlite", f"{_OUTBOX}.sqlite-*")
                 for file in self.folder.glob(pattern)
             ]
-            for name in (_ENROLLED, *earlier, _OUTBOX, _KEY):
+            for name in (_ENROLLED, *earlier, _OUTBOX, _KEY, _KEY_TO_COME):
                 if (self.folder / name).exists():
                     (self.folder / name).replace(self.folder / f"{name}.{whose}")
         except OSError as error:
@@ -148,6 +152,48 @@ class Home:
             raise NotEnrolled("this device is not enrolled; use: speedproof-probe enrol URL CODE") from error
         except (OSError, Malformed) as error:
             raise StateUnusable(f"enrolled.json in {self.folder} cannot be used: {error}") from error
+
+    def key_to_come(self) -> FileKey | None:
+        """The key that is to take this one's place, if the collector was asked and has not answered.
+
+        Raises NotEnrolled or StateUnusable.
+        """
+        if not (self.folder / _KEY_TO_COME).exists():
+            return None
+        key = self._key(_KEY_TO_COME)
+        if key.public == self.key().public:  # it is in place, and cut off was only this
+            self.drop_key_to_come()
+            return None
+        return key
+
+    def make_key_to_come(self) -> FileKey:
+        """Make one, on disk before anybody hears of it; raises StateUnusable."""
+        key = FileKey.generate()
+        self.write(_KEY_TO_COME, key.to_pem())
+        return key
+
+    def drop_key_to_come(self) -> None:
+        """Forget it: the collector has said no."""
+        try:
+            (self.folder / _KEY_TO_COME).unlink(missing_ok=True)
+        except OSError as error:
+            raise StateUnusable(f"{self.folder} cannot be written: {error.strerror}") from error
+
+    def put_key(self, rotation: JsonObject, device: str) -> None:
+        """Put it in the old one's place, and remember by which rotation; `device` is what the device is called.
+
+        Cut off on the way it is done again. Raises StateUnusable.
+        """
+        try:
+            told = strictjson.decode((self.folder / _ENROLLED).read_bytes().rstrip(b"\n"))
+            new = (self.folder / _KEY_TO_COME).read_bytes()
+            before = _rotations(told)
+        except (OSError, Malformed) as error:
+            raise StateUnusable(f"the new key in {self.folder} cannot be put in place: {error}") from error
+        if rotation.get("payload") not in [one.get("payload") for one in before]:
+            self.remember(strictjson.encode({**told, "device": device, "rotations": [*before, rotation]}))
+        self.write(_KEY, new)
+        self.drop_key_to_come()
 
     def remember(self, enrolled: bytes) -> None:
         """Remember what enrolment told."""
@@ -179,6 +225,14 @@ def _lock(file: IO[str]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     else:
         ranges.take(file.fileno(), ranges.system())
+
+
+def _rotations(told: JsonObject) -> list[JsonObject]:
+    """The envelopes of rotations in `enrolled.json`; raises Malformed."""
+    found = told.get("rotations", [])
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise Malformed("rotations are no envelopes")
+    return [one for one in found if isinstance(one, dict)]
 
 
 def read_enrolled(data: bytes) -> Enrolled:
@@ -218,4 +272,6 @@ def read_enrolled(data: bytes) -> Enrolled:
         ca=ca_file,
         enrolment=strictjson.encode(told["enrolment"]) if isinstance(told.get("enrolment"), dict) else None,
         time_zone=text(told, "time_zone") if "time_zone" in told else None,
+        device=sha256_hex(told, "device") if "device" in told else None,
+        rotations=tuple(strictjson.encode(one) for one in _rotations(told)),
     )

@@ -15,10 +15,11 @@ from probe.daemon import Daemon
 from probe.errands import Errand
 from probe.errors import StateUnusable
 from probe.minder import Minder
-from probe.upload import Blocked, Later, Uploader
+from probe.upload import REVOKED, Blocked, Later, Uploader
 
 _LOOK_S: Final = 5.0  # the wall clock may jump: never sleep longer than this without looking at it again
 _BLOCKED_US: Final = 900_000_000
+_REVOKED_S: Final = 86_400.0
 _DISK_PAUSE_S: Final = 30.0
 _IDLE_S: Final = 60.0  # a complaint may have been added by another process
 log = logging.getLogger(__name__)
@@ -120,6 +121,11 @@ async def _send(
         blocked = isinstance(outcome, Blocked)
         log.warning("%s", outcome.why) if blocked or tries == 1 else log.info("%s", outcome.why)
         asked_us = _BLOCKED_US if isinstance(outcome, Blocked) else outcome.wait_us
+        if (
+            isinstance(outcome, Blocked) and outcome.error == REVOKED
+        ):  # looked at again now and then: somebody may have erred
+            await asyncio.sleep(_REVOKED_S)
+            continue
         wait_us = backoff.wait_us(tries, secrets.randbits(32), asked_us)
         await _either(link_back, wait_us / 1_000_000)  # a network that is back is a reason to try at once
 

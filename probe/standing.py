@@ -39,6 +39,7 @@ class Outgoing:
     last_receipt_us: int | None
     lost: int = 0
     stuck_since_us: int | None = None
+    is_revoked: bool = False  # the collector says that nothing is taken from this key any more
     is_asking: bool = False  # the collector is asked where the chain stands, before anything is sent
     used_bytes: int = 0
     limit_bytes: int = 0
@@ -149,6 +150,8 @@ def _sent(now: Standing) -> str:
     waits = f"{out.unsent:,} not sent yet ({report.size(out.unsent_bytes)})" if out.unsent else "nothing waits"
     if out.unsent and out.stuck_since_us is not None:
         waits += f", STUCK for {span(max(0, now.wall_us - out.stuck_since_us))}"
+    if out.is_revoked:
+        waits += ", REFUSED: this device's key is revoked"
     if out.last_receipt_us is None:
         return f"{waits}; no receipt yet"
     return f"{waits}; last receipt {ago(out.last_receipt_us, now.wall_us)}"
@@ -176,6 +179,10 @@ def _advice(now: Standing) -> Sequence[str]:
         )
     if now.running == "silent":
         return ("end it and start it again; if that happens often: speedproof-probe doctor",)
+    if now.outgoing.is_revoked:
+        return (
+            "this key is worth nothing any more: ask support for a code, then speedproof-probe enrol URL CODE --new-key",
+        )
     if now.outgoing.stuck_since_us is not None and now.outgoing.unsent:
         return ("to see what is in the way: speedproof-probe doctor",)
     return ("to go on measuring: speedproof-probe resume",) if now.is_paused else ()

@@ -16,7 +16,7 @@ import contextlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from probe.clock import BUILT_US, Clock
 from probe.delays import Delay, How
@@ -35,6 +35,12 @@ from shared.lineage import Lineage, TwoSuccessors
 from shared.receipt import Receipt, read_receipt
 from shared.statement import integer, sha256_hex
 
+REVOKED: Final = "revoked_key"  # an answer's name; kept: the id of the key of which the collector says so
+ANEW: Final = (
+    "nothing that this key signs is taken any more. What was measured stays here. If the key was to be changed: "
+    "speedproof-probe rotate-key goes on with that; else ask support for a code and begin anew with: "
+    "speedproof-probe enrol URL CODE --new-key"
+)
 STUCK = "stuck_since_us"  # kept: the wall clock (µs) at the first failure since which nothing was taken
 _CONFLICT = 409
 _KEPT = (200, 201)
@@ -62,9 +68,10 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The collector will not take this batch as it is; a person has to look."""
+    """The collector will not take this batch as it is; a person has to look. `error` is the name it gave, if it gave one."""
 
     why: str
+    error: str = ""
 
 
 Outcome = Kept | Later | Blocked
@@ -87,7 +94,10 @@ def understand(told: Told, waiting: Waiting, collector: Lineage) -> Outcome:
         return Later(why, told.retry_after_us)
     expected = told.fields.get("expect_batch")
     more = f" (it waits for batch {expected}, we hold {waiting.batch})" if isinstance(expected, int) else ""
-    return Blocked(f"the collector refused batch {waiting.batch}: {told.words('error') or told.status}: {why}{more}")
+    name = told.words("error")
+    if name == REVOKED:
+        return Blocked(f"the collector says that this device's key is revoked ({why}): {ANEW}", name)
+    return Blocked(f"the collector refused batch {waiting.batch}: {name or told.status}: {why}{more}", name)
 
 
 def expected_of(told: Told) -> Head | Later | Blocked:
@@ -99,7 +109,9 @@ def expected_of(told: Told) -> Head | Later | Blocked:
         except Malformed as error:
             return Later(f"the collector does not say where the chain stands: {error}")
     if _is_refusal(told):
-        return Blocked(f"the collector does not say where the chain stands: {_why(told)}")
+        name = told.words("error")
+        more = f": {ANEW}" if name == REVOKED else ""
+        return Blocked(f"the collector does not say where the chain stands: {_why(told)}{more}", name)
     return Later(_why(told), told.retry_after_us)
 
 
@@ -156,6 +168,7 @@ class Uploader:
         collector's log is watched: each batch is to be in it, and it is to be one log.
         """
         self._watched = None if own is None else LogWatch(outbox, collector, own, self._moment)
+        self._own = None if own is None else own.key_id
         self._outbox = outbox
         self._collector = collector
         self._keys = KeyWatch(outbox, collector, key)
@@ -176,7 +189,7 @@ class Uploader:
         """
         trouble = await self._send_batches(line or nullcontext())
         self._note(trouble)
-        if isinstance(trouble, Later):
+        if isinstance(trouble, Later) or (trouble is not None and trouble.error == REVOKED):
             return trouble
         words = await self.send_complaints()  # what a person says is not held back by a batch that is refused
         return trouble or words
@@ -239,7 +252,7 @@ class Uploader:
         if not isinstance(expected, Head):
             return expected
         try:
-            self._outbox.resume(expected)
+            self._outbox.resume(expected, self._own)
         except ForeignChain as error:
             return Blocked(str(error))
         self._device.seal_all()
@@ -269,6 +282,9 @@ class Uploader:
             since = self._outbox.kept(STUCK)
             if trouble is None and since is not None:
                 self._outbox.drop(STUCK)
+            is_revoked = isinstance(trouble, Blocked) and trouble.error == REVOKED
+            if not isinstance(trouble, Later) and is_revoked != (self._outbox.kept(REVOKED) is not None):
+                self._outbox.keep(REVOKED, b"1") if is_revoked else self._outbox.drop(REVOKED)
             now_us = 0 if self._device is None else self._device.clock.wall_us()
             if trouble is not None and since is None and now_us > BUILT_US:
                 self._outbox.keep(STUCK, b"%d" % now_us)

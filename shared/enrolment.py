@@ -2,7 +2,8 @@
 
     code       ten symbols of Crockford's base32 (50 bit), shown once to the authenticated subscriber
     request    enrol-request/v1 by the new key: {mac, nonce, spki}, mac = HMAC-SHA-256(code, "enrol/v1" LF
-               SHA-256(spki) nonce): only who knew the code could have bound this key to it
+               SHA-256(spki) nonce): only who knew the code could have bound this key to it; `key`, its class, is the
+               device's own word (absent: `file`)
     enrolment  enrol/v1 by the portal's key: {alg, dev, key, request, sub, t_us}; sub = SHA-256(salt subscriber)
 
 The shape is that of RFC 8555, section 7.3.4.
@@ -60,7 +61,15 @@ def subscriber_hash(salt: bytes, subscriber: str) -> str:
     return hashlib.sha256(salt + subscriber.encode()).hexdigest()
 
 
-def make_request(code: str, nonce: bytes, signer: Signer) -> bytes:
+def read_key_class(predicate: JsonObject) -> str:
+    """Where a key is kept, as its device says: the member `key`, absent `file`; raises Malformed for what is no class."""
+    found = statement.text(predicate, "key") if "key" in predicate else FILE_CLASS
+    if found not in KEY_CLASSES:
+        raise Malformed(f"a key is kept in one of {', '.join(KEY_CLASSES)}")
+    return found
+
+
+def make_request(code: str, nonce: bytes, signer: Signer, key_class: str = FILE_CLASS) -> bytes:
     """The enrol-request/v1 envelope line of a new key."""
     spki = signer.public.spki
     predicate: JsonObject = {
@@ -68,6 +77,8 @@ def make_request(code: str, nonce: bytes, signer: Signer) -> bytes:
         "nonce": b64(nonce),
         "spki": b64(spki),
     }
+    if key_class != FILE_CLASS:
+        predicate["key"] = key_class
     told = Statement(Kind.ENROL_REQUEST, "device", signer.public.key_id, predicate)
     return dsse.seal(told.encode(), signer)
 
@@ -80,6 +91,7 @@ class EnrolRequest:
     nonce: bytes
     mac: bytes
     envelope: Envelope
+    key_class: str
 
     def with_code(self, code: str) -> "EnrolRequest":
         """Itself, if this code made the mac; raises Malformed."""
@@ -99,7 +111,8 @@ def read_request(line: bytes) -> EnrolRequest:
         raise Malformed(f"a nonce has {NONCE_BYTES} bytes")
     if told.subject_sha256 != key.key_id:
         raise Malformed("the subject is not the key")
-    return EnrolRequest(key, nonce, b64_exact(told.predicate.get("mac")), envelope)
+    mac, key_class = b64_exact(told.predicate.get("mac")), read_key_class(told.predicate)
+    return EnrolRequest(key, nonce, mac, envelope, key_class)
 
 
 def make_enrolment(request: EnrolRequest, sub: str, t_us: int, key_class: str, portal: Signer) -> bytes:

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from shared import dsse, statement
 from shared.dsse import Envelope, b64, b64_exact
-from shared.enrolment import FILE_CLASS
+from shared.enrolment import FILE_CLASS, read_key_class
 from shared.errors import Malformed
 from shared.keys import PublicKey, Signer
 from shared.statement import Kind, Statement
@@ -76,5 +76,4 @@ def read_rotation(line: bytes, whose: Whose, old: PublicKey) -> Rotation:
     if new.key_id == old.key_id:
         raise Malformed("a key does not take its own place")
     new.verify(b64_exact(told.predicate.get("new_sig")), consent(old.key_id, new.key_id))
-    key_class = statement.text(told.predicate, "key") if "key" in told.predicate else FILE_CLASS
-    return Rotation(whose, old, new, key_class, envelope)
+    return Rotation(whose, old, new, read_key_class(told.predicate), envelope)

@@ -16,9 +16,12 @@ from shared import dsse, strictjson
 from shared.enrolment import read_enrolment
 from shared.errors import Malformed
 from shared.keys import PublicKey, WrongSignature
+from shared.lineage import follow
+from shared.rotation import Whose
 from shared.ticket import TicketRequest, read_ticket_request
 
 MAX_BODY_BYTES: Final = 64 * 1024
+MOST_ROTATIONS: Final = 32
 HOUR_US: Final = 3_600_000_000
 DAY_US: Final = 24 * HOUR_US
 
@@ -39,10 +42,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A request by an enrolled device; `request_id` is the identity of what it signed."""
+    """A request by an enrolled device; `request_id` is the identity of what it signed, `device` the id of its first key."""
 
     request: TicketRequest
     request_id: str
+    device: str
 
 
 def admitted(body: bytes, portals: Mapping[str, PublicKey]) -> Admitted:
@@ -51,6 +55,8 @@ def admitted(body: bytes, portals: Mapping[str, PublicKey]) -> Admitted:
     1. the body is {"enrolment", "request"}, both envelopes in form        BadRequest
     2. the enrolment names a trusted portal, whose signature fits          NotAdmitted
     3. the request is signed by the device's key and names that key        NotAdmitted
+
+    Where another key took the enrolled one's place, "rotations" has the envelopes that lead to it.
     """
     try:
         fields = strictjson.decode(body)
@@ -60,11 +66,18 @@ def admitted(body: bytes, portals: Mapping[str, PublicKey]) -> Admitted:
             raise NotAdmitted("the enrolment is by a portal that this peer does not know")
         device = read_enrolment(enrolment, portal).key
         envelope = dsse.read_envelope(asked)
-        return Admitted(read_ticket_request(envelope, device), envelope.pae_sha256)
+        key = follow(device, _rotations(fields.get("rotations", [])), Whose.DEVICE).newest
+        return Admitted(read_ticket_request(envelope, key), envelope.pae_sha256, device.key_id)
     except WrongSignature as error:
         raise NotAdmitted(str(error)) from error
     except Malformed as error:
         raise BadRequest(str(error)) from error
+
+
+def _rotations(member: object) -> list[bytes]:
+    if not isinstance(member, list) or len(member) > MOST_ROTATIONS:
+        raise Malformed(f"rotations are at most {MOST_ROTATIONS} envelopes")
+    return [_envelope_line(one) for one in member]
 
 
 def _envelope_line(member: object) -> bytes:

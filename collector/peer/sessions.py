@@ -177,7 +177,7 @@ class Sessions:
         request = asked.request
         if request.flows > self._limits.flows:
             raise BadRequest(f"at most {self._limits.flows} flows")
-        device = self._devices.get(request.dev) or Device(self._limits)
+        device = self._devices.get(asked.device) or Device(self._limits)
         max_bytes = device.allowed_bytes(asked, now_us)
         for other in [session for session in self._sessions.values() if session.device is device]:
             if other.running and not other.statement_line:  # once that is signed nothing moves any more
@@ -202,7 +202,7 @@ class Sessions:
         expires_us = now_us + self._limits.start_us
         session = Session(ticket, asked.request_id, device, expires_us, Allowance(max_bytes), seed, request.seed_sha256)
         device.took_ticket(asked, now_us)
-        self._devices[request.dev] = device
+        self._devices[asked.device] = device
         self._sessions[ticket.sid] = self._by_request[asked.request_id] = session
         return session
 

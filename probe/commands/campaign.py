@@ -159,7 +159,7 @@ def _planned(agent: Agent, rule: Rule, options: argparse.Namespace, now_us: int,
     directions = rule.directions if options.direction == BOTH else (options.direction,)
     from_us = max(now_us + LEAST_LEAD_US, since_us(options.since, zone, now_us))
     bounds = Bounds(zone, from_us, agent.settings.quiet)
-    dev, key = agent.signer.public.key_id, schedule_key(agent.outbox.seed)
+    dev, key = agent.device, schedule_key(agent.outbox.seed)
     return planned(rule, directions, options.plan, bounds, key, dev, number)
 
 

@@ -8,17 +8,20 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import TYPE_CHECKING
 
 from probe.catalogue import TRANSFERS
 from probe.commands.device import opened, uploader_of
-from probe.commands.say import WORKED, positive
+from probe.commands.say import WORKED, message, positive
 from probe.daemon import Daemon
+from probe.errors import ProbeError
 from probe.home import Home
 from probe.minder import Minder
+from probe.net.collector import Collector
 from probe.notices import Notice
 from probe.platform.notify_socket import service_manager
+from probe.rotate import rotate
 from probe.run import run_agent
 from shared.errors import SpeedproofError
 from shared.slots import HEAVY_EVERY
@@ -42,7 +45,7 @@ def add(commands: "Commands", common: argparse.ArgumentParser) -> None:
 
 def run(home: Home, options: argparse.Namespace) -> int:
     """Measure and send until SIGINT or SIGTERM."""
-    with home.lock(), opened(home) as agent:
+    with home.lock(), going_on(home), opened(home) as agent:
         kept = logging.getLogger("probe").info
         daemon = Daemon(agent, options.plan, options.heavy_every, service_manager(os.environ), sweep=gc.collect)
         gc.freeze()  # what is loaded stays, and need not be looked through after each errand: a closed connection is a ring
@@ -66,6 +69,18 @@ def run(home: Home, options: argparse.Namespace) -> int:
                 raise
             raise ours.exceptions[0] from group
     return WORKED
+
+
+@contextlib.contextmanager
+def going_on(home: Home) -> Iterator[None]:
+    """Finish a change of keys that was cut off, if the collector answers; else the old key goes on for now."""
+    if home.key_to_come() is not None:
+        with opened(home) as agent:
+            try:
+                asyncio.run(rotate(home, agent, uploader_of(agent, lambda _: None), Collector.of(agent.enrolled)))
+            except ProbeError as error:
+                message(f"speedproof-probe: the key is not changed yet: {error}")
+    yield
 
 
 async def _until_told(work: Coroutine[object, object, None]) -> None:

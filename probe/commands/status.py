@@ -18,7 +18,7 @@ from probe.logwatch import known_log
 from probe.pausing import Pause, read_pause
 from probe.presence import Alive
 from probe.standing import Outgoing, Standing, lines
-from probe.upload import stuck_since_us
+from probe.upload import REVOKED, stuck_since_us
 from shared.errors import Malformed
 from shared.strictjson import Json, JsonObject
 
@@ -143,6 +143,8 @@ def told(now: Standing, agent: Agent) -> JsonObject:
         said["pause"] = _known(asdict(now.pause))
     if now.outgoing.stuck_since_us is not None:
         said["stuck_since_us"] = now.outgoing.stuck_since_us
+    if now.outgoing.is_revoked:
+        said["revoked"] = True
     return said
 
 
@@ -162,6 +164,7 @@ def _outgoing(agent: Agent) -> Outgoing:
         last_receipt_us=tally.last_receipt_us,
         lost=tally.lost,
         stuck_since_us=stuck_since_us(agent.outbox),
+        is_revoked=agent.outbox.kept(REVOKED) is not None,
         is_asking=tally.is_asking,
         used_bytes=tally.used_bytes,
         limit_bytes=tally.limit_bytes,

@@ -6,7 +6,7 @@ import re
 import ssl
 from dataclasses import dataclass
 
-from probe.errors import CollectorSilent, EnrolRefused
+from probe.errors import CollectorSilent, EnrolRefused, RotationRefused
 from probe.home import Enrolled
 from probe.measure.outcome import CouldNotRun
 from probe.net.connect import Origin
@@ -87,6 +87,20 @@ class Collector:
         if told.status in _REFUSALS and told.words("error"):
             raise EnrolRefused(why)
         raise CollectorSilent(f"{self._url} does not enrol now: {why}")
+
+    async def rotate(self, line: bytes, new: str) -> None:
+        """Ask that another key take this device's place; returns once it has.
+
+        Raises RotationRefused with the collector's reason, CollectorSilent if it was no collector's no, or yes.
+        """
+        body = strictjson.encode({"rotation": strictjson.decode(line)})
+        told = await self._post("/v1/rotations", body, {"Content-Type": "application/json"})
+        if told.status in (200, 201) and told.fields.get("key") == new:
+            return
+        why = told.words("detail") or f"it answered {told.status}, as no collector does"
+        if told.status in _REFUSALS and told.words("error"):
+            raise RotationRefused(f"the collector does not take the new key: {why}")
+        raise CollectorSilent(f"{self._url} takes no new key now: {why}")
 
     async def _post(self, path: str, body: bytes, headers: dict[str, str]) -> Told:
         return await self._ask("POST", path, body, headers)

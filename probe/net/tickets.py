@@ -84,6 +84,7 @@ class Tickets:
     seq: int
     clock: Clock
     interface: str | None = None  # that the questions are pinned to, as the transfer is
+    rotations: tuple[bytes, ...] = ()  # the envelope lines that lead from the enrolled key to the one that signs
 
     async def ask(self, direction: Direction, flows: int, least_bytes: int, seed: bytes | None = None) -> Admitted:
         """Ask for a ticket; `seed` is what an upload's bytes come from.
@@ -100,7 +101,10 @@ class Tickets:
             seed_sha256=None if seed is None else hashlib.sha256(seed).hexdigest(),
         )
         sealed = strictjson.decode(request.seal(self.signer))
-        body = strictjson.encode({"enrolment": strictjson.decode(self.enrolment), "request": sealed})
+        fields: strictjson.JsonObject = {"enrolment": strictjson.decode(self.enrolment), "request": sealed}
+        if self.rotations:
+            fields["rotations"] = [strictjson.decode(line) for line in self.rotations]
+        body = strictjson.encode(fields)
         try:
             status, answer = await self._post("v1/tickets", body)
             if status != CREATED:

@@ -155,10 +155,18 @@ class Outbox:
         state = self._log.catch_up()
         return state.chain.is_asking and bool(state.again or state.unsent())
 
-    def resume(self, told: Head) -> None:
-        """Go on where the collector says the chain stands; raises ForeignChain if that cannot be, or StateUnusable."""
+    def ask(self) -> None:
+        """Hand out nothing from now on before the collector was asked where the chain stands; raises StateUnusable."""
         with self._write() as log:
-            resuming.resume(log, told)
+            ask(log, None)
+
+    def resume(self, told: Head, dev: str | None = None) -> None:
+        """Go on where the collector says the chain stands; raises ForeignChain if that cannot be, or StateUnusable.
+
+        `dev` is the id of the key that signs now: what another one has signed and was not taken is sealed again.
+        """
+        with self._write() as log:
+            resuming.resume(log, told, dev)
 
     def oldest_unsent(self) -> Waiting | None:
         """The oldest batch without a receipt that may leave the device; that it was sealed is on disk.

@@ -5,7 +5,7 @@ Then, oldest first, among the sealed bodies without a receipt:
 
     sealed before the doubt, below the number it waits for   was taken, only its receipt is missing: sent again as it is
     the very next link                                       stays as it is, and so does the next link after it
-    any other                                                never left, or was refused: its records are sealed again
+    any other, or by a key that another has replaced         never left, or was refused: its records are sealed again
 
 Records made before the doubt whose numbers the chain has passed are in batches the collector has. Numbers given during
 the doubt that the chain has used up for others are moved behind it; none of those records was ever signed and sent.
@@ -26,8 +26,11 @@ from shared.strictjson import MAX_INTEGER
 _MOST = MAX_INTEGER // 2  # a number beyond it leaves no room to go on
 
 
-def resume(log: Log, told: Head) -> None:
-    """Go on after `told`, inside the caller's transaction; raises ForeignChain or StateUnusable."""
+def resume(log: Log, told: Head, dev: str | None = None) -> None:
+    """Go on after `told`, inside the caller's transaction; raises ForeignChain or StateUnusable.
+
+    `dev` is the id of the key that signs now; None: it is the only one there was.
+    """
     state, chain = log.state, log.state.chain
     _believable(log, told)
     next_seq = state.next_seq
@@ -40,7 +43,7 @@ def resume(log: Log, told: Head) -> None:
     for row in list(state.again.values()):
         if by and row.first_seq + row.moved >= given_from:
             log.put(row._replace(moved=row.moved + by))
-    head, unlost = _relink(log, told, given_from, by)
+    head, unlost = _relink(log, told, given_from, by, dev)
     for table, seqs in (("intent", list(state.intents)), ("record", list(state.records))):
         for seq in seqs:
             if seq < min(told.seq, given_from):
@@ -76,7 +79,7 @@ def _believable(log: Log, told: Head) -> None:
         raise ForeignChain(f"the collector has another batch {told.batch - 1} of this device's key")
 
 
-def _relink(log: Log, told: Head, given_from: int, by: int) -> tuple[Head, int]:
+def _relink(log: Log, told: Head, given_from: int, by: int, dev: str | None) -> tuple[Head, int]:
     """Keep what links on, and put the rest where it is sealed again from; the head after what was kept, and what was not lost."""
     head, kept_batch, unlost = told, -1, 0
     number = max(log.state.again, default=0)
@@ -85,7 +88,7 @@ def _relink(log: Log, told: Head, given_from: int, by: int) -> tuple[Head, int]:
             continue
         moved = by if row.first_seq >= given_from else 0
         fits = (row.batch, row.first_seq, moved) == (head.batch, head.seq, 0)
-        if fits and (kept_batch == row.batch - 1 or _prev(log, row) == head.pae_sha256):
+        if fits and (kept_batch == row.batch - 1 or _links_on(log, row, head.pae_sha256, dev)):
             head, kept_batch = Head(row.batch + 1, row.last_seq + 1, row.pae_sha256), row.batch
             continue
         number += 1
@@ -95,12 +98,13 @@ def _relink(log: Log, told: Head, given_from: int, by: int) -> tuple[Head, int]:
     return head, unlost
 
 
-def _prev(log: Log, row: Sealed) -> str:
-    """What a stored body says stands before it; empty if it cannot be read."""
+def _links_on(log: Log, row: Sealed, head: str, dev: str | None) -> bool:
+    """Whether a stored body says that `head` stands before it, and is by the key that signs now."""
     try:
-        return read_body(Packed(log.read(row.body))).said.prev
+        said = read_body(Packed(log.read(row.body))).said
     except Malformed:
-        return ""
+        return False
+    return said.prev == head and dev in {None, said.dev}
 
 
 def _move(log: Log, given_from: int, by: int) -> None:

@@ -13,17 +13,20 @@ from fakes.collector import CODE, FakeCollector, serving_aside
 from collector.config import Config
 from collector.services import Services
 from probe.enrol import enrol
-from probe.errors import EnrolRefused
+from probe.errors import EnrolRefused, RotationRefused
 from probe.home import Home
 from probe.net.collector import Collector, Told
 from probe.outbox import Stored, Waiting
 from probe.packed import Packed
 from probe.seal import question, seal
-from probe.upload import Blocked, Kept, expected_of, understand
+from probe.upload import REVOKED, Blocked, Kept, expected_of, understand
+from shared import strictjson
 from shared.chain import START, Head
 from shared.complaint import make_complaint
+from shared.keys import FileKey
 from shared.lineage import Lineage
 from shared.record import write_record
+from shared.rotation import Whose, make_rotation
 
 UNKNOWN_CODE = "ZZZZZZZZZZ"
 
@@ -144,3 +147,25 @@ async def test_a_complaint_and_its_repetition(home: Home, there: There) -> None:
     collector = await enrolled(home, there)
     line = make_complaint("slow since Monday", 5, home.key())
     assert [(await collector.post_complaint(line)).status for _ in range(2)] == [201, 200]
+
+
+async def test_a_new_key(home: Home, there: There) -> None:
+    """A key that takes another's place goes on with the chain; asked again the answer is the same; the old key is refused."""
+    collector, old = await enrolled(home, there), home.key()
+    first, head = batch(home)
+    assert (await collector.post_batch(first.packed)).status == 201
+    new = home.make_key_to_come()
+    line = make_rotation(Whose.DEVICE, old, new)
+    late, _ = batch(home, head)
+    for _ in range(2):
+        await collector.rotate(line, new.public.key_id)
+    home.put_key(strictjson.decode(line), old.public.key_id)
+    refused = await collector.post_batch(late.packed)
+    assert (refused.status, refused.fields["error"]) == (403, "revoked_key")
+    said = understand(refused, late, Lineage.alone(home.enrolled().collector))
+    assert isinstance(said, Blocked)
+    assert said.error == REVOKED
+    assert expected_of(await collector.post_batch(Packed.of(question("boot", 1, 2, home.key())))) == head
+    assert (await collector.post_batch(batch(home, head)[0].packed)).status == 201
+    with pytest.raises(RotationRefused):
+        await collector.rotate(make_rotation(Whose.DEVICE, old, FileKey.generate()), "0" * 64)

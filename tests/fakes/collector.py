@@ -21,12 +21,21 @@ from shared.complaint import read_complaint
 from shared.dsse import b64, read_envelope
 from shared.enrolment import make_enrolment, read_request
 from shared.errors import ChainFork, ChainGap, Refused
-from shared.keys import FileKey
+from shared.keys import FileKey, PublicKey
 from shared.receipt import make_receipt
+from shared.rotation import Whose, read_rotation
+from shared.statement import Kind, read_statement
 from shared.strictjson import Json, JsonObject
 
 CODE = "7K3M9QX2TA"
 RECEIVED_US = 1_800_000_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyPublic:
+    """A key of which only the public half is known here."""
+
+    public: PublicKey
 
 
 @dataclass
@@ -43,6 +52,7 @@ class FakeCollector:
     receipts: dict[str, bytes] = field(default_factory=dict)
     head: Head = START
     complaints: list[str] = field(default_factory=list)
+    replaced: dict[str, str] = field(default_factory=dict)  # keys, each by the one that took its place
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -63,6 +73,10 @@ class FakeCollector:
         return self._take(body) if step == "honest" else await self._wrong(step, request)
 
     def _take(self, body: bytes) -> web.Response:
+        if read_envelope(body.partition(b"\n")[0]).key_id in self.replaced:
+            return web.json_response(
+                {"error": "revoked_key", "detail": "another key took this one's place"}, status=403
+            )
         try:
             opened = open_batch(body, ring(self.device))
             identity = opened.pae_sha256
@@ -147,6 +161,29 @@ class FakeCollector:
         lied = self.lie(answer)
         return web.json_response(lied, status=201) if not isinstance(lied, dict) else _told(201, lied)
 
+    async def post_rotation(self, request: web.Request) -> web.StreamResponse:
+        """Have another key take the device's place, or do what the script says."""
+        self.asked.append("rotation")
+        step = self.script.pop(0) if self.script else "honest"
+        if step not in {"honest", "kept, but not said"}:
+            return await self._wrong(step, request)
+        line = strictjson.encode(strictjson.decode(await request.read())["rotation"])
+        old = read_envelope(line).key_id
+        if old not in {self.device.public.key_id, *self.replaced}:
+            return web.json_response({"error": "unknown_key", "detail": "nobody enrolled this key"}, status=403)
+        new = str(read_statement(read_envelope(line).payload, Kind.ROTATE).predicate["new"])
+        if self.replaced.get(old, new) != new:
+            return web.json_response(
+                {"error": "revoked_key", "detail": "another key took this one's place"}, status=403
+            )
+        status = 200 if old in self.replaced else 201
+        if status == 201:
+            rotation = read_rotation(line, Whose.DEVICE, self.device.public)
+            self.replaced[old], self.device = new, OnlyPublic(rotation.new)  # type: ignore[assignment]
+        if step == "kept, but not said":
+            return await self._wrong("reset", request)
+        return web.json_response({"device": old, "key": new}, status=status)
+
     async def elsewhere(self, _request: web.Request) -> web.StreamResponse:
         """Note that somebody followed a redirect."""
         self.asked.append("elsewhere")
@@ -172,6 +209,7 @@ async def serving(collector: FakeCollector, port: int = 0) -> AsyncIterator[Fake
     app.router.add_post("/v1/batches", collector.post_batch)
     app.router.add_post("/v1/complaints", collector.post_complaint)
     app.router.add_post("/v1/enrolments", collector.post_enrolment)
+    app.router.add_post("/v1/rotations", collector.post_rotation)
     app.router.add_post("/elsewhere", collector.elsewhere)
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=0, access_log=None)
     await runner.setup()

@@ -14,6 +14,7 @@ from shared.dsse import b64
 from shared.enrolment import (
     CODE_LENGTH,
     CODE_SYMBOLS,
+    KEY_CLASSES,
     EnrolRequest,
     code_mac,
     make_code,
@@ -256,3 +257,21 @@ def test_any_signed_enrolment(change: dict[str, Any]) -> None:
     except Malformed:
         return
     assert enrolment.key == DEVICE.public
+
+
+@pytest.mark.parametrize("key_class", KEY_CLASSES)
+def test_where_the_key_is_kept(key_class: str) -> None:
+    """A device says where its key is kept, and the portal signs that; one that says nothing has it in a file."""
+    request = read_request(make_request(CODE, NONCE, DEVICE, key_class))
+    assert request.key_class == key_class
+    assert (
+        read_enrolment(make_enrolment(request, SUB, 9, request.key_class, PORTAL), PORTAL.public).key_class == key_class
+    )
+    assert read_request(asking()).key_class == "file"
+
+
+@pytest.mark.parametrize("odd", [7, "", "pocket", ["file"]])
+def test_where_no_key_is_kept(odd: Json) -> None:
+    """A class that nobody knows is refused."""
+    with pytest.raises(Malformed, match=r"key is not text|kept in one of"):
+        read_request(asking(key=odd))

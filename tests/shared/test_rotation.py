@@ -74,6 +74,7 @@ def test_a_key_does_not_follow_itself() -> None:
         (rotating(new_sig=b64(OLD.sign(consent(OLD_ID, NEW_ID)))), "does not fit"),
         (rotating(new_sig=b64(NEW.sign(consent(NEW_ID, OLD_ID)))), "does not fit"),
         (rotating(key=7), "not text"),
+        (rotating(key="pocket"), "kept in one of"),
         (dsse.seal(Statement(Kind.ENROL, "device", NEW_ID, SAID).encode(), OLD), "predicateType"),
     ],
 )

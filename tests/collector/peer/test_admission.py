@@ -13,6 +13,7 @@ from collector.peer.admission import DAY_US, HOUR_US, Device, Limits, Window, ad
 from collector.peer.errors import BadRequest, Declined, NotAdmitted, OverLimit
 from shared import strictjson
 from shared.dsse import read_envelope
+from shared.rotation import Whose, make_rotation
 
 PROBER = Prober()
 SMALL = Limits(tickets_per_hour=2, bytes_per_day=1000, transfer_bytes=600)
@@ -33,6 +34,28 @@ def test_a_foreign_portal_admits_nobody() -> None:
         admitted(foreign.body(foreign.request()), TRUSTED)
     with pytest.raises(NotAdmitted, match="portal"):
         admitted(PROBER.body(PROBER.request()), {})
+
+
+def test_a_key_that_took_anothers_place() -> None:
+    """A rotation leads from the enrolled key to the one that asks; what the device may move is still counted by its first key."""
+    newer = Prober(OTHER_DEVICE)
+    fields = json.loads(PROBER.body(newer.request()))
+    line = make_rotation(Whose.DEVICE, PROBER.key, OTHER_DEVICE)
+    fields["rotations"] = [json.loads(line)]
+    asked = admitted(strictjson.encode(fields), TRUSTED)
+    assert (asked.request.dev, asked.device) == (OTHER_DEVICE.public.key_id, PROBER.key.public.key_id)
+    with pytest.raises(NotAdmitted, match="signature"):  # the old key's own request, beside it
+        admitted(
+            strictjson.encode(json.loads(PROBER.body(PROBER.request())) | {"rotations": fields["rotations"]}), TRUSTED
+        )
+
+
+@pytest.mark.parametrize("rotations", [7, [7], [{}], [{"payload": ""}], [None], ["x"] * 33])
+def test_rotations_that_are_none(rotations: object) -> None:
+    """What leads to no key is a bad request."""
+    fields = json.loads(PROBER.body(PROBER.request())) | {"rotations": rotations}
+    with pytest.raises(BadRequest):
+        admitted(json.dumps(fields, separators=(",", ":"), sort_keys=True).encode(), TRUSTED)
 
 
 def test_a_portals_name_is_not_its_signature() -> None:
