@@ -91,7 +91,7 @@ class EnrolRequest:
     nonce: bytes
     mac: bytes
     envelope: Envelope
-    key_class: str
+    key_class: str = FILE_CLASS
 
     def with_code(self, code: str) -> "EnrolRequest":
         """Itself, if this code made the mac; raises Malformed."""
