@@ -95,13 +95,14 @@ def _new_grades(
     """The grade of each transfer by itself, batch by batch; `only` those of one stream."""
     reader.execute(queries.TRANSFER_PLACES)
     while places := reader.fetchmany(_PLACES_AT_ONCE):
-        for device, dev, received_us, stream, segment, offset in places:
+        for device, received_us, stream, segment, offset in places:
             if only not in {None, stream}:
                 continue
             if read_at is None:
                 raise IndexUnusable("the index was graded by other rules, and there is no ledger to grade it anew from")
             entry = read_at(Place("batch", segment, offset, stream))
-            for line, said in batch_of(entry)[2]:
-                graded = columns_of(said, line, dev, peers)
+            _, told, records = batch_of(entry)
+            for line, said in records:
+                graded = columns_of(said, line, told.dev, peers)
                 if graded[0] is not None:
                     yield GradeRow(device, received_us, stream, entry.no, said.seq, *graded)

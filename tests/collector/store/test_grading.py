@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from collector.config import Config
 from collector.ingest import Ingest
+from collector.keychange import rotate
 from collector.ledger.frame import Entry
 from collector.ledger.segments import read_entries
 from collector.rebuild import rebuild
@@ -26,6 +27,7 @@ from collector.store.duck import DuckStore
 from collector.view import GradeCount
 from shared.grade import NOBODY, Peers, trusting
 from shared.keys import FileKey
+from shared.rotation import Whose, make_rotation
 from shared.strictjson import JsonObject
 
 Grades = list[tuple[str | None, str | None]]
@@ -153,6 +155,21 @@ def test_a_peer_trusted_later_counts_for_what_was_there_before(tmp_path: Path) -
     with contextlib.closing(Services.over_folder(Config(data=tmp_path), FakeClock())) as services:
         assert (grades(services), services.store.digest()) == (before, digest)
         assert ["receiver_limited" in row.flaws for row in services.store.timeline("line-0")].count(True) == 1
+
+
+def test_a_transfer_of_a_device_with_a_new_key(tmp_path: Path) -> None:
+    """What a peer says of a device names the key that signed: it counts after a rotation, and after every regrading too."""
+    for trusted in (False, True, True):
+        if trusted:
+            trust(tmp_path, PEER)
+        with contextlib.closing(Services.over_folder(Config(data=tmp_path), FakeClock())) as services:
+            if not trusted:
+                history = History(services)
+                old = history.device("line-0")
+                new = Device()
+                rotate(services, make_rotation(Whose.DEVICE, old.key, new.key))
+                history.batch(new, download(new.dev))
+            assert grades(services) == [COUNTER_SIGNED if trusted else UNKNOWN_PEER]
 
 
 def test_an_index_is_compared_by_the_trust_of_today(tmp_path: Path) -> None:
