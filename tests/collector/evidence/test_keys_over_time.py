@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from fakes.case import signed_anew
 from fakes.clock import FakeClock
+from fakes.cosign import PEER, trust
+from fakes.cosign import download as vouched
 from fakes.device import Device, download
 from fakes.served import Served, serving
 from strategies import PORTAL
@@ -32,14 +34,15 @@ Files = dict[str, bytes]
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Services, list[Device], Files]]:
     """A line with a device of three keys that was stolen, and the one that was enrolled in its stead."""
-    clock = FakeClock()
-    with contextlib.closing(Services.over_folder(Config(data=tmp_path_factory.mktemp("data")), clock)) as services:
+    clock, data = FakeClock(), tmp_path_factory.mktemp("data")
+    trust(data, PEER)
+    with contextlib.closing(Services.over_folder(Config(data=data), clock)) as services:
         with serving(services) as served:
             first = served.enrolled("anna")
             assert served.post_batch(first.next()).status == 201
             second = _rotated(served, first)
             third = _rotated(served, second)
-            assert served.post_batch(third.next(download(slot=2_000_001))).status == 201
+            assert served.post_batch(third.next(vouched(third.dev))).status == 201
             clock.advance(3600 * S)
             assert served.post_batch(third.next(download(slot=2_000_002), download(slot=2_000_003))).status == 201
             told = {"device": first.dev, "reason": "stolen on the train", "stolen_since": "1h"}
@@ -75,6 +78,7 @@ def test_it_holds(made: tuple[Services, list[Device], Files]) -> None:
     assert "was revoked (“stolen on the train”)" in told
     assert steps["chain"].detail.startswith("2 chains without a gap")
     assert "2 records in 1 batches are contested" in steps["receipts"].detail
+    assert steps["counter-signatures"].detail.startswith("1 of 5 transfers counter-signed")
     assert steps["log"].detail.startswith("9 leaves of 9")
     case = json.loads(files["case.json"])
     assert [len(one["keys"]) for one in case["devices"]] == [3, 1]
