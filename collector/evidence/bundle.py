@@ -29,6 +29,7 @@ from collector.services import Services
 from collector.view import CaseView
 from collector.web import verify_page
 from shared import dsse, statement, strictjson
+from shared.keys import PublicKey
 from shared.statement import Kind, Statement
 from shared.strictjson import JsonObject
 from shared.tree import consistency, inclusion
@@ -63,9 +64,11 @@ def _evidence(services: Services, subscriber: str) -> bytes:
         criterion = services.criteria[verdict.criterion]
         members[f"criteria/{criterion.id}.toml"] = criterion_file(services.config.criteria, criterion)
     salts: JsonObject = {}
-    leaves = _rotations(services)
+    leaves, trusted = _rotations(services), {key.key_id for key in services.peers.values()}
     for place in places:
         entry = services.entry_at(place)
+        if entry.kind is EntryKind.TRANSFER and PublicKey.from_spki(entry.signer).key_id not in trusted:
+            continue  # whoever is not believed any more is not quoted either
         is_own = place.stream == services.config.stream
         made = _members(entry, f"{entry.no:08d}" if is_own else f"{place.stream}-{entry.no:08d}")
         members |= made
@@ -150,6 +153,8 @@ def _members(entry: Entry, number: str) -> dict[str, bytes]:
             return {f"rotations/{statement.text(entry.meta, 'new')}.json": entry.body}
         case EntryKind.REVOCATION:
             return {f"revocations/{number}.json": entry.body}
+        case EntryKind.TRANSFER:
+            return {f"transfers/{number}.json": entry.body}
         case EntryKind.COMPLAINT:
             return {f"complaints/{number}.json": entry.body}
         case EntryKind.REFUSED:

@@ -19,6 +19,8 @@
     14  omission    what is missing is said as it is: the bound and coverage of each day, computed anew from the records;
                     numbers without a record; batches that contradict a chain; tests by hand, which count in nothing
     15  time-stamps every time-stamp is for what is here and by an authority you named, if you named one (needs speedproof[tsa])
+    16  transfers   what peers have signed of transfers is by the keys here and about these devices; what was started and never
+                    delivered is what the case says
 
 Not checked, left to the reader: that the verdict follows from records and rule (the collector judges its own data again
 with `speedproof-collector judge`), and that keys belong to whom they should. What a check cannot show stands in README.txt.
@@ -27,7 +29,7 @@ with `speedproof-collector judge`), and that keys belong to whom they should. Wh
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collector.evidence import omission_step, said_steps, signed_steps, stamped
+from collector.evidence import omission_step, said_steps, signed_steps, stamped, transfer_step
 from collector.evidence.archive import NotEvidence
 from collector.evidence.found import Files, Found, StepFailed
 from collector.evidence.logged import NO_TRUST, Trust
@@ -92,5 +94,6 @@ _STEPS: tuple[tuple[str, Callable[[Found], str]], ...] = (
     ("kept", said_steps.kept),
     ("omission", omission_step.omission),
     ("time-stamps", stamped.time_stamps),
+    ("transfers", transfer_step.transfers),
 )
 STEPS = ("format", *(name for name, _ in _STEPS))  # the names of all steps, in order

@@ -30,7 +30,7 @@ PROOFS: Final = "log/proofs.ndjson"
 VKEY: Final = "log/vkey"
 WRONG: Final = "log/wrong.txt"  # instead of these three: why the collector does not give out its log
 FOLDERS: Final = (  # whose files are leaves
-    "batches", "complaints", "enrolments", "refused", "removed", "revocations", "rotations",
+    "batches", "complaints", "enrolments", "refused", "removed", "revocations", "rotations", "transfers",
 )  # fmt: skip
 
 

@@ -49,7 +49,8 @@ def counter_signatures(found: Found) -> str:
 
 def log(found: Found) -> str:
     """Step 12: it is in the collector's public log."""
-    return logged(found.files, found.devices, found.trust, found.chains(), found.keys, found.revoked, found.lines)
+    keys = {key.key_id: key for key in peers_in(found.files).values()} | found.devices
+    return logged(found.files, keys, found.trust, found.chains(), found.keys, found.revoked, found.lines)
 
 
 def kept(found: Found) -> str:

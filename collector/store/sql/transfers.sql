@@ -14,8 +14,7 @@ WITH mine AS (
 ), passed AS (
   SELECT device, max(last_seq) AS last_seq FROM batch WHERE device IN (SELECT device FROM mine) GROUP BY device
 ), gone AS (
-  SELECT m.pae, m.device FROM mine m JOIN batch b ON b.device = m.device AND b.gone AND m.seq BETWEEN b.first_seq AND b.last_seq
-  UNION SELECT m.pae, m.device FROM mine m JOIN spent s ON s.device = m.device AND s.session = m.session
+  SELECT DISTINCT m.pae, m.device FROM mine m JOIN batch b ON b.device = m.device AND b.gone AND m.seq BETWEEN b.first_seq AND b.last_seq
 )
 SELECT d.dev, m.peer, m.sid, m.seq, m.direction, m.at_us, m.dur_us, m.bytes, m.min_rtt_us, m.received_us,
        coalesce(f.told, []), coalesce(p.last_seq >= m.seq, false), g.device IS NOT NULL

@@ -7,7 +7,7 @@ const ED25519 = 1, COSIGNATURE = 4;
 const MAX_NOTE_BYTES = 1000000;
 const MAX_SIGNATURES = 100;
 const KEY_NAME = /^[^\s\x1c-\x1f\x85+\x00-\x1f\x7f]+$/; // white space as Python has it; U+FEFF is taken out before
-const LEAF_FOLDERS = ["batches", "complaints", "enrolments", "refused", "removed", "revocations", "rotations"];
+const LEAF_FOLDERS = ["batches", "complaints", "enrolments", "refused", "removed", "revocations", "rotations", "transfers"];
 
 /** Rekor v2's hashedrekord 0.0.2 over SHA-256(PAE): JCS, one line. */
 function leafOf(identity, signature, spki) {
@@ -151,7 +151,8 @@ async function logged(found) {
 const isLeaf = (name) => LEAF_FOLDERS.includes(name.split("/")[0]) || isRotationFile(name);
 
 async function proofsIn(found, checkpoint) {
-  const keys = new Map([...found.devices, ...[...found.lines.values()].flatMap((line) => [...line.byId])]), indices = new Map();
+  const peers = [...(await peersIn(found)).values()].map((key) => [key.id, key]);
+  const keys = new Map([...peers, ...found.devices, ...[...found.lines.values()].flatMap((line) => [...line.byId])]), indices = new Map();
   const data = found.files.get("log/proofs.ndjson") ?? new Uint8Array();
   for (let at = 0, end; (end = lineFeed(data, at)) >= 0; at = end + 1) {
     const told = decode(data.subarray(at, end));

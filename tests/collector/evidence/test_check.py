@@ -42,6 +42,7 @@ NAMES = (
     "kept",
     "omission",
     "time-stamps",
+    "transfers",
 )
 
 
@@ -217,7 +218,11 @@ def leaf_of_file(case: Case, name: str) -> bytes | None:
     if name.partition("/")[0] not in FOLDERS:
         return None
     envelope = dsse.read_envelope(case.files[name].partition(b"\n")[0])
-    keys = [case.services.portal_key.public, *(device.key.public for device in case.history.devices)]
+    keys = [
+        case.services.portal_key.public,
+        *case.services.peers.values(),
+        *(device.key.public for device in case.history.devices),
+    ]
     spki = next(key.spki for key in keys if key.key_id == envelope.key_id)
     return leaf_of(envelope.pae_sha256, envelope.signature, spki)
 
