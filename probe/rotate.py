@@ -11,10 +11,11 @@ and what that signs after the collector had heard of the new one is refused, kep
 """
 
 from probe.agent import Agent
+from probe.answers import REVOKED, Blocked
 from probe.errors import RotationRefused, StateUnusable
 from probe.home import Home
 from probe.net.collector import Collector
-from probe.upload import REVOKED, Blocked, Uploader
+from probe.upload import Uploader
 from shared import strictjson
 from shared.keys import FileKey
 from shared.rotation import Whose, make_rotation

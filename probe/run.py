@@ -10,12 +10,13 @@ import logging
 import secrets
 from typing import Final
 
+from probe.answers import REVOKED, Blocked, Later
 from probe.backoff import Backoff
 from probe.daemon import Daemon
 from probe.errands import Errand
 from probe.errors import StateUnusable
 from probe.minder import Minder
-from probe.upload import REVOKED, Blocked, Later, Uploader
+from probe.upload import Uploader
 
 _LOOK_S: Final = 5.0  # the wall clock may jump: never sleep longer than this without looking at it again
 _BLOCKED_US: Final = 900_000_000

@@ -1,11 +1,4 @@
-"""Sending what waits: oldest first, and nothing is let go before its receipt was checked and stored.
-
-What an answer means is decided here, purely; the sending is `probe.net.collector`.
-
-    200, 201 with a receipt for these very bytes   kept there: the body may go here
-    409, 403, 4xx                                  refused: kept, said loudly, tried again only now and then
-    408, 425, 429, 5xx, silence, a receipt that    later, with growing waits
-    is not one, and what no collector answers
+"""Sending what waits: oldest first, and nothing is let go before its receipt was checked and stored (`probe.answers`).
 
 An outbox that is in doubt about its place in the chain hands out nothing. The collector is asked first, with a batch it
 cannot take (`probe.seal.question`), and what it says it waits for is where the chain goes on. At no other time is its word
@@ -15,113 +8,25 @@ about that believed.
 import contextlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
+from probe.answers import KEPT, REVOKED, Blocked, Kept, Later, Outcome, expected_of, is_refusal, understand, why_of
 from probe.clock import BUILT_US, Clock
 from probe.delays import Delay, How
 from probe.errors import CollectorSilent, ForeignChain, StateUnusable
 from probe.keywatch import KeyWatch
 from probe.logwatch import LogWatch, with_proof
-from probe.net.collector import Collector, Told
+from probe.net.collector import Collector
 from probe.outbox import Outbox, Waiting
 from probe.packed import Packed
 from shared import strictjson
 from shared.chain import Head
-from shared.dsse import read_envelope
 from shared.errors import Malformed
 from shared.keys import PublicKey
-from shared.lineage import Lineage, TwoSuccessors
-from shared.receipt import Receipt, read_receipt
-from shared.statement import integer, sha256_hex
+from shared.lineage import TwoSuccessors
+from shared.receipt import Receipt
 
-REVOKED: Final = "revoked_key"  # an answer's name; kept: the id of the key of which the collector says so
-ANEW: Final = (
-    "nothing that this key signs is taken any more. What was measured stays here. If the key was to be changed: "
-    "speedproof-probe rotate-key goes on with that; else ask support for a code and begin anew with: "
-    "speedproof-probe enrol URL CODE --new-key"
-)
 STUCK = "stuck_since_us"  # kept: the wall clock (µs) at the first failure since which nothing was taken
-_CONFLICT = 409
-_KEPT = (200, 201)
-_REFUSED = range(400, 500)
-_AGAIN = (408, 425, 429)
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The collector keeps the batch; the receipt was checked."""
-
-    line: bytes
-    receipt: Receipt
-    bundle: "strictjson.JsonObject | None" = None  # the proof that the batch is in the log; nobody has checked it yet
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """Not now."""
-
-    why: str
-    wait_us: int = 0
-    silent: bool = False  # nobody answered
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """The collector will not take this batch as it is; a person has to look. `error` is the name it gave, if it gave one."""
-
-    why: str
-    error: str = ""
-
-
-Outcome = Kept | Later | Blocked
-
-
-def understand(told: Told, waiting: Waiting, collector: Lineage) -> Outcome:
-    """What an answer to a batch means; the receipt is by one of the collector's keys."""
-    if told.status in _KEPT:
-        receipt = told.fields.get("receipt")
-        if not isinstance(receipt, dict):
-            return Later("the answer holds no receipt")
-        line, bundle = strictjson.encode(receipt), told.fields.get("bundle")
-        try:
-            read = read_receipt(line, collector.of(read_envelope(line).key_id), waiting.pae_sha256)
-            return Kept(line, read, bundle if isinstance(bundle, dict) else None)
-        except Malformed as error:
-            return Later(f"the receipt is not one: {error}")
-    why = _why(told)
-    if not _is_refusal(told):
-        return Later(why, told.retry_after_us)
-    expected = told.fields.get("expect_batch")
-    more = f" (it waits for batch {expected}, we hold {waiting.batch})" if isinstance(expected, int) else ""
-    name = told.words("error")
-    if name == REVOKED:
-        return Blocked(f"the collector says that this device's key is revoked ({why}): {ANEW}", name)
-    return Blocked(f"the collector refused batch {waiting.batch}: {name or told.status}: {why}{more}", name)
-
-
-def expected_of(told: Told) -> Head | Later | Blocked:
-    """What an answer to the question says of where the chain stands."""
-    if told.status == _CONFLICT:
-        try:
-            batch, seq = (integer(told.fields, name) for name in ("expect_batch", "expect_seq"))
-            return Head(batch, seq, sha256_hex(told.fields, "head"))
-        except Malformed as error:
-            return Later(f"the collector does not say where the chain stands: {error}")
-    if _is_refusal(told):
-        name = told.words("error")
-        more = f": {ANEW}" if name == REVOKED else ""
-        return Blocked(f"the collector does not say where the chain stands: {_why(told)}{more}", name)
-    return Later(_why(told), told.retry_after_us)
-
-
-def _why(told: Told) -> str:
-    return told.words("detail") or f"answer {told.status}"
-
-
-def _is_refusal(told: Told) -> bool:
-    """Whether the collector itself said no; a redirect, say, is some portal's on the way."""
-    return told.status in _REFUSED and told.status not in _AGAIN
 
 
 def stuck_since_us(outbox: Outbox) -> int | None:
@@ -265,7 +170,7 @@ class Uploader:
             self._on_sent(error.sent_bytes)
             return Later(str(error), silent=True)
         self._on_sent(told.sent_bytes)
-        if told.status in _KEPT:
+        if told.status in KEPT:
             try:
                 await self._keys.look_at(told.fields.get("receipt"))
             except TwoSuccessors as error:
@@ -299,9 +204,9 @@ class Uploader:
                 self._on_sent(error.sent_bytes)
                 return Later(str(error))
             self._on_sent(told.sent_bytes)
-            if told.status not in _KEPT:
-                why = _why(told)
-                if not _is_refusal(told):
+            if told.status not in KEPT:
+                why = why_of(told)
+                if not is_refusal(told):
                     return Later(why, told.retry_after_us)
                 refused = Blocked(f"the complaint was refused: {why}")
                 continue

@@ -4,10 +4,10 @@ import argparse
 import asyncio
 from typing import TYPE_CHECKING
 
+from probe.answers import Later
 from probe.commands.device import opened, uploader_of
 from probe.commands.say import FAILED, WORKED, message, show
 from probe.home import Home
-from probe.upload import Later
 from shared.complaint import make_complaint
 
 if TYPE_CHECKING:

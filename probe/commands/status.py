@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from probe import pausing, presence
 from probe.agent import Agent
+from probe.answers import REVOKED
 from probe.commands.device import opened
 from probe.commands.look import accounts, campaigns, is_held, local_of, recent
 from probe.commands.say import WORKED, line, positive, show
@@ -18,7 +19,7 @@ from probe.logwatch import known_log
 from probe.pausing import Pause, read_pause
 from probe.presence import Alive
 from probe.standing import Outgoing, Standing, lines
-from probe.upload import REVOKED, stuck_since_us
+from probe.upload import stuck_since_us
 from shared.errors import Malformed
 from shared.strictjson import Json, JsonObject
 

@@ -12,6 +12,7 @@ from fakes.collector import CODE, FakeCollector, serving_aside
 
 from collector.config import Config
 from collector.services import Services
+from probe.answers import REVOKED, Blocked, Kept, expected_of, understand
 from probe.enrol import enrol
 from probe.errors import EnrolRefused, RotationRefused
 from probe.home import Home
@@ -19,7 +20,6 @@ from probe.net.collector import Collector, Told
 from probe.outbox import Stored, Waiting
 from probe.packed import Packed
 from probe.seal import question, seal
-from probe.upload import REVOKED, Blocked, Kept, expected_of, understand
 from shared import strictjson
 from shared.chain import START, Head
 from shared.complaint import make_complaint

@@ -12,12 +12,13 @@ from fakes.clock import FakeClock
 from fakes.keeper import Keeper, drive
 from strategies import COLLECTOR, DEVICE
 
+from probe.answers import Blocked, Later
 from probe.outbox import LIMIT_BYTES, Outbox
 from probe.outbox import log as log_module
 from probe.outbox.files import name
 from probe.outbox.replay import Replay
 from probe.seal import question, seal
-from probe.upload import Blocked, Later, Uploader
+from probe.upload import Uploader
 from shared import strictjson
 from shared.chain import START, follow
 from shared.errors import Malformed

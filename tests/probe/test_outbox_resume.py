@@ -10,10 +10,10 @@ import pytest
 from fakes.keeper import Keeper
 from fakes.outboxed import NAME, Boxed, fast_folder, spoil
 
+from probe.answers import Blocked, Later
 from probe.errors import ForeignChain, StateUnusable
 from probe.outbox.frames import read_frames
 from probe.outbox.tables import Blob, Intent
-from probe.upload import Blocked, Later
 from shared.chain import START, Head
 from shared.strictjson import MAX_INTEGER
 

@@ -15,6 +15,7 @@ from collector.config import Config
 from collector.services import Services
 from probe.__main__ import main
 from probe.agent import Agent
+from probe.answers import REVOKED, Blocked
 from probe.commands.device import opened, uploader_of
 from probe.commands.run import going_on
 from probe.enrol import enrol
@@ -23,7 +24,6 @@ from probe.home import Home, read_enrolled
 from probe.net.collector import Collector
 from probe.outbox import Outbox
 from probe.rotate import rotate
-from probe.upload import REVOKED, Blocked
 from shared.errors import Malformed
 from shared.keys import FileKey
 

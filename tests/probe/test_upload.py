@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import COLLECTOR, DEVICE, OTHER_DEVICE, json_objects, ring
 
+from probe.answers import Blocked, Kept, Later, expected_of, understand
 from probe.clock import BUILT_US
 from probe.errors import CollectorSilent
 from probe.net import collector as net
@@ -22,7 +23,7 @@ from probe.net.collector import Collector, Told
 from probe.outbox import Outbox, Stored, Waiting
 from probe.packed import Packed
 from probe.seal import question, seal
-from probe.upload import Blocked, Kept, Later, Uploader, expected_of, stuck_since_us, understand
+from probe.upload import Uploader, stuck_since_us
 from shared import strictjson
 from shared.batch import open_batch
 from shared.chain import START, Head
