@@ -193,6 +193,7 @@ def _device(moment: Moment) -> JsonObject:
         "charge_per_cent": power.charge_per_cent,
         "metered": link.metered,
         "plugged": power.plugged,
+        "qdisc": link.qdisc,
         "saver": power.saver,
         "shared": link.shared,
         "synced": moment.around.synced,

@@ -30,6 +30,7 @@ SERVER_ERROR: Final = 500
 STEP_US: Final = 1_000_000
 SLEPT_US: Final = 100_000  # two readings of clocks may be this far apart on a device that is busy
 OF_CLEAN_PER_CENT: Final = 80
+SHAPERS: Final = frozenset({"tbf", "htb", "hfsc", "cbq", "netem"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,5 +286,12 @@ FLAW_RULES: Final[tuple[FlawRule, ...]] = (
         comment="The device may have been slower than the line, which can then do more than was measured.",
         source="ours",
         scope="load",
+    ),
+    FlawRule(
+        id="shaped_here",
+        holds=_either(lambda moment: moment.around.link.qdisc in SHAPERS),
+        threshold="the interface's own queueing discipline is one that holds packets back to a rate",
+        comment="This device may have made its own line slow. One on a router out of sight does the same, and is not seen.",
+        source="ours",
     ),
 )

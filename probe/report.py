@@ -55,6 +55,7 @@ FLAWS = {
     "clock_unsynced": "this device's clock is not set",
     "clock_stepped": "this device's clock was set meanwhile",
     "suspended": "this device slept meanwhile",
+    "shaped_here": "this device itself may have held its line back to a rate",
     "client_limited": "near the limit of what this device can measure",
 }
 REASONS = {  # why nothing was started: the rows of `probe.gate`, what a busy peer answers, and what could not be tried

@@ -60,6 +60,7 @@ class Link:
     wifi_mhz: int | None = None
     vpn: bool | None = None  # a tunnel carries the default way, or the system says that a VPN is up
     shared: bool | None = None  # others reach the network through this device: tethering, hotspot
+    qdisc: str | None = None  # the queueing discipline at the root of the interface
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,6 @@ THREATS = {
 }
 OPEN = {
     "T4": "comes with the time bracket",
-    "T10": "to come",
     "T20": "to come",
     "T21": "comes with the report",
 }

@@ -154,6 +154,7 @@ FLAWS: Final[Mapping[str, str]] = MappingProxyType(
         "clock_unsynced": "the device's clock was not set",
         "clock_stepped": "the device's clock was set on the way",
         "suspended": "the device slept on the way",
+        "shaped_here": "the device itself may have held its line back to a rate",
         "client_limited": "near the limit of what the device can measure",
     }
 )

@@ -42,6 +42,7 @@ class Glimpse:
     power: Power | None = None
     place: Place | None = None
     synced: bool | None = None
+    qdisc: str | None = None
     troubles: tuple[str, ...] = ()
 
 
@@ -68,6 +69,7 @@ def picture(interface: str | None, glimpses: Sequence[Glimpse], *, has_way: bool
         wifi_mhz=_first([seen.wifi_mhz for seen in glimpses]) if kind == "wifi" else None,
         vpn=_either([vpn, *(seen.vpn for seen in glimpses)]),
         shared=_either([seen.shared for seen in glimpses]),
+        qdisc=_first([seen.qdisc for seen in glimpses]),
     )
     troubles = dict.fromkeys(one for seen in glimpses for one in seen.troubles)
     radios = [seen.radio for seen in glimpses if seen.radio is not None]

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final
 
 from probe.clock import Clock, SystemClock
-from probe.platform import firmware, mmcli, nmcli, power, timekeeping
+from probe.platform import firmware, mmcli, nmcli, power, qdisc, timekeeping
 from probe.platform import interface as kernel
 from probe.platform.aside import aside
 from probe.platform.glimpse import Glimpse, picture, trouble
@@ -62,6 +62,7 @@ def readers(system: str, interface: str | None, settings: Settings, bus: Bus | N
         chosen["interfaces"] = termux.read_sharing
     elif system == "linux":
         chosen["kernel"] = lambda: aside(lambda: kernel.read(interface, FILES))
+        chosen["queues"] = lambda: aside(lambda: Glimpse(qdisc=qdisc.read(interface)))
         chosen["power"] = lambda: aside(lambda: power.read(power.SYS))
         chosen["firmware"] = lambda: firmware.read(firmware.MODEL, firmware.SYS, firmware.MAILBOX)
         if bus is None:

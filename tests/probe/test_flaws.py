@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.facts import HostFacts, Lull, Moment, Seen, cpu_busy_per_mille
-from probe.flaws import FLAW_RULES, flaws
+from probe.flaws import FLAW_RULES, SHAPERS, flaws
 from probe.surroundings import Cell, Link, Power, Radio, Surroundings, Technology
 
 MIB = 1_048_576
@@ -46,6 +46,7 @@ def test_rows_are_unique_and_commented() -> None:
     assert all(rule.comment and rule.source and rule.threshold for rule in FLAW_RULES)
 
 
+@pytest.mark.threat("T10")
 @pytest.mark.parametrize(("own", "expected"), [(857_143, ()), (857_142, ("cross_traffic",))])
 @pytest.mark.parametrize("way", ["rx", "tx"])
 def test_a_tenth_of_foreign_bytes_under_load(way: str, own: int, expected: tuple[str, ...]) -> None:
@@ -245,6 +246,15 @@ def test_tunnels() -> None:
     assert found(seen(before=moment(tunnel, dialled), after=moment(tunnel, dialled))) == ()
     told = moment(QUIET, Surroundings(Link("eth0", "ethernet", vpn=True)), after_us=SECOND_US)
     assert found(seen(after=told)) == ("vpn",)
+
+
+@pytest.mark.threat("T10")
+@pytest.mark.parametrize("kind", sorted(SHAPERS))
+def test_a_device_that_shapes_its_own_line(kind: str) -> None:
+    """A queueing discipline that holds packets back to a rate is a flaw of every test; what a system has by itself is none."""
+    for told, expected in ((kind, ("shaped_here",)), ("fq_codel", ()), ("noqueue", ()), (None, ())):
+        after = moment(QUIET, Surroundings(Link("eth0", "ethernet", qdisc=told)), after_us=SECOND_US)
+        assert found(seen(after=after)) == expected
 
 
 def test_others_reach_the_network_through_this_device() -> None:
