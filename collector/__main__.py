@@ -4,13 +4,14 @@ import argparse
 import base64
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from collector import logs, say
 from collector.arguments import build_parser
-from collector.command import address_for_probes, open_desk
+from collector.command import Desk, address_for_probes, open_desk
 from collector.criteria import load_criteria
 from collector.errors import BadRequest
 from collector.judge.casefile import judge_text
@@ -145,15 +146,33 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _evidence(options: argparse.Namespace) -> None:
-    if not options.out.name or options.out.is_dir():
-        raise BadRequest(f"--out names a file to write, {options.out} is a folder")
-    with open_desk(config_of(options)) as desk:
+    with _written(options) as (desk, write):
         result = desk.run("evidence", {"subscriber": options.subscriber})
-    partial = options.out.with_name(options.out.name + ".new")
-    partial.write_bytes(base64.b64decode(result["zip_b64"]))
-    partial.replace(options.out)
-    told = {"subscriber": options.subscriber, "file": str(options.out), "bytes": result["bytes"]}
-    tell(options, told, say.evidence)
+        write(result.pop("zip_b64"))
+    tell(options, {"subscriber": options.subscriber, "file": str(options.out)} | result, say.evidence)
+
+
+def _report(options: argparse.Namespace) -> None:
+    with _written(options) as (desk, write):
+        result = desk.run("report", {"subscriber": options.subscriber})
+        write(result.pop("pdf_b64"))
+    tell(options, {"subscriber": options.subscriber, "file": str(options.out)} | result, say.report)
+
+
+@contextmanager
+def _written(options: argparse.Namespace) -> Iterator[tuple[Desk, Callable[[str], None]]]:
+    """The desk, and what writes the file that a command is asked for: whole or not at all."""
+    out: Path = options.out
+    if not out.name or out.is_dir():
+        raise BadRequest(f"--out names a file to write, {out} is a folder")
+
+    def write(data_b64: str) -> None:
+        partial = out.with_name(out.name + ".new")
+        partial.write_bytes(base64.b64decode(data_b64))
+        partial.replace(out)
+
+    with open_desk(config_of(options)) as desk:
+        yield desk, write
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -169,6 +188,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "cells": _show,
     "days": _show,
     "evidence": _evidence,
+    "report": _report,
     **OPERATIONS,
 }
 

@@ -88,9 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     show.set_defaults(command="case show")
 
     arguments_fleet.add(commands, folder)
-    evidence = commands.add_parser("evidence", parents=[folder], help="write the evidence file of a subscriber's case")
-    evidence.add_argument("subscriber", help="the subscriber's id")
-    evidence.add_argument("--out", type=Path, required=True, metavar="FILE.zip", help="where to write it")
+    _given_out(commands, folder)
     commands.add_parser(
         "rebuild", parents=[folder], help="make the index anew from the ledger (with no collector running)"
     )
@@ -253,6 +251,17 @@ def _import(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.Arg
     one.add_argument("--time-zone", help="zone of the log's times (default: Europe/Dublin, where the set was recorded)")
     one.add_argument("files", nargs="+", type=Path, metavar="FILE", help="CSV, or CSV gzipped")
     one.set_defaults(command="import measurements")
+
+
+def _given_out(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:
+    evidence = commands.add_parser("evidence", parents=[folder], help="write the evidence file of a subscriber's case")
+    evidence.add_argument("subscriber", help="the subscriber's id")
+    evidence.add_argument("--out", type=Path, required=True, metavar="FILE.zip", help="where to write it")
+    report = commands.add_parser(
+        "report", parents=[folder], help="write the signed report (PDF) on a subscriber's case"
+    )
+    report.add_argument("subscriber", help="the subscriber's id")
+    report.add_argument("--out", type=Path, default=Path("report.pdf"), metavar="FILE.pdf", help="default: report.pdf")
 
 
 def _judge(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:

@@ -57,12 +57,18 @@ def case_of(services: Services, name: str, criterion: str | None = None) -> tupl
 
 def page_of(services: Services, name: str) -> tuple[CaseView, list[RecordRow], tuple[DayRow, ...]]:
     """What the page of a subscriber shows: his case, his measurements, and the last DAYS_SHOWN days of his line."""
-    subscriber = subscriber_of(services, name)
+    subscriber_of(services, name)
     with at_a_moment(services) as (store, lag):
-        case, rows = case_in_index(services, store, name)
-        edges = last_days(LineClock.of(subscriber.time_zone), services.clock.wall_us(), DAYS_SHOWN)
-        days = days_in_index(services, store, subscriber, edges)
+        case, rows, days = page_in_index(services, store, name)
     return replace(case, behind_us=lag.age_us), rows, days
+
+
+def page_in_index(services: Services, store: Asked, name: str) -> tuple[CaseView, list[RecordRow], tuple[DayRow, ...]]:
+    """The same as far as the index has come."""
+    subscriber = subscriber_of(services, name)
+    case, rows = case_in_index(services, store, name)
+    edges = last_days(LineClock.of(subscriber.time_zone), services.clock.wall_us(), DAYS_SHOWN)
+    return case, rows, days_in_index(services, store, subscriber, edges)
 
 
 def case_in_index(

@@ -62,6 +62,8 @@ class Config:
     tsa_roots: Path | None = None  # PEM: by whose certificates its answers are believed
     tsa_every: str = "checkpoint"  # or batch: each batch gets a token of its own too, as a Sigstore bundle needs it
     tsa_minutes: int = 15  # from one checkpoint with a token to the next
+    report_cert: Path | None = None  # PEM, the chain: signs reports instead of one that the collector's key has issued
+    report_key: Path | None = None  # PEM; None: in the same file
     ledgers: Mapping[int, str] = field(default_factory=dict)  # where those of other collectors can be read, by stream
 
     @property
@@ -125,11 +127,12 @@ def parse(text: str, data: Path, options: Mapping[str, object]) -> Config:
             raise BadRequest(f"{name} is not text")
     if "url" in told:
         told["url"] = _address("url", told["url"])
-    for name in ("criteria", "tsa_roots", "peer_tls_cert", "peer_tls_key"):
+    for name in ("criteria", "tsa_roots", "peer_tls_cert", "peer_tls_key", "report_cert", "report_key"):
         if name in told:
             told[name] = Path(str(told[name]))
-    if "peer_tls_key" in told and "peer_tls_cert" not in told:
-        raise BadRequest("peer_tls_key needs peer_tls_cert")
+    for key, cert in (("peer_tls_key", "peer_tls_cert"), ("report_key", "report_cert")):
+        if key in told and cert not in told:
+            raise BadRequest(f"{key} needs {cert}")
     length = _whole("slot_s", slot_s, 2, 86400)
     guard = _whole("guard_s", guard_s, 0, length - 1) if guard_s is not None else min(60, length // 2)
     return Config(data=data, slots=SlotPlan(length, guard), **told)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from collector.fleet import cell_of, cells_of, days_of, fleet_of
 from collector.imports import keep_import
 from collector.lines import add_subscriber
 from collector.moments import moment_us
+from collector.report.make import make_report
 from collector.services import Services
 from collector.store.rows import MADE
 from collector.view import Counts
@@ -112,6 +113,12 @@ def _evidence(services: Services, _: Portal, told: Told) -> Result:
     return {"zip_b64": base64.b64encode(data).decode(), "bytes": len(data)}
 
 
+def _report(services: Services, _: Portal, told: Told) -> Result:
+    made = make_report(services, _text(told, "subscriber"))
+    pdf_b64 = base64.b64encode(made.pdf).decode()
+    return {"pdf_b64": pdf_b64, "bytes": len(made.pdf), "signature": made.level, "whole": made.whole}
+
+
 def _position(services: Services, _: Portal, __: Told) -> Result:
     services.publisher.comes_to(services.ledger.newest_no(), MOMENT_S)
     published = services.publisher.published  # before the ledger's newest entry: its tree is of entries up to that
@@ -187,6 +194,7 @@ COMMANDS: Mapping[str, Callable[[Services, Portal, Told], Result]] = {
     "judge": _judge,
     "case_show": _case_show,
     "evidence": _evidence,
+    "report": _report,
     "position": _position,
     "held_batches": _held_batches,
     "rows_made": _rows_made,

@@ -21,6 +21,7 @@ CollectorError
 ├── IndexLags            the index has not caught up with the ledger yet
 │   └── NotLoaded        what made a line or a device is not in it yet
 ├── BadBackup            a folder that is no backup, or not as it was made
+├── NoTimeStamp          the time-stamping authority gave no time-stamp that can be used
 ├── Busy                 another command is at the ledger's files; try again when it has ended
 └── AlreadyRunning       another process owns this data folder
 """
@@ -125,6 +126,10 @@ class BadBackup(CollectorError):
 
 class AlreadyRunning(CollectorError):
     """Another process owns this data folder."""
+
+
+class NoTimeStamp(CollectorError):
+    """The time-stamping authority gave no time-stamp that can be used."""
 
 
 class Busy(CollectorError):

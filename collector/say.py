@@ -202,6 +202,14 @@ def evidence(told: Told) -> None:
     lines(f"{told['file']}: {told['bytes']} bytes; check it with: speedproof-verify {told['file']}")
 
 
+def report(told: Told) -> None:
+    """The report was written."""
+    part = "" if told["whole"] else "; not all evidence fits into it: hand over the evidence file too"
+    lines(
+        f"{told['file']}: {told['bytes']} bytes, {told['signature']}{part}; check it with: speedproof-verify {told['file']}"
+    )
+
+
 def backed_up(told: Told) -> None:
     """A backup was made."""
     lines(

@@ -36,7 +36,6 @@ THREATS = {
 OPEN = {
     "T4": "comes with the time bracket",
     "T20": "to come",
-    "T21": "comes with the report",
 }
 
 

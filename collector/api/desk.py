@@ -11,7 +11,9 @@ from collector import desk
 from collector.api.given import COOKIE, EACH_ONCE, DeskCommand, DeskReader, GivenIntake, GivenPortal, GivenServices
 from collector.case import page_of
 from collector.errors import BadRequest
+from collector.evidence.bundle import make_evidence
 from collector.fleet import WEEK_DAYS, cell_week, cells_of, fleet_of
+from collector.report.make import make_report
 from collector.web.page import (
     CONTENT_SECURITY_POLICY,
     render_cell,
@@ -56,6 +58,23 @@ async def get_subscriber(subscriber: str, request: Request, services: GivenServi
     return _html(render_page(*await asyncio.to_thread(page_of, services, subscriber)))
 
 
+@router.get("/subscriber/{subscriber}/evidence.zip", response_model=None)
+async def get_evidence(subscriber: str, request: Request, services: GivenServices, token: DeskReader) -> Response:
+    """The evidence file of one subscriber's case."""
+    if "key" in request.query_params:
+        return _without_key(request, token)
+    return _file(await asyncio.to_thread(make_evidence, services, subscriber), "application/zip", "evidence.zip")
+
+
+@router.get("/subscriber/{subscriber}/report.pdf", response_model=None)
+async def get_report(subscriber: str, request: Request, services: GivenServices, token: DeskReader) -> Response:
+    """The signed report on one subscriber's case."""
+    if "key" in request.query_params:
+        return _without_key(request, token)
+    made = await asyncio.to_thread(make_report, services, subscriber)
+    return _file(made.pdf, "application/pdf", "report.pdf")
+
+
 @router.get("/fleet", response_model=None)
 async def get_fleet(request: Request, services: GivenServices, token: DeskReader) -> Response:
     """The page of all devices, since `since`."""
@@ -94,6 +113,11 @@ def _without_key(request: Request, token: str) -> Response:
     answer = RedirectResponse(request.url.path, status_code=303)
     answer.set_cookie(COOKIE, token, httponly=True, samesite="lax", secure=request.url.scheme == "https")
     return answer
+
+
+def _file(data: bytes, media_type: str, name: str) -> Response:
+    told = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(data, media_type=media_type, headers=told | {"X-Content-Type-Options": "nosniff"})
 
 
 def _html(page: str) -> HTMLResponse:

@@ -55,6 +55,7 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     ours.NotLoaded: (HTTPStatus.SERVICE_UNAVAILABLE, "index_lags"),
     ours.IndexLags: (HTTPStatus.SERVICE_UNAVAILABLE, "index_lags"),
     ours.BadBackup: (HTTPStatus.INTERNAL_SERVER_ERROR, "bad_backup"),
+    ours.NoTimeStamp: (HTTPStatus.SERVICE_UNAVAILABLE, "no_time_stamp"),
     ours.Busy: (HTTPStatus.SERVICE_UNAVAILABLE, "busy"),
     ours.AlreadyRunning: (HTTPStatus.INTERNAL_SERVER_ERROR, "already_running"),
 }

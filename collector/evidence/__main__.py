@@ -1,32 +1,40 @@
-"""`speedproof-verify FILE.zip`: 0 it holds, 1 a step fails (named), 2 it is not an evidence file."""
+"""`speedproof-verify FILE`, an evidence file or a report: 0 it holds, 1 a step fails (named), 2 it is neither.
+
+3: everything in a report holds, but only a part of the evidence is in it, and the rest was not given.
+"""
 
 import argparse
 import json
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from collector.evidence.archive import MAX_TOTAL_BYTES, NotEvidence, read_archive
-from collector.evidence.check import steps_of
+from collector.evidence.check import Step, steps_of
 from collector.evidence.found import Found
 from collector.evidence.logged import Trust
+from collector.evidence.report import BEGINNING, MAX_BYTES, certificates, check_report
 from collector.evidence.sigstore import taken_out
 from shared.errors import Malformed, NoTool
 from shared.keys import PublicKey
 from shared.note import NoteKey
 from shared.timestamp import read_roots
 
-HOLDS, FAILS, NOT_EVIDENCE = 0, 1, 2
+HOLDS, FAILS, NOT_EVIDENCE, IN_PART = 0, 1, 2, 3
 
 
 def main(argv: list[str] | None = None) -> int:
     """Check one file and say how each step went."""
     parser = argparse.ArgumentParser(
         prog="speedproof-verify",
-        description="Check a speedproof evidence file offline. Exit code 0: holds; 1: a step fails; 2: not evidence.",
+        description="Check a speedproof evidence file or report offline. Exit code 0: holds; 1: a step fails; 2: not evidence; "
+        "3: a report holds, and the evidence it speaks of is not whole in it.",
     )
-    parser.add_argument("file", type=Path, help="the evidence file (.zip)")
+    parser.add_argument(
+        "file", type=Path, help="the evidence file (.zip), or the report (.pdf; needs speedproof[report])"
+    )
     parser.add_argument(
         "--collector-key",
         metavar="KEY",
@@ -63,20 +71,29 @@ def main(argv: list[str] | None = None) -> int:
         metavar="DIR",
         help="if it holds, write each batch's Sigstore bundle there, for verifiers of others (a new folder)",
     )
+    parser.add_argument("--evidence", type=Path, metavar="ZIP", help="of a report: the evidence file it speaks of")
+    parser.add_argument(
+        "--report-roots", type=Path, metavar="PEM", help="of a report: certificates below which its own has to be"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
     options = parser.parse_args(argv)
     try:
         trust = _trust(options)
         if options.file.stat().st_size > MAX_TOTAL_BYTES:
             raise NotEvidence("larger than evidence ever is")
-        found = Found(read_archive(options.file.read_bytes()), trust, _kept(options.kept))
+        data, kept = options.file.read_bytes(), _zip_of(options.kept)
+        if data.startswith(BEGINNING):
+            return _report(options, data, trust, kept)
+        if options.evidence is not None or options.report_roots is not None:
+            raise NotEvidence("--evidence and --report-roots are of a report (PDF), which this is not")
+        found = Found(read_archive(data), trust, kept)
         steps = steps_of(found)
         holds = all(step.holds for step in steps)
         written = _write_bundles(found, options.bundles) if holds and options.bundles is not None else None
-    except (NotEvidence, OSError) as error:
+    except (NotEvidence, NoTool, OSError) as error:
         _say(options.json, {"holds": False, "evidence": False, "error": str(error)}, [f"not evidence: {error}"])
         return NOT_EVIDENCE
-    lines = [f"{'ok  ' if step.holds else 'FAIL'} {step.no:2d} {step.name}: {step.detail}" for step in steps]
+    lines = _lines(steps)
     lines.append(
         "The evidence holds." if holds else f"The evidence does not hold: step {steps[-1].no}, {steps[-1].name}."
     )
@@ -86,6 +103,34 @@ def main(argv: list[str] | None = None) -> int:
         lines.append(f"{written} Sigstore bundles are in {options.bundles}.")
     _say(options.json, told, lines)
     return HOLDS if holds else FAILS
+
+
+def _report(options: argparse.Namespace, data: bytes, trust: Trust, kept: dict[str, bytes] | None) -> int:
+    """The same for a report."""
+    if len(data) > MAX_BYTES:
+        raise NotEvidence("larger than a report ever is")
+    if options.bundles is not None:
+        raise NotEvidence("--bundles is of an evidence file (zip); a report has its bundles attached")
+    roots = () if options.report_roots is None else certificates(options.report_roots.read_bytes())
+    found = check_report(data, trust, roots, _zip_of(options.evidence), kept)
+    steps, whole = found.steps, not found.left_out
+    if not found.holds:
+        last = f"The report does not hold: step {steps[-1].no}, {steps[-1].name}."
+    elif whole:
+        last = "The report holds, and so does its evidence."
+    else:
+        last = (
+            "What is in this report holds. Not checked, since only a part of the evidence is in it: "
+            f"{', '.join(found.left_out)}. Give the evidence file with --evidence."
+        )
+    told: dict[str, object] = {"holds": found.holds and whole, "evidence": True}
+    told |= {"steps": [asdict(step) for step in steps], "not_checked": list(found.left_out)}
+    _say(options.json, told, [*_lines(steps), last])
+    return FAILS if not found.holds else HOLDS if whole else IN_PART
+
+
+def _lines(steps: Sequence[Step]) -> list[str]:
+    return [f"{'ok  ' if step.holds else 'FAIL'} {step.no:2d} {step.name}: {step.detail}" for step in steps]
 
 
 def _write_bundles(found: Found, folder: Path) -> int:
@@ -132,11 +177,11 @@ def _roots(path: Path | None) -> bytes | None:
     return pem
 
 
-def _kept(path: Path | None) -> dict[str, bytes] | None:
+def _zip_of(path: Path | None) -> dict[str, bytes] | None:
     if path is None:
         return None
     if path.stat().st_size > MAX_TOTAL_BYTES:
-        raise NotEvidence(f"{path}: larger than an export ever is")
+        raise NotEvidence(f"{path}: larger than evidence ever is")
     return read_archive(path.read_bytes())
 
 

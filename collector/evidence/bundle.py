@@ -9,11 +9,11 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from collector.case import case_in_index
+from collector.case import page_in_index
 from collector.criteria import criterion_file
 from collector.errors import Busy
 from collector.evidence.grades import FOLDER
@@ -25,8 +25,9 @@ from collector.ledger.frame import Entry, EntryKind
 from collector.ledger.names import RETAINING
 from collector.ledger.segments import read_at
 from collector.ledger.tombs import tomb_beside
+from collector.overview import DayRow
 from collector.services import Services
-from collector.view import CaseView
+from collector.view import CaseView, RecordRow
 from collector.web import verify_page
 from shared import dsse, statement, strictjson
 from shared.keys import PublicKey
@@ -41,16 +42,31 @@ MOST_STAMPS = 400  # of each kind, so that checking them takes half a second at 
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal evidence is equal bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """All of one case at one moment: the evidence file's members, and what they say in the case's own terms."""
+
+    members: dict[str, bytes]
+    case: CaseView
+    rows: list[RecordRow]
+    days: tuple[DayRow, ...]
+
+
 def make_evidence(services: Services, subscriber: str) -> bytes:
     """The zip of one subscriber's case; raises NotFound, and Busy if a removal was cut off that concerns it."""
+    return zipped(collect(services, subscriber).members)
+
+
+def collect(services: Services, subscriber: str) -> Collected:
+    """What the zip holds, not packed yet; raises what `make_evidence` raises."""
     services.indexer.caught_up(services.ledger.newest_no())
     with services.retaining:  # nothing is removed while it is read
-        return _evidence(services, subscriber)
+        return _collected(services, subscriber)
 
 
-def _evidence(services: Services, subscriber: str) -> bytes:
+def _collected(services: Services, subscriber: str) -> Collected:
     with services.store.moment() as store:  # a batch between the two would be counted in neither or in one of them only
-        case, _ = case_in_index(services, store, subscriber)
+        case, rows, days = page_in_index(services, store, subscriber)
         places = store.places(subscriber)
     members: dict[str, bytes] = {
         "README.txt": (files("collector.evidence") / "README.txt").read_bytes(),
@@ -82,7 +98,7 @@ def _evidence(services: Services, subscriber: str) -> bytes:
     manifest = _manifest(case, members, salts)
     members["manifest.json"] = manifest
     members["manifest.dsse.json"] = _signed(services, case, manifest)
-    return _zip(members)
+    return Collected(members, case, rows, days)
 
 
 def _rotations(services: Services) -> dict[str, int]:
@@ -208,7 +224,8 @@ def _signed(services: Services, case: CaseView, manifest: bytes) -> bytes:
     return dsse.seal(told.encode(), services.collector_key) + b"\n"
 
 
-def _zip(members: Mapping[str, bytes]) -> bytes:
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    """These members as a zip: the same for the same members, in the order of their names."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(members):

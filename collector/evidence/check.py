@@ -57,11 +57,11 @@ def check_evidence(files: Files, trust: Trust = NO_TRUST, kept: Files | None = N
     return steps_of(Found(files, trust, kept))
 
 
-def steps_of(found: Found) -> list[Step]:
-    """The same for whoever wants what the steps have established too."""
+def steps_of(found: Found, wanted: "Steps | None" = None) -> list[Step]:
+    """The same for whoever wants what the steps have established too; `wanted`: these steps instead of all."""
     _format(found)
     steps = [Step(1, "format", holds=True, detail=FORMAT)]
-    for no, (name, step) in enumerate(_STEPS, start=2):
+    for no, (name, step) in enumerate(WALK if wanted is None else wanted, start=2):
         try:
             steps.append(Step(no, name, holds=True, detail=step(found)))
         except (StepFailed, Malformed, Refused) as error:
@@ -79,7 +79,8 @@ def _format(found: Found) -> None:
         raise NotEvidence(f"the format is {found.manifest.get('format')!r}, this checker knows {FORMAT}")
 
 
-_STEPS: tuple[tuple[str, Callable[[Found], str]], ...] = (
+Steps = tuple[tuple[str, Callable[[Found], str]], ...]
+WALK: Steps = (
     ("files", signed_steps.files),
     ("collector", signed_steps.collector),
     ("enrolments", signed_steps.enrolments),
@@ -96,4 +97,4 @@ _STEPS: tuple[tuple[str, Callable[[Found], str]], ...] = (
     ("time-stamps", stamped.time_stamps),
     ("transfers", transfer_step.transfers),
 )
-STEPS = ("format", *(name for name, _ in _STEPS))  # the names of all steps, in order
+STEPS = ("format", *(name for name, _ in WALK))  # the names of all steps, in order

@@ -53,7 +53,11 @@ def authority_of(url: str | None, roots: Path | None) -> Authority | None:
 
 def ask(authority: Authority, data: bytes, nonce: bytes) -> tuple[bytes, Stamp]:
     """A token over some bytes, as the authority gave it, and what it proves; raises NoStamp."""
-    digest = sha256(data).digest()
+    return ask_for(authority, sha256(data).digest(), nonce)
+
+
+def ask_for(authority: Authority, digest: bytes, nonce: bytes) -> tuple[bytes, Stamp]:
+    """The same over what has this SHA-256."""
     request = urllib.request.Request(authority.url, query(digest, nonce), method="POST")  # noqa: S310 - from the settings
     request.add_header("Content-Type", "application/timestamp-query")
     try:

@@ -18,7 +18,7 @@ _NOUNS: Final[Mapping[Provenance, Mapping[str, str]]] = {
     "imported": {"down": "download reading", "up": "upload reading"},
 }
 # The first of these that a contract has is what results are held against in the caption.
-_FLOORS: Final = ("min_bps", "required_bps", "normal_bps", "estimated_max_bps", "advertised_bps", "max_bps")
+FLOORS: Final = ("min_bps", "required_bps", "normal_bps", "estimated_max_bps", "advertised_bps", "max_bps")
 
 
 def caption(rows: Iterable[RecordRow], contract: Mapping[str, Mapping[str, int]], marks: Marks) -> str:
@@ -46,7 +46,7 @@ def caption(rows: Iterable[RecordRow], contract: Mapping[str, Mapping[str, int]]
 def _direction(noun: str, rows: Sequence[RecordRow], contract: Mapping[str, int]) -> str:
     figures = [row.rate_bps for row in rows if row.end == End.OK and row.rate_bps is not None]
     failed, flawed = len(rows) - len(figures), sum(1 for row in rows if row.flaws)
-    floor = next((name for name in _FLOORS if name in contract), None)
+    floor = next((name for name in FLOORS if name in contract), None)
     parts = [counted(len(rows), noun)]
     if floor is not None and figures:
         below = sum(1 for rate_bps in figures if rate_bps < contract[floor])

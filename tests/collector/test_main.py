@@ -84,7 +84,7 @@ def cli(data: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
     "words",
     [
         (), ("up",), ("subscriber",), ("subscriber", "add"), ("code",), ("import",), ("import", "measurements"),
-        ("judge",), ("case",), ("case", "show"), ("evidence",), ("rebuild",),
+        ("judge",), ("case",), ("case", "show"), ("evidence",), ("report",), ("rebuild",),
     ],
 )  # fmt: skip
 def test_help(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,6 +111,9 @@ def test_results_are_one_json_object(cli: Cli, tmp_path: Path) -> None:
     out = tmp_path / "evidence.zip"
     written = cli.told("evidence", "anna", "--out", str(out))
     assert written["bytes"] == out.stat().st_size
+    written = cli.told("report", "anna", "--out", str(out.with_suffix(".pdf")))
+    assert (written["bytes"], written["whole"]) == (out.with_suffix(".pdf").stat().st_size, True)
+    assert written["signature"] == "PAdES-B-B"
     rebuilt = cli.told("rebuild")
     assert (rebuilt["entries"], rebuilt["same_as_before"]) == (2, True)
     for words in (ANNA, ("code", "anna"), ("case", "show", "anna"), ("judge", "anna"), ("rebuild",)):
@@ -126,6 +129,7 @@ def test_results_are_one_json_object(cli: Cli, tmp_path: Path) -> None:
         (("code", "nobody"), 1),
         (("judge", "nobody"), 1),
         (("evidence", "nobody", "--out", "never-written.zip"), 1),
+        (("report", "nobody", "--out", "never-written.pdf"), 1),
         (("judge",), 2),
         (("nonsense",), 2),
         (("subscriber", "add", "anna"), 2),
