@@ -8,6 +8,7 @@ from shared import errors as theirs
 from shared.beacon import NotCosigned
 from shared.errors import Refused, SpeedproofError
 from shared.keys import WrongSignature
+from shared.lineage import TwoSuccessors
 from shared.note import WrongNote
 from shared.timestamp import WrongToken
 from shared.tree import WrongProof
@@ -33,6 +34,7 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     WrongNote: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_note"),
     NotCosigned: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_note"),
     WrongProof: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_proof"),
+    TwoSuccessors: (HTTPStatus.UNPROCESSABLE_ENTITY, "two_successors"),
     WrongToken: (HTTPStatus.UNPROCESSABLE_ENTITY, "bad_token"),
     ours.NotFound: (HTTPStatus.NOT_FOUND, "not_found"),
     ours.Conflict: (HTTPStatus.CONFLICT, "conflict"),
