@@ -16,8 +16,8 @@ from collector.evidence.check import STEPS
 NAME: Final = "verify.html"
 # What a script needs stands before it.
 SCRIPTS: Final = (
-    "bytes", "sha256", "strictjson", "zip", "keys", "dsse", "batch", "signed", "history", "devices", "log", "grade",
-    "casefile", "kept", "steps", "page",
+    "bytes", "sha256", "strictjson", "inflate", "zip", "keys", "dsse", "batch", "signed", "history", "devices", "log",
+    "grade", "casefile", "kept", "steps", "page",
 )  # fmt: skip
 _SOURCES: Final = files("collector.web").joinpath("verify")
 

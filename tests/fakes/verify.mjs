@@ -7,6 +7,7 @@ const page = await import(pathToFileURL(process.argv[2]).href);
 const { NotEvidence, Malformed, Refused } = page;
 const bytes = (text) => new Uint8Array(Buffer.from(text, "base64"));
 const told = (error) => {
+  if (error instanceof page.BadDeflate) return { malformed: error.message };
   if (error instanceof NotEvidence) return { notEvidence: error.message };
   if (error instanceof Refused) return { refused: error.message, step: error.step, error: error.error };
   if (error instanceof Malformed) return { malformed: error.message };
@@ -55,6 +56,7 @@ const asks = {
   steps: async () => ({ steps: page.STEPS, checks: Object.keys(page.CHECKS), unknown: await page.oneStep(null, "of a later version", null) }),
   answer: ({ steps }) => page.answerOf(steps),
   trust: (typed) => page.trustOf(typed),
+  inflate: ({ data, size }) => page.sha256Hex(page.inflate(bytes(data), size)),
   zip: async ({ data }) => Object.fromEntries([...(await page.readArchive(bytes(data)))].map(([name, member]) => [name, page.sha256Hex(member)])),
   check: async ({ data, trust, kept, file, files }) => {
     const began = performance.now();

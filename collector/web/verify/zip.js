@@ -17,7 +17,7 @@ async function readArchive(data, report = async () => {}) {
     const files = new Map();
     let done = 0;
     for (const one of listed) {
-      files.set(one.name, await unpacked(data, one));
+      files.set(one.name, unpacked(data, one));
       await report((done += one.size), listed.total);
     }
     return files;
@@ -113,29 +113,20 @@ function checkLocal(data, view, one, refuse) {
   return are(end) ? end + 12 : refuse(`${one.name} has two sizes`);
 }
 
-async function unpacked(data, one) {
+function unpacked(data, one) {
   const packed = data.subarray(one.from, one.from + one.packed);
-  const found = one.method === STORED ? packed : await inflated(packed, one);
+  const found = one.method === STORED ? packed : inflated(packed, one);
   if (crc32(found) !== one.crc) throw new NotEvidence(`not a readable zip: ${one.name} is damaged`);
   return found;
 }
 
-/** What a deflate stream holds (RFC 1951), if that is as long as it is said to be, and nothing stands behind it. */
-async function inflated(packed, one) {
-  const found = new Uint8Array(one.size);
-  const reader = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
-  let at = 0;
+function inflated(packed, one) {
   try {
-    for (let part; !(part = await reader.read()).done; at += part.value.length) {
-      if (at + part.value.length > one.size) throw new NotEvidence(`not a readable zip: ${one.name} is longer than it is listed`);
-      found.set(part.value, at);
-    }
+    return inflate(packed, one.size);
   } catch (error) {
-    await reader.cancel().catch(() => {});
-    throw error instanceof NotEvidence ? error : new NotEvidence(`not a readable zip: ${one.name} cannot be unpacked`);
+    if (!(error instanceof BadDeflate)) throw error;
+    throw new NotEvidence(`not a readable zip: ${one.name} cannot be unpacked: ${error.message}`);
   }
-  if (at !== one.size) throw new NotEvidence(`not a readable zip: ${one.name} is shorter than it is listed`);
-  return found;
 }
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
