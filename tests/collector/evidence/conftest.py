@@ -4,11 +4,13 @@ import contextlib
 import io
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import pytest
 from fakes.case import Case
 from fakes.clock import FakeClock
 from fakes.history import History
+from fakes.scripted import NODE, Scripts, scripts, told_alike
 
 from collector.config import Config
 from collector.evidence.bundle import make_evidence
@@ -28,6 +30,21 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 def zip_of() -> Callable[[Mapping[str, bytes]], bytes]:
     """Make a zip."""
     return zipped
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripts]:
+    """The scripts of `verify.html` under Node."""
+    with scripts(tmp_path_factory.mktemp("node")) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _one_verdict(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the tests of this folder check, the page is asked too, and has to tell the same."""
+    if NODE is not None and hasattr(request.module, "check_evidence"):
+        asked: Scripts = request.getfixturevalue("node")
+        monkeypatch.setattr(request.module, "check_evidence", partial(told_alike, asked))
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fakes.scripted import NEEDS_NODE, Scripts, scripts
+from fakes.scripted import NEEDS_NODE, Scripts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,13 +18,6 @@ from collector.evidence.archive import NotEvidence, read_archive
 
 pytestmark = pytest.mark.threat("T19")
 MEMBERS = {"a/one.txt": b"one" * 50, "two.txt": b"", "three/3.bin": bytes(range(256)) * 9}
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripts]:
-    """The page's scripts under Node."""
-    with scripts(tmp_path_factory.mktemp("node")) as started:
-        yield started
 
 
 def zipped(method: int = zipfile.ZIP_DEFLATED, members: dict[str, bytes] = MEMBERS) -> bytes:

@@ -9,13 +9,13 @@ import pytest
 from fakes.browsing import NEEDS_CHROMIUM
 from fakes.case import Case
 from fakes.driven import Tab, tab
+from fakes.scripted import ELSEWHERE
 
 from collector.evidence.check import STEPS, check_evidence
 from shared.keys import FileKey
 
 pytestmark = [*NEEDS_CHROMIUM, pytest.mark.threat("T19")]
 Zip = Callable[[Mapping[str, bytes]], bytes]
-ELSEWHERE = "not checked by this page; use speedproof-verify"
 NUMBERS = itertools.count()
 STEPS_ON_PAGE = """[...document.querySelectorAll("#steps li")].map((item) => [
   item.className, item.querySelector("strong").textContent, item.querySelector(".detail").textContent])"""
