@@ -1,6 +1,7 @@
 // The keys that collector, portal and peer have had, each followed by the next (shared/rotation.py, shared/lineage.py,
 // collector/evidence/history.py). What an older key signed holds, as long as the log says that it was in use then.
 
+const KEY_CLASSES = ["file", "keystore", "tpm"];
 const HISTORY = "keys/history/";
 
 /** The keys of one server, oldest first, with the rotations between them; the last key is the one in use. */
@@ -43,7 +44,9 @@ async function readRotation(line, whose, old) {
   if (key.id !== told.digest || told.digest !== sha256In(told.predicate, "new")) throw new Malformed("the rotation names another key than the one it holds");
   if (key.id === old.id) throw new Malformed("a key does not take its own place");
   await verifyDer(key, b64Exact(member(told.predicate, "new_sig")), utf8(`rotate/v1\n${old.id}\n${key.id}`));
-  return { key, keyClass: Object.hasOwn(told.predicate, "key") ? text(told.predicate, "key") : "file" };
+  const keyClass = Object.hasOwn(told.predicate, "key") ? text(told.predicate, "key") : KEY_CLASSES[0];
+  if (!KEY_CLASSES.includes(keyClass)) throw new Malformed(`a key is kept in one of ${KEY_CLASSES.join(", ")}`);
+  return { key, keyClass };
 }
 
 /** The keys from this one on, by the rotations among these lines; throws Malformed, also where one key has two successors. */
