@@ -185,6 +185,11 @@ def bundle_parts(files: Mapping[str, bytes], name: str) -> tuple[Envelope, Place
     raise Malformed(f"{name}: no proof")
 
 
+def places_in(files: Mapping[str, bytes]) -> dict[str, Place]:
+    """The place of each file that has a proof, as it is said; raises Malformed."""
+    return {place.of: place for place in _places(files.get(PROOFS, b""))}
+
+
 def _check(place: Place, data: bytes, keys: Mapping[str, PublicKey], checkpoint: Checkpoint) -> None:
     try:
         envelope = _envelope(data)

@@ -14,7 +14,7 @@ from typing import Final
 from collector.evidence.found import Found
 from collector.evidence.logged import log_key_of
 from collector.evidence.removed import name_of
-from collector.evidence.stamped import sigstore_bundle, tokens_of
+from collector.evidence.stamped import sigstore_bundles, tokens_of
 from shared import strictjson
 from shared.dsse import b64
 from shared.errors import Malformed
@@ -33,16 +33,13 @@ def taken_out(found: Found) -> Mapping[str, bytes]:
     if log is None:
         raise Malformed("the evidence is of a collector without a log: there are no bundles of it")
     members: dict[str, bytes] = {}
-    for batches in found.batches.values():
-        for batch in batches:
-            name = name_of(batch)
-            key = found.devices[batch.envelope.key_id]
-            try:
-                bundle = sigstore_bundle(found.files, name, key, log)
-            except Malformed:  # it was kept before there was a log, or by another collector
-                continue
-            members[f"{key.key_id}/{batch.said.batch:08d}.sigstore.json"] = bundle + b"\n"
-            members[f"{key.key_id}/key.pem"] = key.to_pem()
+    batches = {name_of(batch): batch for chain in found.batches.values() for batch in chain}
+    keys = {name: found.devices[batch.envelope.key_id] for name, batch in batches.items()}
+    for name, bundle in sigstore_bundles(
+        found.files, keys, log
+    ):  # not of those from before there was a log, or of another's
+        members[f"{keys[name].key_id}/{batches[name].said.batch:08d}.sigstore.json"] = bundle + b"\n"
+        members[f"{keys[name].key_id}/key.pem"] = keys[name].to_pem()
     if found.trust.vkey is not None:
         members[TRUSTED_ROOT] = strictjson.encode(_trusted(found, log)) + b"\n"
     return members

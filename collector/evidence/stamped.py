@@ -17,7 +17,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from collector.evidence.found import Found, StepFailed
-from collector.evidence.logged import CHECKPOINT, FOLDERS, bundle_parts, log_key_of
+from collector.evidence.logged import CHECKPOINT, FOLDERS, log_key_of, places_in
 from shared import statement, strictjson
 from shared.bundle import Bundle, Proof, write_bundle
 from shared.checkpoint import Checkpoint, open_checkpoint
@@ -27,7 +27,7 @@ from shared.keys import PublicKey
 from shared.leaf import leaf_of
 from shared.note import NoteKey, read_note
 from shared.strictjson import JsonObject
-from shared.timestamp import check_token, read_roots
+from shared.timestamp import Stamp, check_token, read_roots
 from shared.tree import check_consistency
 
 if TYPE_CHECKING:
@@ -63,18 +63,20 @@ def time_stamps(found: Found) -> str:
     """Every time-stamp is for what is here, by an authority whom the reader trusts; what they prove is kept in `found`."""
     files, told = found.files, found.trust.tsa_roots
     count = sum(files.get(name, b"").count(b"\n") for name in (STAMPS, TOKENS))
-    if told is None:
-        return f"{count} time-stamps, by no authority that you named" if count else "no time-stamps"
-    if not count:
+    if not any(files.get(name) for name in (STAMPS, TOKENS)):
+        if told is None:
+            return "no time-stamps"
         raise StepFailed("no time-stamp is in this file, so none of the authorities that you named has seen it")
     try:
-        roots = read_roots(told)
+        roots = None if told is None else read_roots(told)
         log, whole = _whole(found)
-        marks = stamps_in(files, log, whole, roots)
-        found.stamped = tokens_in(files, roots)
+        marks, stamped = stamps_in(files, log, whole, roots), tokens_in(files, roots)
     except NoTool as error:
         raise StepFailed(str(error)) from error
+    if roots is None:
+        return f"{count} time-stamps, by no authority that you named"
     found.marks += marks
+    found.stamped = stamped
     until = f"{len(marks)} checkpoints of the log"
     if marks:
         size, time_us = max(marks)
@@ -83,9 +85,12 @@ def time_stamps(found: Found) -> str:
 
 
 def stamps_in(
-    files: Mapping[str, bytes], log: NoteKey, whole: Checkpoint, roots: "tuple[Certificate, ...]"
+    files: Mapping[str, bytes], log: NoteKey, whole: Checkpoint, roots: "tuple[Certificate, ...] | None"
 ) -> list[tuple[int, int]]:
-    """How large the log was when at the latest (size, unix µs), by tokens of these authorities; raises Malformed, NoTool."""
+    """How large the log was when at the latest (size, unix µs), by tokens of these authorities; without any, their form alone.
+
+    Raises Malformed, NoTool.
+    """
     marks = []
     for where, told in _lines(files, STAMPS):
         hashes = told.get("hashes")
@@ -96,26 +101,37 @@ def stamps_in(
             one = open_checkpoint(note, log).checkpoint
             less, more = sorted((one, whole), key=lambda tree: tree.size)
             check_consistency(less.size, more.size, [b64_exact(node) for node in hashes], less.root, more.root)
-            stamp = check_token(b64_exact(told.get("token")), sha256(read_note(note).text.encode()).digest(), roots)
+            stamp = _stamp(told, read_note(note).text.encode(), roots)
         except Malformed as error:
             raise Malformed(f"{where}: {error}") from error
-        marks.append((less.size, stamp.time_us))
+        if stamp is not None:
+            marks.append((less.size, stamp.time_us))
     return marks
 
 
-def tokens_in(files: Mapping[str, bytes], roots: "tuple[Certificate, ...]") -> dict[str, int]:
-    """By when at the latest a file's signature was there (unix µs), of those with a token; raises Malformed, NoTool."""
+def tokens_in(files: Mapping[str, bytes], roots: "tuple[Certificate, ...] | None") -> dict[str, int]:
+    """By when at the latest a file's signature was there (unix µs), of those with a token, as above; raises Malformed, NoTool."""
     times_us: dict[str, int] = {}
+    seen: set[str] = set()
     for where, told in _lines(files, TOKENS):
         try:
             name = statement.text(told, "of")
-            if name in times_us or name not in files or name.partition("/")[0] not in FOLDERS:
+            if name in seen or name not in files or name.partition("/")[0] not in FOLDERS:
                 raise Malformed(f"{name} is not here, is no leaf, or has another")
             signature = read_envelope(files[name].partition(b"\n")[0]).signature
-            times_us[name] = check_token(b64_exact(told.get("token")), sha256(signature).digest(), roots).time_us
+            stamp = _stamp(told, signature, roots)
+            seen.add(name)
         except Malformed as error:
             raise Malformed(f"{where}: {error}") from error
+        if stamp is not None:
+            times_us[name] = stamp.time_us
     return times_us
+
+
+def _stamp(told: JsonObject, data: bytes, roots: "tuple[Certificate, ...] | None") -> Stamp | None:
+    """What a line's token proves of these bytes; None without an authority to believe. Raises Malformed, NoTool."""
+    token = b64_exact(told.get("token"))
+    return None if roots is None else check_token(token, sha256(data).digest(), roots)
 
 
 def tokens_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -125,13 +141,26 @@ def tokens_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def sigstore_bundle(files: Mapping[str, bytes], name: str, key: PublicKey, log: NoteKey) -> bytes:
     """The Sigstore bundle of a file that this key has signed, with its own token if it has one; raises Malformed."""
-    envelope, place, note = bundle_parts(files, name)
-    one = open_checkpoint(note, log).checkpoint
-    proof = Proof(place.index, one.size, one.root, place.hashes, note)
-    own = tokens_of(files).get(name)
-    tokens = () if own is None else (own,)
-    leaf = leaf_of(envelope.pae_sha256, envelope.signature, key.spki)
-    return write_bundle(Bundle(envelope, leaf, log.whole_id, proof, tokens))
+    for _, bundle in sigstore_bundles(files, {name: key}, log):
+        return bundle
+    raise Malformed(f"{name}: no proof")
+
+
+def sigstore_bundles(
+    files: Mapping[str, bytes], keys: Mapping[str, PublicKey], log: NoteKey
+) -> Iterator[tuple[str, bytes]]:
+    """The same of several files, by name, each signed by its key; what has no proof is passed over."""
+    places, tokens = places_in(files), tokens_of(files)
+    note = files.get(CHECKPOINT, b"")
+    for name, key in keys.items():
+        place, own = places.get(name), tokens.get(name)
+        if place is None or name not in files:
+            continue
+        one = open_checkpoint(note, log).checkpoint
+        envelope = read_envelope(files[name].partition(b"\n")[0])
+        proof = Proof(place.index, one.size, one.root, place.hashes, note)
+        leaf = leaf_of(envelope.pae_sha256, envelope.signature, key.spki)
+        yield name, write_bundle(Bundle(envelope, leaf, log.whole_id, proof, () if own is None else (own,)))
 
 
 def _whole(found: Found) -> tuple[NoteKey, Checkpoint]:
@@ -147,7 +176,12 @@ def _lines(files: Mapping[str, bytes], name: str) -> Iterator[tuple[str, JsonObj
     if lines.pop():
         raise Malformed(f"{name}: its last line does not end")
     for number, line in enumerate(lines, start=1):
-        yield f"{name}: line {number}", strictjson.decode(line)
+        where = f"{name}: line {number}"
+        try:
+            told = strictjson.decode(line)
+        except Malformed as error:
+            raise Malformed(f"{where}: {error}") from error
+        yield where, told
 
 
 def _moment(time_us: int) -> str:

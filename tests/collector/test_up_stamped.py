@@ -29,14 +29,11 @@ def settings(data: Path, url: str, roots: Path) -> None:
     (data / "collector.toml").write_text(f'tsa = "{url}"\ntsa_roots = "{roots}"\n')
 
 
-@pytest.mark.parametrize("workers", ["0", "1"])
-def test_evidence_with_tokens(
-    tmp_path: Path, there: Stamping, capsys: pytest.CaptureFixture[str], workers: str
-) -> None:
-    """A batch that came in a moment ago is stamped when its evidence is made, in one process or in several."""
+def test_evidence_with_tokens(tmp_path: Path, there: Stamping, capsys: pytest.CaptureFixture[str]) -> None:
+    """A batch that came in a moment ago is stamped when its evidence is made, though another process took it in."""
     settings(tmp_path / "data", there.url, there.roots)
     out = tmp_path / "e.zip"
-    with running(tmp_path / "data", "--workers", workers) as collector:
+    with running(tmp_path / "data", "--workers", "1") as collector:
         device = collector.enrolled("anna")
         assert collector.post_batch(device.next()).status == 201
         done = command(tmp_path / "data", "evidence", "anna", "--out", str(out), "--json")

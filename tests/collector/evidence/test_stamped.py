@@ -17,6 +17,8 @@ from fakes.history import History
 from fakes.stamping import stamping
 from fakes.tsa import Tsa
 from fakes.witness import FakeWitness, serving
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from collector.config import Config
 from collector.evidence.__main__ import main
@@ -201,6 +203,15 @@ def test_anything_changed(stamped: Stamped, change: str) -> None:
     last = check_evidence(stamped.case.signed_anew(files | {name: spelt(told)}), stamped.trust())[-1]
     assert (last.name, last.holds) == ("time-stamps", False)
     assert f"{name}: line" in last.detail
+
+
+@settings(max_examples=40)
+@given(st.sampled_from((STAMPS, TOKENS)), st.binary(max_size=60), st.booleans())
+def test_any_bytes(stamped: Stamped, name: str, data: bytes, trusts: bool) -> None:
+    """Whatever stands where time-stamps do, the step fails by name, be there an authority to believe or not."""
+    files = stamped.case.signed_anew(stamped.case.files | {name: data + b"\n"})
+    last = check_evidence(files, stamped.trust(tsa=trusts))[-1]
+    assert (last.name, last.holds, last.detail.startswith(f"{name}: line")) == ("time-stamps", False, True)
 
 
 def test_lines_that_do_not_end(stamped: Stamped) -> None:
