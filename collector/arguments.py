@@ -137,7 +137,11 @@ def _rotate(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.Arg
     rotate = commands.add_parser(
         "rotate", parents=[folder], help="put a new key in the place of one in use (with no collector running)"
     )
-    rotate.add_argument("whose", choices=SERVERS, metavar="KEY", help=f"whose key: {', '.join(SERVERS)}")
+    names = [*SERVERS, "log"]
+    rotate.add_argument("whose", choices=names, metavar="KEY", help=f"whose key: {', '.join(names)}")
+    rotate.add_argument(
+        "--origin", dest="log_origin", metavar="NAME", help="of a log: the name of the one that follows, a host's"
+    )
 
 
 def _keys(commands: "_Commands[argparse.ArgumentParser]", folder: argparse.ArgumentParser) -> None:

@@ -29,6 +29,7 @@ from collector.keyhistory import history
 from collector.ledger.archive import OTHERS
 from collector.ledger.frame import read_frame
 from collector.ledger.names import ARCHIVE_SAID, segments, tomb_file
+from collector.log.following import NEXT as NEXT_LOG_KEY
 from collector.log.key import FILE as LOG_KEY
 from shared.errors import Malformed, NoKey
 from shared.keys import FileKey
@@ -176,7 +177,10 @@ def _files(data: Path, ledger_no: int, before: Mapping[str, dict[str, object]]) 
         yield _File(f"ledger/{ARCHIVE_SAID}", (data / "ledger" / ARCHIVE_SAID).stat().st_size)
     for folder in ("", "keys"):
         for path in sorted((data / folder).iterdir()):
-            if (folder and path.name != LOG_KEY) or path.name in ("collector.toml", "transfers.ndjson"):
+            if (folder and path.name not in (LOG_KEY, NEXT_LOG_KEY)) or path.name in (
+                "collector.toml",
+                "transfers.ndjson",
+            ):
                 yield from _small(data, path)
     for below in _PUBLIC:
         for path in sorted((data / below).rglob("*")):

@@ -28,7 +28,7 @@ from collector.config import Config
 from collector.errors import CollectorError
 from collector.keyfiles import load_or_create
 from collector.ledger.client import LedgerClient
-from collector.log.key import log_key
+from collector.log.following import log_in_use
 from collector.metrics import environment
 
 _PREFIX: Final = "speedproof-crew-"
@@ -141,7 +141,7 @@ class Crew:
         config = self._config
         command = ["collector.ledger.clerk", "--ledger", str(folder), "--listener", str(door.fileno())]
         command += ["--segment-mb", str(config.segment_mb), "--reserve-mb", str(config.reserve_mb), *self._logging]
-        log_key(config.data / "keys", config.origin)  # or whoever needs it first would make one without its name
+        log_in_use(config.data / "keys", config.origin)  # or whoever needs it first would make one without its name
         signer = load_or_create(config.data / "keys" / "collector.pem").public.key_id
         catalog = told_of(config.catalog, config.stream, signer)
         told = self._start(Mate("ledger", command, door, self._log("ledger"), self.metrics, catalog))

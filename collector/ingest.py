@@ -89,7 +89,7 @@ class Ingest:
         The proof is of the envelope as it was kept: what was sent again may bear the other signature that fits.
         """
         services, bundle = self._services, None
-        if entry.tree is not None and is_own:
+        if entry.tree is not None and is_own and services.is_in_this_log(entry):
             proven = await asyncio.to_thread(services.witnesses.proven, entry.tree, _PROOF_S)
             if proven is not None:
                 envelope = read_envelope(entry.body.partition(b"\n")[0])

@@ -21,7 +21,8 @@ from shared.errors import SpeedproofError
 
 _LOOK_S: Final = 1.0
 _TRIES: Final = 16
-_OF_ONE_LEDGER: Final = frozenset({EntryKind.RETENTION, EntryKind.SERVER_KEY})  # what others have of these is not heard
+# What others have of these is not heard of.
+_OF_ONE_LEDGER: Final = frozenset({EntryKind.RETENTION, EntryKind.SERVER_KEY, EntryKind.NEXT_LOG})
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 

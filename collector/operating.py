@@ -6,6 +6,7 @@ import contextlib
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from collector import say
@@ -14,20 +15,23 @@ from collector.check import Check, Found
 from collector.checked_rows import SAMPLE, RowCheck
 from collector.clock import SystemClock
 from collector.command import open_desk
-from collector.errors import IndexUnusable, LedgerDamaged, NotFound
+from collector.errors import BadRequest, IndexUnusable, LedgerDamaged, NotFound
 from collector.ledger.arranging import arranging
 from collector.ledger.inforce import InForce
 from collector.ledger.moving import move
 from collector.ledger.names import CONFIRMED
+from collector.log.aside import PAST
 from collector.log.checked import LeafCheck
+from collector.log.following import next_logs
 from collector.migrate import migrate_store
 from collector.options import config_of, tell
 from collector.rebuild import rebuild
 from collector.retain import days_of, retain_all
-from collector.rotate import rotate
+from collector.rotate import rotate, rotate_log
 from collector.serverkeys import ServerKeys
 from shared.grade import trusting
 from shared.keys import PublicKey
+from shared.nextlog import NextLog
 from shared.rotation import Whose
 
 Result = dict[str, Any]
@@ -102,7 +106,9 @@ def _check(options: argparse.Namespace) -> None:
             shares = (ledger / CONFIRMED).exists()
             if told["log_wrong"]:
                 found.append(Found("log", told["log_wrong"]))
-            leaves = LeafCheck((told["log"] or "").encode(), config.data / "log")
+            over = next_logs(config.data / "keys", keys.lines[Whose.COLLECTOR])
+            past: list[tuple[NextLog, Path | None]] = [(one, config.data / "log" / PAST / one.old.name) for one in over]
+            leaves = LeafCheck((told["log"] or "").encode(), config.data / "log", past=past)
             opened.callback(leaves.close)
             peers = trusting(PublicKey.from_spki(base64.b64decode(spki)) for spki in told["peers"])
             rows = RowCheck(
@@ -159,7 +165,12 @@ def _retain(options: argparse.Namespace) -> None:
 
 
 def _rotate(options: argparse.Namespace) -> None:
-    tell(options, asdict(rotate(config_of(options), Whose(options.whose))), say.rotated)
+    config = config_of(options)
+    is_log = options.whose == "log"
+    if options.log_origin is not None and not is_log:
+        raise BadRequest("--origin is for a log")
+    done = rotate_log(config, options.log_origin) if is_log else rotate(config, Whose(options.whose))
+    tell(options, asdict(done), say.rotated)
 
 
 OPERATIONS: dict[str, Callable[[argparse.Namespace], None]] = {

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from collector.entered import OwnKeys
 from collector.errors import LedgerDamaged
 from collector.ledger.chains import WAS_REPLACED, WAS_REVOKED
 from collector.ledger.changed import Revoked, revocation_in, rotated_in
@@ -99,15 +100,6 @@ class Retained:
     tombstone: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
-    """Where in the ledger a rotation of one of the server's keys stands."""
-
-    no: int
-    segment: str
-    offset: int
-
-
 @dataclass(slots=True)
 class Registry:
     """The state after the entries applied so far."""
@@ -120,7 +112,7 @@ class Registry:
     imports: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     readings: dict[tuple[str, str], str] = field(default_factory=dict)
     retained: dict[str, Retained] = field(default_factory=dict)  # by segment
-    server_keys: dict[str, Entered] = field(default_factory=dict)  # rotations of ours, by the older key
+    own: OwnKeys = field(default_factory=OwnKeys)  # of this server
     redeemed: dict[str, int] = field(default_factory=dict)  # when a code with this handle was used last
     frozen: dict[str, int] = field(default_factory=dict)  # since when a key is
     replaced: dict[str, tuple[PublicKey, str, int]] = field(default_factory=dict)  # by which key, its class, and when
@@ -190,9 +182,8 @@ class Registry:
             case EntryKind.RETENTION:
                 segment, retained = read_retention(entry)
                 self.retained[segment] = retained
-            case EntryKind.SERVER_KEY:
-                old = read_envelope(entry.body[:-1]).key_id
-                self.server_keys.setdefault(old, Entered(entry.no, entry.segment, entry.offset))
+            case EntryKind.SERVER_KEY | EntryKind.NEXT_LOG:
+                self.own.apply(entry)
             case EntryKind.ROTATION:
                 old, new = rotated_in(entry.body)
                 told = statement.read_statement(read_envelope(entry.body[:-1]).payload, Kind.ROTATE).predicate

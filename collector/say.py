@@ -259,12 +259,20 @@ def retained(told: Told) -> None:
 
 
 def rotated(told: Told) -> None:
-    """A key took another's place."""
+    """A key took another's place, or a log."""
+    is_log, entry = told["whose"] == "log", f"entry {told['entry']} of the ledger"
+    what = "log" if is_log else f"{told['whose']}'s key"
+    seen = "witnesses have" if told["cosigned"] else "NO QUORUM OF WITNESSES has"
     lines(
-        f"the {told['whose']}'s key is now {told['new']}",
-        f"  it follows {told['old']}, which signed for it: entry {told['entry']} of the ledger, a leaf of the log",
-        "  what was signed before stays good, and whoever was told an older key is led to this one; the old private key is gone",
+        f"the {what} is now {told['new']}",
+        f"  it follows {told['old']}, which signed for it: {entry}, a leaf of the log",
+        "  what was signed before stays good, and whoever was told an older one is led to this; the old private key is gone",
     )
+    if is_log:
+        lines(
+            f"  {seen} cosigned the old log's last checkpoint; its tiles stay served",
+            "  publish the new key, tell it to the log's witnesses, and set `origin` in collector.toml if that has the old name",
+        )
 
 
 def restored(told: Told) -> None:

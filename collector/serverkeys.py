@@ -1,6 +1,6 @@
 """The keys a collector works with, and that its ledger knows of every rotation of them: each is a leaf of the log."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -9,8 +9,10 @@ from collector.keyhistory import SERVERS, history, server_key
 from collector.ledger.frame import Draft, EntryKind
 from collector.log.signed import Signed
 from collector.registry import Registry
+from shared.dsse import read_envelope
 from shared.keys import FileKey
 from shared.lineage import Lineage
+from shared.nextlog import NextLog
 from shared.rotation import Whose
 
 
@@ -33,13 +35,20 @@ class ServerKeys:
         """See that every rotation is in the ledger, before anything is signed with the newer key."""
         for whose, line in self.lines.items():
             for key, rotation in line.past:
-                if key.key_id not in registry.server_keys:
+                if key.key_id not in registry.own.rotations:
                     signed = Signed.of(rotation, key.spki)
                     draft = Draft(EntryKind.SERVER_KEY, {"whose": whose.value}, rotation + b"\n", signed=signed)
                     keep(lambda draft=draft: draft)  # type: ignore[misc]
 
-    def entered(self) -> Iterator[tuple[Whose, str]]:
-        """Every rotation: whose key, and the id of the older one."""
-        for whose, line in self.lines.items():
-            for key, _ in line.past:
-                yield whose, key.key_id
+
+def enter_logs(
+    logs: Sequence[NextLog],
+    collector: Lineage,
+    registry: Registry,
+    keep: Callable[[Callable[[], Draft | None]], object],
+) -> None:
+    """See that every log which followed another begins, in the ledger, with the statement that says so."""
+    for one in logs[len(registry.own.logs) :]:
+        signed = Signed.of(one.line, collector.of(read_envelope(one.line).key_id).spki)
+        draft = Draft(EntryKind.NEXT_LOG, {"new": one.new.name, "old": one.old.name}, one.line + b"\n", signed=signed)
+        keep(lambda draft=draft: draft)  # type: ignore[misc]

@@ -22,7 +22,8 @@ from collector.ledger.frame import Draft, Entry
 from collector.ledger.port import LedgerPort
 from collector.ledger.segments import read_at
 from collector.ledger.writer import Ledger
-from collector.log.key import LogKey, log_key
+from collector.log.following import log_in_use, next_logs
+from collector.log.key import LogKey
 from collector.log.publisher import Publisher
 from collector.log.stamps import Stamps
 from collector.log.tsa import authority_of, new_nonce
@@ -30,13 +31,15 @@ from collector.log.witness import Witnesses
 from collector.metrics import Metrics
 from collector.peerkeys import trusted_peers
 from collector.registry import Registry
-from collector.serverkeys import ServerKeys
+from collector.serverkeys import ServerKeys, enter_logs
 from collector.store.duck import DuckStore
 from collector.store.lake import LakeStore
 from collector.store.lake_engine import Catalog
 from collector.store.port import Place, Store
 from shared.grade import Peers
 from shared.keys import FileKey
+from shared.nextlog import NextLog
+from shared.rotation import Whose
 
 OpenLedger = Callable[[Path, Callable[[], None]], LedgerPort]
 T = TypeVar("T")
@@ -85,6 +88,7 @@ class Services:
     stamps: Stamps  # of an authority's clock, over the log
     peers: Peers  # whose counter-signature is believed
     server_keys: ServerKeys  # with those that were in use before
+    logs: tuple[NextLog, ...]  # that were followed by others, oldest first
     lock: FolderLock | None = None
     peer: dict[str, str | int] | None = None  # what the running peer said of itself
     metrics: Metrics = field(default_factory=Metrics)
@@ -106,7 +110,8 @@ class Services:
             criteria, authority = load_criteria(config.criteria), authority_of(config.tsa, config.tsa_roots)
             keys = config.data / "keys"
             server_keys = ServerKeys.of_folder(keys)
-            signs_log, peers = log_key(keys, config.origin), trusted_peers(keys)
+            signs_log, peers = log_in_use(keys, config.origin), trusted_peers(keys)
+            logs = next_logs(keys, server_keys.lines[Whose.COLLECTOR])
             used = clock or SystemClock()
             registry, signer = Registry(), server_keys.collector.public.key_id
             wake: list[Indexer] = []
@@ -139,11 +144,15 @@ class Services:
                 catalog = Catalog(config.lake_address)
                 opened.callback(catalog.close)
                 learning = Together(registry, catalog.ask, catalog.close, config.stream)
-            server_keys.enter(registry, functools.partial(keep, ledger, learning))
+            kept = functools.partial(keep, ledger, learning)
+            enter_logs(logs, server_keys.lines[Whose.COLLECTOR], registry, kept)  # before any further leaf
+            server_keys.enter(registry, kept)
             store = store_of(config, peers, ledger.folder, server_keys.collector)
             opened.callback(store.close)
             publisher = Publisher(config.data / "log", ledger)
             opened.callback(publisher.close)
+            if registry.own.logs and publisher.no < registry.own.logs[-1].no:  # what is in its folder is of another log
+                publisher.catch_up()
             quorum = len(config.witness) if config.quorum is None else config.quorum
             witnesses = Witnesses(config.data / "log", publisher, signs_log.public, config.witness, quorum)
             opened.callback(witnesses.close)
@@ -180,6 +189,7 @@ class Services:
             stamps,
             peers,
             server_keys,
+            logs,
             lock,
             metrics=metrics,
         )
@@ -187,6 +197,10 @@ class Services:
     def entry_at(self, place: Place) -> Entry:
         """The entry of the ledger that the index says is there; raises LedgerDamaged, and ArchiveAway for another collector's."""
         return _entry_at(self.ledger.folder, self.config)(place)
+
+    def is_in_this_log(self, entry: Entry) -> bool:
+        """Whether a leaf is one of the log that is written now, and not of one that this has followed."""
+        return self.registry.own.logs_before(entry.no) == len(self.registry.own.logs)
 
     def keep(self, make: Callable[[], Draft | None]) -> Entry | None:
         """Keep the entry that `make` makes of the registry as it is, and have it there; None if it makes none.

@@ -19,6 +19,8 @@ from shared.bundle import read_bundle
 from shared.checkpoint import open_checkpoint
 from shared.errors import Malformed
 from shared.keys import PublicKey
+from shared.lineage import Lineage
+from shared.nextlog import follow_logs
 from shared.note import COSIGNATURE, NoteKey, WrongNote
 
 _OK = 200
@@ -28,10 +30,15 @@ class LogWatch:
     """The log of one collector, as one device sees it."""
 
     def __init__(
-        self, outbox: Outbox, collector: Collector, own: PublicKey, moment: Callable[[], tuple[str, int]]
+        self,
+        outbox: Outbox,
+        collector: Collector,
+        own: PublicKey,
+        moment: Callable[[], tuple[str, int]],
+        keys: Callable[[], Lineage],
     ) -> None:
-        """Watch for the device with this key; `moment` tells its boot and its clock since then (µs)."""
-        self._outbox, self._collector, self._own, self._moment = outbox, collector, own, moment
+        """Watch for the device with this key; `moment` tells its boot and its clock since then (µs), `keys` the collector's."""
+        self._outbox, self._collector, self._own, self._moment, self._keys = outbox, collector, own, moment, keys
 
     async def proof_of(self, bundle: "strictjson.JsonObject | None", pae_sha256: str) -> bytes | None:
         """The proof that came with a receipt, if it holds; what it shows of the log is kept. Raises nothing of the network's."""
@@ -53,6 +60,11 @@ class LogWatch:
             return None
         if bundle.log_id != known.key.whole_id:
             known = await self._introduced(known) or known
+            if (
+                known.loose and bundle.log_id != known.key.whole_id
+            ):  # where it leads is told, how it ended not shown yet
+                self._keep(known)
+                return None
         after = known.met(bundle, self._own)
         if self._keep(await self._linked(after)) and after.proven > known.proven:
             return spelt
@@ -68,17 +80,40 @@ class LogWatch:
             NoteKey.from_vkey(vkey)
         except Malformed:
             return None
-        known = Known(vkey) if before is None else before if before.vkey == vkey else before.followed_by(vkey)
-        return self._beacons(known, told)
+        if before is None or before.vkey == vkey:
+            return self._beacons(before or Known(vkey), told)
+        known = await self._led(before, told.fields.get("history"), vkey)
+        return self._beacons(known, told) if known.vkey == vkey else known
 
-    async def _linked(self, known: Known) -> Known:
-        """After asking the log for what links it to what was shown before, as far as it answers."""
+    async def _led(self, known: Known, history: object, vkey: str) -> Known:
+        """The log with this key, quietly if the one that is known leads there; itself, as long as its end is not linked."""
+        before = known
+        try:
+            lines = (
+                [strictjson.encode(one) for one in history if isinstance(one, dict)]
+                if isinstance(history, list)
+                else []
+            )
+            chain = follow_logs(known.key, lines, self._keys())
+        except Malformed:
+            chain = ()
+        if not chain or chain[-1].new.vkey != vkey:
+            return before.followed_by(vkey)
+        for one in chain:
+            known = await self._linked(known.ended(one), one.old.name)
+            if known.loose and not known.wrong:
+                return known
+            known = known.led_to(one)
+        return known
+
+    async def _linked(self, known: Known, log: str | None = None) -> Known:
+        """After asking the log for what links it to what was shown before, as far as it answers; `log`: one before it."""
         with contextlib.suppress(CollectorSilent):
             for _ in range(MOST_LOOSE):  # whoever always shows one more is asked again with the next batch
                 sizes = known.to_link()
                 if sizes is None:
                     break
-                told = await self._collector.get_log(*sizes)
+                told = await self._collector.get_log(*sizes, *(() if log is None else (log,)))
                 proof = told.fields.get("proof")
                 is_proof = told.status == _OK and isinstance(proof, list)
                 if not (is_proof and isinstance(proof, list)):

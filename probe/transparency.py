@@ -6,6 +6,7 @@ newest that is linked already, by a proof that one tree begins with the other; u
 
     a leaf that is not in its tree, two roots of one size, a proof that does not hold   the log is wrong, for good
     loose for long, although the log was asked again and again                          the log is wrong, too
+    another log, to which the one before leads (`shared.nextlog`)                       followed, once the old one's end is linked
     another log, as after the restore of a backup                                       told, and followed from there on
 
 What was found wrong stays, with the signed notes that show it. Batches are sent in any case: nothing that was measured is lost
@@ -18,10 +19,11 @@ from typing import Final, Self
 
 from shared import statement, strictjson
 from shared.bundle import Bundle, check_bundle
-from shared.checkpoint import Checkpoint, Witnessed, read_checkpoint
+from shared.checkpoint import Checkpoint, Witnessed, open_checkpoint, read_checkpoint
 from shared.dsse import b64_exact
 from shared.errors import Malformed
 from shared.keys import PublicKey
+from shared.nextlog import NextLog
 from shared.note import NoteKey, read_note
 from shared.tree import WrongProof, check_consistency
 
@@ -58,6 +60,7 @@ class Known:
     notes: tuple[str, ...] = ()  # that show it
     past: tuple[str, ...] = ()  # keys of logs before this one
     witnesses: tuple[str, ...] = ()  # keys of those that the collector asked when its log was first met
+    led: tuple[str, ...] = ()  # keys of logs before this one that led to it
 
     @classmethod
     def read(cls, kept: bytes | None) -> Self | None:
@@ -84,6 +87,7 @@ class Known:
             tuple(str(one) for one in _list(told, "notes")),
             tuple(str(one) for one in _list(told, "past")),
             tuple(str(one) for one in _list(told, "witnesses")) if "witnesses" in told else (),
+            tuple(str(one) for one in _list(told, "led")) if "led" in told else (),
         )
 
     @property
@@ -95,6 +99,7 @@ class Known:
                     {"boot": one.boot, "mono_us": one.mono_us, "note": one.note, "tries": one.tries}
                     for one in self.loose
                 ],
+                "led": list(self.led),
                 "note": self.note,
                 "notes": list(self.notes),
                 "past": list(self.past),
@@ -142,7 +147,26 @@ class Known:
     def followed_by(self, vkey: str) -> "Known":
         """Another log in this one's place; what was wrong stays wrong."""
         past = (*self.past, self.vkey)
-        return Known(vkey, "", (), self.proven, self.wrong, self.notes, past, self.witnesses)
+        return Known(vkey, "", (), self.proven, self.wrong, self.notes, past, self.witnesses, self.led)
+
+    def ended(self, told: NextLog) -> "Known":
+        """After this log's own word that another follows it: its last checkpoint is linked or loose. Then: `led_to`."""
+        known = self.shown(open_checkpoint(told.last, self.key))
+        seen = (
+            read_checkpoint(read_note(one.encode()).text)
+            for one in (self.note, *(one.note for one in self.loose))
+            if one
+        )
+        if any(one.size > told.checkpoint.size for one in seen):
+            return known.found_wrong(
+                "it ended with fewer leaves than were shown of it before", self.note, told.last.decode()
+            )
+        return known
+
+    def led_to(self, told: NextLog) -> "Known":
+        """The log that follows this one, whose end is linked; nothing is lost by that, so nobody has to be told."""
+        led = (*self.led, self.vkey)
+        return Known(told.new.vkey, "", (), self.proven, self.wrong, self.notes, self.past, self.witnesses, led)
 
     def met(self, bundle: Bundle, own: PublicKey) -> "Known":
         """After the proof for a batch of this device: checked, and its checkpoint linked or loose."""

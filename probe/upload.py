@@ -72,7 +72,7 @@ class Uploader:
         Without a `device` nothing is asked, and nobody notes since when sending is stuck. With the device's `own` key the
         collector's log is watched: each batch is to be in it, and it is to be one log.
         """
-        self._watched = None if own is None else LogWatch(outbox, collector, own, self._moment)
+        self._watched = None if own is None else LogWatch(outbox, collector, own, self._moment, lambda: self._keys.keys)
         self._own = None if own is None else own.key_id
         self._outbox = outbox
         self._collector = collector

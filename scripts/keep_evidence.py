@@ -20,7 +20,7 @@ from collector.enrol import Portal
 from collector.evidence.bundle import make_evidence
 from collector.ingest import Ingest
 from collector.lines import add_subscriber
-from collector.rotate import rotate
+from collector.rotate import rotate, rotate_log
 from collector.services import Services
 from shared.batch import FIRST_PREV, Sealing, pae_sha256_of, seal_batch
 from shared.complaint import make_complaint
@@ -93,7 +93,10 @@ def main() -> None:
         line = Line(Path(folder) / "data")
         line.measures()
         for whose in options.rotate:
-            rotate(line.config, Whose(whose))
+            if whose == "log":
+                rotate_log(line.config, None)
+            else:
+                rotate(line.config, Whose(whose))
         line.measures()
         FOLDER.mkdir(parents=True, exist_ok=True)
         file.write_bytes(line.evidence())

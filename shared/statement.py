@@ -28,6 +28,7 @@ class Kind(StrEnum):
     TICKET = _ROOT + "ticket/v1"
     TRANSFER = _ROOT + "transfer/v1"
     TOMBSTONE = _ROOT + "tombstone/v1"
+    NEXT_LOG = _ROOT + "next-log/v1"
     ROTATE = _ROOT + "rotate/v1"
     REVOKE = _ROOT + "revoke/v1"
 

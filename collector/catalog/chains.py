@@ -27,6 +27,7 @@ _BODY_NEEDED: Final = frozenset(
         EntryKind.COMPLAINT,
         EntryKind.RETENTION,
         EntryKind.SERVER_KEY,
+        EntryKind.NEXT_LOG,
         *CHANGES,
     }
 )

@@ -20,6 +20,7 @@ from collector.evidence.grades import FOLDER
 from collector.evidence.history import history_files, statement_file
 from collector.evidence.logged import CHECKPOINT, PROOFS, VKEY, WRONG, Place
 from collector.evidence.logged import FOLDERS as LEAVES
+from collector.evidence.past_members import Placing
 from collector.evidence.stamped import ROOTS, STAMPS, TOKENS, StampedTree, token_line
 from collector.ledger.frame import Entry, EntryKind
 from collector.ledger.names import RETAINING
@@ -80,7 +81,9 @@ def _collected(services: Services, subscriber: str) -> Collected:
         criterion = services.criteria[verdict.criterion]
         members[f"criteria/{criterion.id}.toml"] = criterion_file(services.config.criteria, criterion)
     salts: JsonObject = {}
-    leaves, trusted = _rotations(services), {key.key_id for key in services.peers.values()}
+    placing = Placing(services)
+    _rotations(services, placing)
+    trusted = {key.key_id for key in services.peers.values()}
     for place in places:
         entry = services.entry_at(place)
         if entry.kind is EntryKind.TRANSFER and PublicKey.from_spki(entry.signer).key_id not in trusted:
@@ -88,34 +91,32 @@ def _collected(services: Services, subscriber: str) -> Collected:
         is_own = place.stream == services.config.stream
         made = _members(entry, f"{entry.no:08d}" if is_own else f"{place.stream}-{entry.no:08d}")
         members |= made
-        if is_own and entry.tree is not None:
-            leaves |= {name: entry.tree for name in made if name.partition("/")[0] in LEAVES}
+        for name in made if is_own else ():
+            if name.partition("/")[0] in LEAVES:
+                placing.add(entry, name)
         if entry.gone:
             members |= _tombstone(services, place.stream, entry.segment)
         if entry.kind is EntryKind.ENROLMENT:
             salts[_dev(entry)] = statement.text(entry.meta, "salt")
-    members |= _log(services, leaves)
+    members |= _log(services, placing)
     manifest = _manifest(case, members, salts)
     members["manifest.json"] = manifest
     members["manifest.dsse.json"] = _signed(services, case, manifest)
     return Collected(members, case, rows, days)
 
 
-def _rotations(services: Services) -> dict[str, int]:
+def _rotations(services: Services, placing: Placing) -> None:
     """Where the rotations of the server's keys are in the log."""
-    found, folder = dict[str, int](), services.ledger.folder
+    folder = services.ledger.folder
     for whose, line in services.server_keys.lines.items():
         for key, _ in line.past:
-            entered = services.registry.server_keys[key.key_id]
-            entry = read_at(folder, entered.segment, entered.offset)
-            if entry.tree is not None:
-                found[statement_file(whose, key)] = entry.tree
-    return found
+            entered = services.registry.own.rotations[key.key_id]
+            placing.add(read_at(folder, entered.segment, entered.offset), statement_file(whose, key))
 
 
-def _log(services: Services, leaves: Mapping[str, int]) -> dict[str, bytes]:
+def _log(services: Services, placing: Placing) -> dict[str, bytes]:
     """The proofs that these files are in the log, all in one checkpoint; raises Busy if none is published that has them."""
-    publisher = services.publisher
+    publisher, leaves = services.publisher, placing.newest
     if publisher.wrong is not None:  # what is here is evidence all the same, and says that it is in no log
         return {WRONG: publisher.wrong.encode() + b"\n"}
     newest = max((index for name, index in leaves.items() if name.startswith("batches/")), default=None)
@@ -130,7 +131,8 @@ def _log(services: Services, leaves: Mapping[str, int]) -> dict[str, bytes]:
         size, note = cosigned.size, cosigned.note
     proofs = (Place(name, index, tuple(inclusion(node, index, size))).line for name, index in sorted(leaves.items()))
     vkey = services.log_key.public.vkey.encode() + b"\n"
-    return {CHECKPOINT: note, PROOFS: b"".join(proofs), VKEY: vkey} | _stamps(services, leaves, size)
+    told = {CHECKPOINT: note, PROOFS: b"".join(proofs), VKEY: vkey, **placing.members()}
+    return told | _stamps(services, leaves, size)
 
 
 def _stamps(services: Services, leaves: Mapping[str, int], size: int) -> dict[str, bytes]:

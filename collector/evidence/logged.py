@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from collector.evidence.history import NO_LINES, Lines, check_order, is_statement
+from collector.evidence.pastlogs import is_next, leads_to, next_file, past_logs, proofs_file
 from collector.evidence.removed import SealedBatch, name_of
 from shared import statement, strictjson
 from shared.batch import OpenedBatch
@@ -21,6 +22,7 @@ from shared.dsse import Envelope, b64, b64_exact, read_envelope
 from shared.errors import Malformed
 from shared.keys import PublicKey
 from shared.leaf import leaf_of
+from shared.nextlog import NextLog
 from shared.note import NoteKey
 from shared.strictjson import JsonObject
 from shared.tree import WrongProof, check_inclusion, leaf_hash
@@ -69,14 +71,17 @@ class Place:
 
 def is_leaf(name: str) -> bool:
     """Whether a member of an evidence file is a leaf of the log."""
-    return name.partition("/")[0] in FOLDERS or is_statement(name)
+    return name.partition("/")[0] in FOLDERS or is_statement(name) or is_next(name)
 
 
 def log_key_of(files: Mapping[str, bytes], trust: Trust) -> NoteKey | None:
-    """The log's key, as the reader was told it or else as the file has it; raises Malformed."""
-    if trust.vkey is None and VKEY not in files:
-        return None
-    return NoteKey.from_vkey(trust.vkey or files[VKEY].decode("utf-8", "replace"))
+    """The log's key as the file has it, which is the one that the reader was told, or follows it; raises Malformed."""
+    if VKEY not in files:
+        return None if trust.vkey is None else NoteKey.from_vkey(trust.vkey)
+    shown = NoteKey.from_vkey(files[VKEY].decode("utf-8", "replace"))
+    if trust.vkey is not None:
+        leads_to(files, NoteKey.from_vkey(trust.vkey), shown)
+    return shown
 
 
 def logged(
@@ -107,7 +112,9 @@ def logged(
     found = open_checkpoint(files[CHECKPOINT], key, [NoteKey.from_vkey(one) for one in trust.witnesses])
     checkpoint = found.checkpoint
     servers = {key_id: key for line in lines.values() for key_id, key in line.by_id.items()}
-    indices = _indices(files, {**keys, **servers}, checkpoint)
+    over = past_logs(files, key)
+    before_newest = sum(one.checkpoint.size for one in over)
+    indices = _indices(files, {**keys, **servers}, over, checkpoint)
     check_order(files, lines, indices, _signed_by_servers(files, chains))
     last: dict[str, tuple[int, str]] = {}
     for dev in keys_in_turn:
@@ -121,11 +128,13 @@ def logged(
         at, batch = last.get(dev, (-1, ""))
         if indices.get(name, at) < at:
             raise Malformed(f"{batch}: in the log behind {name}, by which its key was revoked")
-    known = "as you were told" if trust.vkey else "compare its key with what you were told elsewhere"
+    known = _known(files, trust, key)
     witnessed = _witnessed(found, trust)
     without = sum(map(is_leaf, files)) - len(indices)
+    earlier = sum(at < before_newest for at in indices.values())
     more = f"; {without} files are not in it" if without else ""
-    return f"{len(indices)} leaves of {checkpoint.size} in {checkpoint.origin} ({known}){witnessed}{more}"
+    more += f"; {earlier} leaves in {len(over)} logs before it" if over else ""
+    return f"{len(indices) - earlier} leaves of {checkpoint.size} in {checkpoint.origin} ({known}){witnessed}{more}"
 
 
 def _signed_by_servers(
@@ -151,6 +160,14 @@ def _in_turn(keys: Sequence[str], batches: Sequence[OpenedBatch | SealedBatch]) 
         yield from by_key.get(key, ())
 
 
+def _known(files: Mapping[str, bytes], trust: Trust, key: NoteKey) -> str:
+    """Whether this is the log that the reader was told, in words."""
+    if trust.vkey is None:
+        return "compare its key with what you were told elsewhere"
+    number = leads_to(files, NoteKey.from_vkey(trust.vkey), key)
+    return f"it follows the log that you were told, number {number} since" if number else "as you were told"
+
+
 def _witnessed(found: Witnessed, trust: Trust) -> str:
     """What the witnesses say whom the reader trusts; raises Malformed if too few have cosigned."""
     if not trust.witnesses:
@@ -164,16 +181,26 @@ def _witnessed(found: Witnessed, trust: Trust) -> str:
     return f"; {', '.join(sorted(found.cosigned_s))} had seen it by {when:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _indices(files: Mapping[str, bytes], keys: Mapping[str, PublicKey], checkpoint: Checkpoint) -> dict[str, int]:
-    """The place of each file that has a proof."""
+def _indices(
+    files: Mapping[str, bytes], keys: Mapping[str, PublicKey], over: Sequence[NextLog], checkpoint: Checkpoint
+) -> dict[str, int]:
+    """The place of each file that has a proof: as if the leaves of all logs, oldest first, were one row."""
     indices: dict[str, int] = {}
-    for place in _places(files.get(PROOFS, b"")):
-        if place.of in indices or not is_leaf(place.of) or place.of not in files:
-            raise Malformed(f"{place.of}: a proof for a file that is not here, is no leaf, or has another")
-        _check(place, files[place.of], keys, checkpoint)
-        indices[place.of] = place.index
+    before = 0
+    for tree, proofs in (*((one.checkpoint, proofs_file(one.old.name)) for one in over), (checkpoint, PROOFS)):
+        for place in _places(files.get(proofs, b"")):
+            if place.of in indices or not is_leaf(place.of) or place.of not in files:
+                raise Malformed(f"{place.of}: a proof for a file that is not here, is no leaf, or has another")
+            if is_next(place.of) and place.index:
+                raise Malformed(f"{place.of}: not the first leaf of the log that it names")
+            _check(place, files[place.of], keys, tree)
+            indices[place.of] = before + place.index
+        before += tree.size
     if len(set(indices.values())) != len(indices):
         raise Malformed("two files have one place in the log")
+    for one in over:
+        if next_file(one.old.name) not in indices:
+            raise Malformed(f"{next_file(one.old.name)}: not in the log that it names")
     return indices
 
 

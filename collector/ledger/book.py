@@ -28,6 +28,7 @@ from collector.ledger.snapshot import GROWN_BYTES, GROWN_TIMES, chains_of, snaps
 from collector.log.growth import Growth
 from collector.log.key import LogKey
 from shared.errors import Refused
+from shared.tree import Edge
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class Book:
 
     def _written(self, sheets: Sequence[Sheet], chains: Chains) -> Group | StorageFull:
         """Write and fsync what `chains` admits of these; on an error everything is as it was."""
-        group = Group(sheets, chains, self._place, self._place)
+        group = Group(sheets, chains, self._place, self._place, edge=self.chains.edge)
         try:
             if self._broken:
                 raise self._broken
@@ -153,7 +154,7 @@ class Book:
         self._place = group.ends
         if group.placed:
             self._digest = self._group_digest
-        growth = Growth(self.chains.edge, group.leaves)
+        growth = Growth(group.edge, group.leaves)
         if group.leaves:
             self._sign(growth)
         for one in group.placed:
@@ -181,7 +182,12 @@ class Book:
         for number, sheet in enumerate(group.sheets):
             instead = self._instead(sheet, (name, offset), group)
             is_leaf = self._log_key is not None and sheet.leaf is not None
-            tree = self.chains.edge.size + len(group.leaves) if is_leaf else None
+            if sheet.kind is EntryKind.NEXT_LOG and instead is None:
+                if group.leaves:
+                    instead = StorageFull("nothing was kept: a log begins with a group of its own")
+                else:
+                    group.edge = Edge()
+            tree = group.edge.size + len(group.leaves) if is_leaf else None
             frame, spot = sheet.frame(no, at_us, tree), Spot(no, at_us, name, offset)
             if instead is None and sheet.kind is not EntryKind.BATCH:
                 instead = tell(group, entry_at(frame, spot))

@@ -137,6 +137,8 @@ class Chains:
         leaf = leaf_in(entry)
         if leaf is None:
             return
+        if entry.kind is EntryKind.NEXT_LOG:  # its first leaf
+            self.edge = Edge()
         if entry.tree != self.edge.size:
             raise Malformed(f"leaf {entry.tree} of the log where {self.edge.size} has to come")
         self.edge.append(leaf_hash(leaf))

@@ -44,6 +44,7 @@ class EntryKind(StrEnum):
     REVOCATION = "revocation"
     SERVER_KEY = "server_key"
     TRANSFER = "transfer"
+    NEXT_LOG = "next_log"
 
 
 # As many as measurements are: only the index knows them, nobody keeps them in memory or reads them when he starts.

@@ -12,6 +12,7 @@ from collector.ledger.changed import CHANGES
 from collector.ledger.frame import Entry, Sheet, Spot, read_frame
 from collector.ledger.segments import Place
 from shared.errors import Malformed, Refused
+from shared.tree import Edge
 
 Outcome = Spot | Repeat | Older | Refused | CollectorError
 
@@ -41,6 +42,7 @@ class Group:
     ends: Place
     placed: list[Placed] = field(default_factory=list)
     leaves: list[bytes] = field(default_factory=list)  # the hashes of those that are leaves of the log
+    edge: Edge = field(default_factory=Edge)  # of the log's tree on which they grow
     outcomes: dict[int, Outcome] = field(default_factory=dict)  # by place in the group
     undo: dict[str, Standing | None] = field(default_factory=dict)  # None: there was none
 

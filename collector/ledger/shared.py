@@ -30,6 +30,7 @@ ROOMS: Final = (
     frozenset({EntryKind.REFUSED}),
     frozenset({EntryKind.RETENTION}),
     frozenset({EntryKind.SERVER_KEY}),
+    frozenset({EntryKind.NEXT_LOG}),
 )
 
 

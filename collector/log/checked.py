@@ -5,13 +5,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
-from collector.ledger.frame import Entry
+from collector.ledger.frame import Entry, EntryKind
 from collector.log.files import HASHES, LEAVES, LENGTH_BYTES
 from collector.log.signed import Signed
 from shared.checkpoint import Checkpoint, read_checkpoint
 from shared.dsse import read_envelope
 from shared.errors import Malformed
 from shared.keys import PublicKey
+from shared.nextlog import NextLog
 from shared.note import read_note
 from shared.tree import EMPTY_ROOT, Edge, leaf_hash
 
@@ -27,11 +28,27 @@ class LeafCheck:
     _hashes: BinaryIO | None = None
     _leaves: BinaryIO | None = None
     _is_broken: bool = False  # a tree with a wrong leaf in it is compared with nothing
+    past: list[tuple[NextLog, Path | None]] = field(default_factory=list)  # logs that were followed, and their folders
+    _newest: tuple[bytes, Path | None] = (b"", None)
+
+    def __post_init__(self) -> None:
+        """Begin with the first log."""
+        self._newest = self.note, self.files
+        self._begin()
+
+    def _begin(self) -> None:
+        """Compare with what is said of the next log, from its first leaf on."""
+        self.close()
+        self.edge, self._root, self._hashes, self._leaves, self._is_broken = Edge(), None, None, None, False
+        self.note, self.files = (self.past[0][0].last, self.past[0][1]) if self.past else self._newest
+        self.__dict__.pop("_said", None)
 
     def entry(self, entry: Entry) -> None:
         """Take in the ledger's next entry; raises Malformed if it is a leaf that cannot be."""
         if entry.tree is None:
             return
+        if entry.kind is EntryKind.NEXT_LOG:
+            self._turn(entry)
         try:
             if entry.tree != self.edge.size:
                 raise Malformed(f"number {entry.tree} where {self.edge.size} has to come")
@@ -47,6 +64,19 @@ class LeafCheck:
             self._root = self.edge.root()
         if self.note and entry.tree < self._said.size:
             self._served(entry.tree, leaf)
+
+    def _turn(self, entry: Entry) -> None:
+        """Go on with the log that this entry begins; raises Malformed unless the one before ended as it says."""
+        if not self.past:
+            raise Malformed("a log that follows another, and nothing in the folder of keys says so")
+        told = self.past[0][0]
+        ended, is_broken = (self.edge.size, self.edge.root() if self.edge.size else EMPTY_ROOT), self._is_broken
+        self.past = self.past[1:]
+        self._begin()
+        if told.line != entry.body[:-1]:
+            raise Malformed("another log is followed here than the folder of keys says")
+        if ended != (told.checkpoint.size, told.checkpoint.root) and not is_broken:
+            raise Malformed(f"the log {told.old.name} did not end as it is said here")
 
     def _served(self, number: int, leaf: bytes) -> None:
         """Compare a leaf with what is served of it, up to the first that differs; raises Malformed, and OSError."""

@@ -17,14 +17,18 @@ from typing import Final
 from collector import quickjson
 from collector.durable import write_whole
 from collector.errors import LedgerDamaged, LogForked
-from collector.ledger.frame import Entry, Proven
+from collector.ledger.frame import Entry, EntryKind, Proven
 from collector.ledger.port import LedgerPort
 from collector.ledger.tail import Tail
+from collector.log.aside import CHECKPOINT, PAST, past_files, set_aside
 from collector.log.files import LogFiles
 from collector.log.leaves import leaf_in
 from shared import statement, tree
 from shared.checkpoint import Checkpoint, read_checkpoint
 from shared.errors import Malformed, SpeedproofError
+from shared.keys import PublicKey
+from shared.lineage import Lineage
+from shared.nextlog import NextLog
 from shared.note import read_note
 
 AT: Final = "at"
@@ -52,6 +56,7 @@ class Publisher:
         self._closing = False
         self._next: bytes = b""  # the newest signed note, until the files hold its tree
         self._catching: threading.Thread | None = None
+        self._past: dict[str, tuple[LogFiles, Checkpoint]] = {}
         self.published: Published | None = None
         self.wrong: str | None = None  # why nothing more is published
         self._files, self._no = self._opened()
@@ -61,6 +66,11 @@ class Publisher:
     def files(self) -> LogFiles:
         """The files, to be read."""
         return self._files
+
+    @property
+    def no(self) -> int:
+        """The ledger's entry up to which the files are made."""
+        return self._no
 
     def take(self, entries: Sequence[Entry]) -> None:
         """Take in what was loaded into the index; what came before it and is missing here is fetched beside. Never raises."""
@@ -133,6 +143,15 @@ class Publisher:
             return None
         return found, tree.consistency(self._files.node, old, new)
 
+    def past(self, name: str) -> tuple[LogFiles, Checkpoint]:
+        """The files and the last checkpoint of a log that this one has followed; raises KeyError if it is none."""
+        with self._lock:
+            if name not in self._past:
+                if not (self._folder / PAST / name / CHECKPOINT).is_file():
+                    raise KeyError(name)
+                self._past[name] = past_files(self._folder, name)
+            return self._past[name]
+
     def close(self) -> None:
         """Stop; what is in the files is made to last."""
         with self._changed:
@@ -143,7 +162,8 @@ class Publisher:
         with self._told():
             if self.wrong is None:  # or the next start would not see it
                 self._sync()
-        self._files.close()
+        for files in (self._files, *(files for files, _ in self._past.values())):
+            files.close()
 
     def _has(self, index: int) -> bool:
         return self.published is not None and index < self.published.checkpoint.size
@@ -176,6 +196,10 @@ class Publisher:
         for entry in entries:
             if entry.no <= self._no:
                 continue
+            if entry.kind is EntryKind.NEXT_LOG and entry.tree == 0:
+                self._files.append(leaves)
+                self._follow(entry)
+                leaves, size = [], 0
             leaf = leaf_in(entry)
             no = entry.no
             if leaf is None:
@@ -188,6 +212,20 @@ class Publisher:
         self._no = no
         if self._files.size - self._synced_size >= SYNC_LEAVES:
             self._sync()
+
+    def _follow(self, entry: Entry) -> None:
+        """Go on with the log that this entry begins; the one before is set aside. Raises LogForked, OSError."""
+        told = NextLog.read(entry.body[:-1], Lineage.alone(PublicKey.from_spki(entry.signer)))
+        if (self._files.size, self._files.root()) != (told.checkpoint.size, told.checkpoint.root):
+            raise LogForked(
+                f"the log {told.old.name} ended otherwise than was said of it; run `speedproof-collector check`"
+            )
+        self._files.sync()
+        self._files.close()
+        (self._folder / AT).unlink(missing_ok=True)  # until this is done all is made again
+        set_aside(self._folder, told)
+        self._files, self._synced_size = LogFiles(self._folder, 0), 0
+        self.published, self._next = None, b""
 
     def _publish(self) -> None:
         """Publish the newest checkpoint that the files hold."""

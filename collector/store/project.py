@@ -136,7 +136,7 @@ def _row(
                 _line(rows, entry, stream, known)
             case EntryKind.ROTATION | EntryKind.REVOCATION:
                 _key(rows, entry, stream, known)
-            case EntryKind.CODE | EntryKind.RETENTION | EntryKind.SERVER_KEY:
+            case EntryKind.CODE | EntryKind.RETENTION | EntryKind.SERVER_KEY | EntryKind.NEXT_LOG:
                 pass
     except NotLoaded as missing:  # nothing of this entry was made yet
         found = _made_elsewhere(elsewhere, EntryKind(missing.kind), missing.name)

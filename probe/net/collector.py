@@ -68,9 +68,12 @@ class Collector:
         """Hand over a complaint."""
         return await self._post("/v1/complaints", line, {"Content-Type": "application/json"})
 
-    async def get_log(self, since: int | None = None, at: int | None = None) -> Told:
-        """Ask who its log is; with sizes, for the proof that the tree of `at` leaves begins with that of `since`."""
-        asked = "" if since is None else f"?since={since}&at={at}"
+    async def get_log(self, since: int | None = None, at: int | None = None, log: str | None = None) -> Told:
+        """Ask who its log is; with sizes, for the proof that the tree of `at` leaves begins with that of `since`.
+
+        `log` is the name of one that this has followed, whose trees they are.
+        """
+        asked = "" if since is None else f"?since={since}&at={at}" + ("" if log is None else f"&log={log}")
         return await self._ask("GET", f"/v1/log{asked}", b"", {})
 
     async def get_collector(self) -> Told:

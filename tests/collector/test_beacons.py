@@ -26,6 +26,7 @@ from shared.batch import pae_sha256_of
 from shared.beacon import beacon_of, read_beacon
 from shared.checkpoint import Checkpoint
 from shared.dsse import read_envelope
+from shared.lineage import Lineage
 from shared.strictjson import JsonObject
 
 
@@ -92,7 +93,7 @@ async def test_from_the_witness_to_the_ledger(there: There, tmp_path: Path) -> N
     served, device = there.served, there.served.enrolled("anna")
     with contextlib.closing(Outbox(tmp_path / "outbox", lambda: bytes(32))) as outbox:
         collector = Collector(f"http://127.0.0.1:{served.port}")
-        watch = LogWatch(outbox, collector, device.key.public, lambda: ("boot", 5))
+        watch = LogWatch(outbox, collector, device.key.public, lambda: ("boot", 5), lambda: Lineage(()))
         for _ in range(3):
             there.witness.now_s += 60
             body = device.next()

@@ -1,7 +1,6 @@
 """Keys of the server over time: what was signed before stays good, and a crash at any step leaves a folder that starts."""
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from unittest.mock import patch
 
 import pytest
 from fakes.aged import checked
+from fakes.case import changed
 from fakes.clock import FakeClock
 from fakes.cosign import bearing, transfer
 from fakes.device import Device, download
@@ -28,7 +28,7 @@ from collector.ledger.frame import EntryKind
 from collector.ledger.segments import read_entries
 from collector.rotate import rotate
 from collector.services import Services
-from shared import dsse, strictjson
+from shared import dsse
 from shared.errors import NoKey
 from shared.keys import FileKey
 from shared.rotation import Whose, make_rotation
@@ -225,19 +225,6 @@ def test_a_history_that_does_not_hold(folder: Folder, whose: Whose) -> None:
         server_key(keys, whose)
 
 
-def signed_anew(files: Files, signer: FileKey, change: Files, *gone: str) -> Files:
-    """The members with some changed, under a manifest made to fit."""
-    kept = {name: data for name, data in {**files, **change}.items() if not name.startswith("manifest.")}
-    for name in gone:
-        del kept[name]
-    manifest = strictjson.decode(files["manifest.json"][:-1])
-    manifest["files"] = {name: hashlib.sha256(data).hexdigest() for name, data in kept.items()}
-    data = strictjson.encode(manifest) + b"\n"
-    told = read_statement(dsse.read_envelope(files["manifest.dsse.json"][:-1]).payload, Kind.VERDICT)
-    again = Statement(Kind.VERDICT, "manifest.json", hashlib.sha256(data).hexdigest(), told.predicate)
-    return kept | {"manifest.json": data, "manifest.dsse.json": dsse.seal(again.encode(), signer) + b"\n"}
-
-
 def test_attacks_with_an_older_key(folder: Folder) -> None:
     """Whoever holds an older key can make neither a successor, nor a receipt, nor an enrolment that is believed."""
     keys, before = folder.config.data / "keys", folder.goes_on()
@@ -250,9 +237,9 @@ def test_attacks_with_an_older_key(folder: Folder) -> None:
     proofs = b"".join(line for line in files[PROOFS].splitlines(keepends=True) if name.encode() not in line)
     pem = {"keys/collector.pem": thief.public.to_pem()}
     own = make_rotation(Whose.COLLECTOR, stolen, thief) + b"\n"
-    usurped = signed_anew(files, thief, {**pem, name: own, PROOFS: proofs})
+    usurped = changed(files, thief, {**pem, name: own, PROOFS: proofs})
     assert failed(usurped, told)[0] == "receipts"  # those of the true successor are not by his keys
-    usurped = signed_anew(before, thief, {**pem, name: own, name.replace("json", "pem"): stolen.public.to_pem()})
+    usurped = changed(before, thief, {**pem, name: own, name.replace("json", "pem"): stolen.public.to_pem()})
     assert failed(usurped, told) == ("log", f"{name}: not in the log, where a rotation must be to count")
     alone = {one for one in files if one.startswith("receipts/") and newest.public.key_id.encode() in files[one]}
     assert alone
@@ -263,7 +250,7 @@ def test_attacks_with_an_older_key(folder: Folder) -> None:
     forged = Statement(
         Kind.RECEIPT, "batch", told_by.subject_sha256, told_by.predicate | {"collector": stolen.public.key_id}
     )
-    late = signed_anew(files, newest, {receipt: dsse.seal(forged.encode(), stolen) + b"\n"})
+    late = changed(files, newest, {receipt: dsse.seal(forged.encode(), stolen) + b"\n"})
     assert failed(late, told) == ("log", f"{receipt}: signed with a key that another had followed before")
     (first, *_) = sorted(early)
     line = dsse.read_envelope(files[first][:-1])
@@ -271,17 +258,17 @@ def test_attacks_with_an_older_key(folder: Folder) -> None:
     forged = Statement(
         Kind.RECEIPT, "batch", told_by.subject_sha256, told_by.predicate | {"collector": newest.public.key_id}
     )
-    soon = signed_anew(files, newest, {first: dsse.seal(forged.encode(), newest) + b"\n"})
+    soon = changed(files, newest, {first: dsse.seal(forged.encode(), newest) + b"\n"})
     assert failed(soon) == ("log", f"{first}: signed with a key that was not in use yet")
     enrolled = f"enrolments/{folder.devices[-1].dev}.json"
     payload = dsse.read_envelope(files[enrolled][:-1]).payload
-    again = signed_anew(files, newest, {enrolled: dsse.seal(payload, portal) + b"\n"})
+    again = changed(files, newest, {enrolled: dsse.seal(payload, portal) + b"\n"})
     assert failed(again)[0] == "log"
-    unlogged = signed_anew(files, newest, {PROOFS: proofs})
+    unlogged = changed(files, newest, {PROOFS: proofs})
     assert failed(unlogged) == ("log", f"{name}: not in the log, where a rotation must be to count")
     two = {"keys/history/collector/second.json": own}
-    assert failed(signed_anew(files, newest, two))[0] == "collector"
-    without = signed_anew(files, newest, {PROOFS: proofs}, name)
+    assert failed(changed(files, newest, two))[0] == "collector"
+    without = changed(files, newest, {PROOFS: proofs}, name)
     assert failed(without, told)[0] == "collector"
 
 

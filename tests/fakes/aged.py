@@ -16,8 +16,11 @@ from collector.ledger.frame import Entry
 from collector.ledger.inforce import InForce
 from collector.ledger.segments import read_entries
 from collector.ledger.writer import Ledger
+from collector.log.aside import PAST
+from collector.log.checked import LeafCheck
 from collector.retain import DAY_US, Removed, candidates, retain
 from collector.services import Services
+from shared.nextlog import NextLog
 
 SEGMENT_BYTES = 6000
 START_US = 1_800_000_000_000_000
@@ -68,6 +71,10 @@ def checked(services: Services) -> list[str]:
         return [asdict(row) for row in services.store.held_batches(after_no, up_to_no)]
 
     last_no, keys = services.ledger.last_no, InForce(services.server_keys.lines)
-    check = Check(services.ledger.folder, keys, last_no, last_no, held)
+    folder, published = services.config.data / "log", services.publisher.published
+    past: list[tuple[NextLog, Path | None]] = [(one, folder / PAST / one.old.name) for one in services.logs]
+    leaves = LeafCheck(b"" if published is None else published.note, folder, past=past)
+    check = Check(services.ledger.folder, keys, last_no, last_no, held, leaves=leaves)
     check.run(lambda *_: None)
+    leaves.close()
     return [f"{one.where}: {one.what}" for one in check.found]

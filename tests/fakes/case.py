@@ -60,3 +60,11 @@ def signed_anew(files: Mapping[str, bytes], signer: FileKey) -> Files:
     kept["manifest.json"] = data
     kept["manifest.dsse.json"] = dsse.seal(again.encode(), signer) + b"\n"
     return kept
+
+
+def changed(files: Files, signer: FileKey, change: Files, *gone: str) -> Files:
+    """The members with some changed and some gone, under a manifest made to fit."""
+    kept = {**files, **change}
+    for name in gone:
+        del kept[name]
+    return signed_anew(kept, signer)

@@ -9,10 +9,11 @@ from probe.errors import CollectorSilent
 from probe.net.collector import Told
 from shared.bundle import Bundle, Proof, write_bundle
 from shared.dsse import b64, read_envelope
-from shared.keys import PublicKey
+from shared.keys import FileKey, PublicKey
 from shared.leaf import leaf_of
+from shared.nextlog import NextLog
 from shared.note import Note, read_note, sign
-from shared.strictjson import JsonObject, decode
+from shared.strictjson import Json, JsonObject, decode
 from shared.tree import Edge, consistency, inclusion, leaf_hash, root_of
 
 
@@ -27,6 +28,8 @@ class FakeLog:
     shows: int | None = None  # no proof for trees larger than that, as if they were not published yet
     proof: list[str] | None = None  # instead of the true one
     witnesses: list[Notary] = field(default_factory=list)
+    history: list[Json] = field(default_factory=list)  # the statements by which it follows others
+    past: "dict[str, FakeLog]" = field(default_factory=dict)  # these, by name
     times_s: tuple[int, ...] = ()  # at which the first of them cosigned: the first of its day, and the newest
 
     def node(self, level: int, index: int) -> bytes:
@@ -63,12 +66,25 @@ class FakeLog:
         proof = Proof(index, size, root_of(self.node, size), hashes, self.note(size))
         return decode(write_bundle(Bundle(envelope, leaf, self.key.public.whole_id, proof)))
 
-    async def get_log(self, since: int | None = None, at: int | None = None) -> Told:
+    def followed(self, collector: FileKey) -> "FakeLog":
+        """The log that follows it, by this collector's word: begun with that statement."""
+        new = LogKey.generate()
+        line = NextLog.make(self.note(), self.key, new, collector)
+        envelope = read_envelope(line)
+        first = leaf_of(envelope.pae_sha256, envelope.signature, collector.public.spki)
+        history = [*self.history, decode(line)]
+        return FakeLog(new, [first], history=history, past={**self.past, self.key.public.name: self})
+
+    async def get_log(self, since: int | None = None, at: int | None = None, log: str | None = None) -> Told:
         """Say who it is, and prove that it grew."""
+        if log is not None:
+            return await self.past[log].get_log(since, at)
         self.asked.append((since, at))
         if self.is_away:
             raise CollectorSilent("nobody there")
         told: JsonObject = {"checkpoint": self.note().decode(), "vkey": self.key.public.vkey}
+        if self.history:
+            told["history"] = self.history
         told["witnesses"] = [one.public.vkey for one in self.witnesses]
         if self.times_s:
             told["first"] = self.cosigned(self.times_s[0], 1).decode()

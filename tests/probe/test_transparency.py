@@ -12,7 +12,7 @@ from fakes.log import FakeLog
 from fakes.notary import LOG, WITNESSES, checkpoint_note
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import DEVICE
+from strategies import COLLECTOR, DEVICE, PORTAL
 
 from probe import beacons
 from probe.beacons import Held
@@ -26,6 +26,7 @@ from shared.beacon import beacon_of
 from shared.bundle import check_bundle, read_bundle
 from shared.checkpoint import Checkpoint
 from shared.errors import Malformed
+from shared.lineage import Lineage
 from shared.note import Note, Signature, read_note
 from shared.strictjson import JsonObject
 
@@ -56,7 +57,8 @@ class Watching:
 
     def receive(self, body: bytes, bundle: "JsonObject | None", log: FakeLog | None = None) -> bytes | None:
         """Take in a proof."""
-        watch = LogWatch(self.outbox, log or self.log, DEVICE.public, lambda: ("boot", self.mono_us))  # type: ignore[arg-type]
+        there, keys = log or self.log, Lineage.alone(COLLECTOR.public)
+        watch = LogWatch(self.outbox, there, DEVICE.public, lambda: ("boot", self.mono_us), lambda: keys)  # type: ignore[arg-type]
         return drive(watch.proof_of(bundle, pae_sha256_of(body)))
 
 
@@ -206,6 +208,77 @@ def test_another_log(watching: Watching) -> None:
     assert known.wrong == ""
     assert known.words.startswith("ANOTHER LOG than before")
     assert (known.proven, known.checkpoint and known.checkpoint.size) == (2, 3)
+
+
+def test_a_log_that_leads_to_another(watching: Watching) -> None:
+    """Where the old log, the new one and the collector say so, a device goes on quietly, over several at once too."""
+    watching.log.grow(3)
+    assert watching.batch()
+    first = watching.log
+    first.grow(2)
+    second = first.followed(COLLECTOR)
+    third = second.followed(COLLECTOR)
+    third.grow(4)
+    assert watching.batch(third)
+    known = watching.known
+    assert (known.vkey, known.past, known.wrong) == (third.key.public.vkey, (), "")
+    assert known.led == (first.key.public.vkey, second.key.public.vkey)
+    assert known.proven == 2
+    assert "ANOTHER LOG" not in known.words
+    assert watching.batch(third)
+    assert watching.known.loose == ()
+
+
+def test_its_end_is_not_shown_yet(watching: Watching) -> None:
+    """As long as the old log's end is not linked nothing is followed and nothing is wrong; then it is."""
+    watching.log.grow(3)
+    assert watching.batch()
+    first = watching.log
+    first.grow(2)
+    second = first.followed(COLLECTOR)
+    second.past[first.key.public.name].shows = 0
+    assert watching.batch(second) is None
+    known = watching.known
+    assert (known.vkey, known.led, known.past, known.wrong) == (first.key.public.vkey, (), (), "")
+    assert len(known.loose) == 1
+    second.past[first.key.public.name].shows = None
+    assert watching.batch(second)
+    assert (watching.known.led, watching.known.wrong) == ((first.key.public.vkey,), "")
+
+
+@pytest.mark.threat("T22")
+@pytest.mark.parametrize("how", ["nothing said", "by another", "elsewhere", "nonsense"])
+def test_a_log_that_nothing_leads_to(watching: Watching, how: str) -> None:
+    """Where nothing that holds leads to the new log it is another one, and that is told."""
+    watching.log.grow(3)
+    assert watching.batch()
+    first, stranger = watching.log, FakeLog()
+    second = {"by another": first.followed(PORTAL), "elsewhere": stranger.followed(COLLECTOR)}.get(
+        how, first.followed(COLLECTOR)
+    )
+    if how in ("nothing said", "nonsense"):
+        second.history = [] if how == "nothing said" else [3, {"payload": ""}]
+    assert watching.batch(second)
+    assert watching.known.past == (first.key.public.vkey,)
+    assert "ANOTHER LOG" in watching.known.words
+
+
+@pytest.mark.threat("T22")
+@pytest.mark.parametrize("how", ["shorter", "forked"])
+def test_an_end_that_is_none(watching: Watching, how: str) -> None:
+    """A log that is said to have ended before what was shown of it, or in another tree, is wrong for good."""
+    watching.log.grow(5)
+    assert watching.batch()
+    first = watching.log
+    other = copy.copy(first)
+    other.leaves = first.leaves[:3] if how == "shorter" else [b"x", *first.leaves[1:], b"y"]
+    second = other.followed(COLLECTOR)
+    watching.batch(second)
+    known = watching.known
+    assert known.wrong
+    assert known.notes
+    assert known.led == (first.key.public.vkey,)
+    assert "NOT TO BE TRUSTED" in known.words
 
 
 def spoilt(bundle: JsonObject, how: str) -> JsonObject:

@@ -136,6 +136,9 @@ async function logged(found) {
     if (trust.vkey || trust.witnesses.length) throw new Malformed("no checkpoint is in this file, so nothing of it is in the log that you were told of");
     return "the collector had no log when this was made";
   }
+  if ([...files.keys()].some((name) => name.startsWith("log/past/"))) {
+    throw new CannotCheck("logs that have followed each other are not checked by this page; use speedproof-verify");
+  }
   const key = logKeyOf(found);
   if (!key) throw new Malformed("log/vkey: the key of the log is not here");
   const checkpoint = await openCheckpoint(files.get("log/checkpoint"), key, trust.witnesses.map(noteKeyOf));
