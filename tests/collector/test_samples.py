@@ -123,6 +123,44 @@ def test_making_results_vanish_never_helps(kinds: list[str], hidden: list[bool])
         assert verdict_of(rule, gone).verdict != "substantiated"
 
 
+@pytest.mark.threat("T17")
+@given(
+    st.lists(st.sampled_from(["slow", "fast", "failed"]), min_size=3, max_size=12),
+    st.integers(0, 12),
+)
+def test_what_a_thief_may_have_made_never_helps(kinds: list[str], since: int) -> None:
+    """To have a key called stolen from any moment on never turns another verdict into `substantiated`; nor does it drop a row."""
+    made = {
+        "slow": {},
+        "fast": {"rate_bps": 30_000_000},
+        "failed": {"end": "failed", "failure": "generic_timeout_error", "rate_bps": None},
+    }
+    rows = [dataclasses.replace(row(number), **made[kind]) for number, kind in enumerate(kinds)]
+    rule, plans = load_criterion(SHORT, "short.toml"), {"a" * 64: PLAN}
+    contested = {"a" * 64: row(since).received_us}
+    honest = verdict_of(rule, rows).verdict
+    told = judge_line(rule, LINE, rows, {}, plans, None, contested=contested)[0]
+    if honest != "substantiated":
+        assert told.verdict != "substantiated"
+    sifted = sift(rows, {}, "signed", plans, contested=contested)
+    assert [one.index for one in sifted.left_out if one.reason == "contested"] == list(
+        range(min(since, len(rows)), len(rows))
+    )
+    assert len(sifted.omitted) + len(sifted.samples) == len(rows)
+
+
+def test_a_bad_line_whose_probe_was_stolen(rule: Criterion) -> None:
+    """What came before the theft stands; a verdict that needs what came after it does not."""
+    rows = [row(number) for number in range(9)]
+
+    def told(since: int) -> str:
+        contested = {"a" * 64: rows[since].received_us}
+        return judge_line(rule, LINE, rows, {}, {"a" * 64: PLAN}, None, contested=contested)[0].verdict
+
+    assert verdict_of(rule, rows).verdict == told(8) == "substantiated"
+    assert told(0) == told(2) == "insufficient_evidence"
+
+
 def test_imported_rows_have_no_slots(rule: Criterion) -> None:
     """A log of others is taken as it is, and stays apart."""
     rows = [dataclasses.replace(row(number), provenance="imported", slot=None, dev="ucc") for number in range(3)]

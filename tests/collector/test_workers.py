@@ -26,6 +26,7 @@ from shared.batch import MAX_BODY_BYTES, pae_sha256_of
 from shared.dsse import b64_exact
 from shared.keys import PublicKey
 from shared.receipt import read_receipt
+from shared.rotation import Whose, make_rotation
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finding processes needs /proc")
 CLERK, WORKER = "collector.ledger.clerk", "collector.worker"
@@ -258,3 +259,21 @@ def test_as_many_connections_as_there_may_be(tmp_path: Path) -> None:
             assert {psutil.Process(pid).rlimit(psutil.RLIMIT_NOFILE) for pid in pids} == {(hard, hard)}
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_keys_over_time(collector: Running) -> None:
+    """Rotation and revocation hold at every worker at once, also for keys that they remember."""
+    device = collector.enrolled("keys")
+    for _ in range(4):
+        assert sent(collector, device.next()).status == 201
+    newer = Device(batch=device.batch, seq=device.seq, prev=device.prev)
+    line = make_rotation(Whose.DEVICE, device.key, newer.key)
+    for status in (201, 200):
+        answer = collector.post_json("/v1/rotations", strictjson.encode({"rotation": strictjson.decode(line)}))
+        assert answer.status == status
+    for _ in range(4):
+        assert sent(collector, device.seal()).error == "revoked_key"
+        assert sent(collector, newer.next()).status == 201
+    assert collector.command("revoke", {"device": device.dev, "reason": "stolen"}).status == 200
+    for _ in range(4):
+        assert sent(collector, newer.seal()).error == "revoked_key"
