@@ -42,6 +42,7 @@ from shared.dsse import read_envelope
 from shared.errors import Malformed, Refused, UnknownKey
 from shared.keys import PublicKey
 from shared.receipt import read_receipt
+from shared.revocation import read_revocation
 from shared.rotation import Whose, read_rotation
 from shared.statement import Kind
 from shared.strictjson import MAX_INTEGER
@@ -194,7 +195,9 @@ class Check:
                 self._heads[new] = self._heads.get(old, START)
                 self._ended[old] = "another key took its place"
             else:
-                self._ended[revoked_in(entry.body)] = "it was revoked"
+                portal = self.keys.key(Whose.PORTAL)
+                dev = revoked_in(entry.body) if portal is None else read_revocation(line, portal).dev
+                self._ended[dev] = "it was revoked"
         except (Refused, Malformed) as error:
             self.found.append(Found(f"entry {entry.no}", f"a change of keys that is none: {error}"))
 

@@ -14,6 +14,7 @@ from collector.ledger.frame import EntryKind
 from collector.ledger.segments import read_entries
 from collector.registry import Registry
 from collector.web.page import render_page
+from shared.enrolment import read_code
 from shared.keys import FileKey
 from shared.revocation import make_revocation
 from shared.rotation import Whose, make_rotation
@@ -91,6 +92,34 @@ def test_rotations_that_are_refused(served: Served, device: Device) -> None:
         assert (answer.status, answer.error) == (400, "bad_format")
     assert leaves(served) == before
     assert served.post_batch(device.next()).status == 201
+
+
+@pytest.mark.threat("T16")
+def test_nobody_measures_for_another_line(served: Served, clock: FakeClock) -> None:
+    """A wrong code, a used one, an expired one, a sixth try, a request by another key: 4xx, and no leaf in the log."""
+    assert served.add("anna").status == 200
+    used, late = served.code_for("anna"), served.code_for("anna")
+    thief = Device()
+    assert served.post_enrolment(used, Device().request(read_code(used))).status == 201
+    before = leaves(served)
+    clock.advance(14 * 60 * S)
+    fresh = served.code_for("anna")
+    clock.advance(2 * 60 * S)
+    wrong = fresh[:-1] + ("A" if fresh[-1] != "A" else "B")
+    line, other = thief.request(read_code(fresh)), Device().request(read_code(fresh))
+    swapped = line.partition(b'"signatures"')[0] + b'"signatures"' + other.partition(b'"signatures"')[2]
+    tries = [
+        (used, thief.request(read_code(used)), 403),
+        (late, thief.request(read_code(late)), 403),
+        (fresh, swapped, 422),
+    ]
+    tries += [(fresh, thief.request(read_code(used)), 403)]
+    tries += [(wrong, thief.request(read_code(wrong)), 403)] * 5 + [(fresh, line, 403)]
+    assert [served.post_enrolment(code, request).status for code, request, _ in tries] == [
+        status for _, _, status in tries
+    ]
+    assert leaves(served) == before
+    assert served.post_batch(thief.next()).error == "unknown_key"
 
 
 @pytest.mark.threat("T17")
