@@ -9,7 +9,7 @@ from typing import Any
 from collector import checked_rows, qr
 from collector.provision.sheet import day
 from collector.view import GradeCount, PresenceView, Stretch
-from collector.web import missing, presence, undelivered, words
+from collector.web import keys, missing, presence, undelivered, words
 from collector.web.localtime import LineClock
 from collector.web.quantities import counted
 
@@ -31,6 +31,8 @@ def result(told: object) -> None:
 
 def lines(*text: str) -> None:
     """Lines on stdout."""
+    if not text:
+        return
     sys.stdout.write("\n".join(text) + "\n")
     sys.stdout.flush()
 
@@ -167,6 +169,8 @@ def case(told: Told) -> None:
     grades = [GradeCount(**one) for one in told["grades"]]
     if grades:
         lines(f"  {words.grades(grades)}")
+    for one in told["devices"]:
+        lines(*(f"  {line}" for line in keys.lines_of(one, LineClock.of(told["time_zone"]))))
     for one in told["presence"]:
         _presence(one, LineClock.of(told["time_zone"]))
     for one in told.get("removed", ()):

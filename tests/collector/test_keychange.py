@@ -9,6 +9,7 @@ from fakes.clock import FakeClock
 from fakes.device import Device, download
 from fakes.served import Served
 
+from collector import say
 from collector.case import case_of
 from collector.ledger.frame import EntryKind
 from collector.ledger.segments import read_entries
@@ -47,7 +48,7 @@ def revoke(served: Served, device: Device, **told: object) -> dict[str, Any]:
     return answer.told
 
 
-def test_a_rotation(served: Served, device: Device) -> None:
+def test_a_rotation(served: Served, device: Device, capsys: pytest.CaptureFixture[str]) -> None:
     """The new key goes on with the chain, the old one is refused, and the case shows one device with both keys."""
     assert served.post_batch(device.next()).status == 201
     old, newer = device, rotated(served, device)
@@ -55,6 +56,8 @@ def test_a_rotation(served: Served, device: Device) -> None:
     assert (refused.status, refused.error) == (403, "revoked_key")
     assert served.post_batch(newer.next()).status == 201
     case = served.whole_case("anna")
+    say.case(case)
+    assert f"2 keys one after the other, now {newer.dev[:8]}" in capsys.readouterr().out
     (shown,) = case["devices"]
     assert (shown["dev"], shown["batches"], shown["revoked"]) == (old.dev, 2, None)
     assert [(key["id"], key["key_class"]) for key in shown["keys"]] == [(old.dev, "file"), (newer.dev, "file")]
@@ -176,7 +179,7 @@ def test_a_thief_who_rotates(served: Served, device: Device, clock: FakeClock) -
     assert revoked["contested"] == 2
 
 
-def test_contested(served: Served, device: Device, clock: FakeClock) -> None:
+def test_contested(served: Served, device: Device, clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> None:
     """What came since the key may have been stolen is shown, counted, and left out under that name."""
     assert served.post_batch(device.next()).status == 201
     clock.advance(7200 * S)
@@ -191,6 +194,10 @@ def test_contested(served: Served, device: Device, clock: FakeClock) -> None:
     page = render_page(shown, rows)
     assert "2 measurements are contested" in page
     assert "stolen on the train" in page
+    say.case(case)
+    told = capsys.readouterr().out
+    assert "REVOKED" in told
+    assert "2 measurements, shown and left out" in told
 
 
 def test_stolen_earlier_than_was_told(served: Served, device: Device, clock: FakeClock) -> None:
