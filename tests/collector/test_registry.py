@@ -4,16 +4,20 @@ import contextlib
 
 import pytest
 from fakes.clock import FakeClock
+from fakes.entries import DEVS, KEYS, enrolment, revocation, rotation
 from fakes.history import History
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collector.config import Config
 from collector.enrol import Portal
 from collector.errors import LedgerDamaged
-from collector.ledger.frame import Entry, EntryKind
+from collector.ledger.changed import Revoked
+from collector.ledger.frame import Draft, Entry, EntryKind
 from collector.ledger.segments import read_entries
 from collector.registry import Registry
 from collector.services import Services
-from shared.errors import FrozenKey, UnknownKey
+from shared.errors import FrozenKey, RevokedKey, UnknownKey
 
 
 def folded(services: Services) -> Registry:
@@ -85,3 +89,25 @@ def test_codes_end_with_their_use(services: Services) -> None:
     (opened,) = services.registry.codes.values()
     assert (opened.handle, opened.subscriber, opened.expires_us) == (code[:4], "line-0", expires_us)
     assert code not in repr(opened)
+
+
+@given(st.permutations(range(4)), st.booleans())
+def test_keys_in_any_order_of_many_ledgers(order: list[int], is_frozen: bool) -> None:
+    """A catalog that had forgotten tells in another order; what is known of a device's keys in the end is the same."""
+    made = [enrolment(0), rotation(KEYS[0], KEYS[1]), rotation(KEYS[1], KEYS[2]), revocation(DEVS[2], 9, 5)]
+    if is_frozen:
+        made[3] = Draft(EntryKind.REFUSED, {"batch": 1, "dev": DEVS[2], "error": "chain_fork", "freeze": True}, b"x\n")
+    entries = [Entry(no + 1, one.kind, 100 + no, one.meta, one.body) for no, one in enumerate(made)]
+    in_order, told = Registry(), Registry(of_many=True)
+    for entry in entries:
+        in_order.apply(entry)
+    for place in order:
+        told.apply(entries[place])
+    assert told.devices == in_order.devices
+    assert [one.key.key_id for one in told.keys_of(DEVS[1])] == list(DEVS)
+    refused = FrozenKey if is_frozen else RevokedKey
+    for dev, error in zip(DEVS, (RevokedKey, RevokedKey, refused), strict=True):
+        with pytest.raises(error):
+            told.key_of(dev)
+    assert told.devices[DEVS[2]].name == DEVS[0]
+    assert told.devices[DEVS[2]].revoked == (None if is_frozen else Revoked(103, "stolen", 5))
