@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from collector import logs, say
+from collector import logs, say, say_devices
 from collector.arguments import build_parser
 from collector.command import Desk, address_for_probes, open_desk
 from collector.criteria import load_criteria
@@ -75,7 +75,7 @@ def _code(options: argparse.Namespace) -> None:
         url = address_for_probes(config, desk)
     if url is not None:
         told |= {"url": url, "link": Invitation(url, read_code(told["code"]), told["collector_key"]).link}
-    tell(options, told, say.code)
+    tell(options, told, say_devices.code)
 
 
 def _provision(options: argparse.Namespace) -> None:
@@ -91,13 +91,13 @@ def _provision(options: argparse.Namespace) -> None:
         "url": terms.url,
         "expires_us": min(ready.expires_us for ready in made),
     }
-    tell(options, told, say.provisioned)
+    tell(options, told, say_devices.provisioned)
 
 
 def _revoke(options: argparse.Namespace) -> None:
     with open_desk(config_of(options)) as desk:
         told = {"device": options.device, "reason": options.reason, "stolen_since": options.stolen_since}
-        tell(options, desk.run("revoke", told), say.revoked)
+        tell(options, desk.run("revoke", told), say_devices.revoked)
 
 
 def _import(options: argparse.Namespace) -> None:

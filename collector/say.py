@@ -1,12 +1,11 @@
 """What the command line says: one JSON object, or plain lines for people. Nothing else writes to the terminal."""
 
 import json
-import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from collector import checked_rows, qr
+from collector import checked_rows
 from collector.provision.sheet import day
 from collector.view import GradeCount, PresenceView, Stretch
 from collector.web import keys, missing, presence, undelivered, words
@@ -78,44 +77,6 @@ def subscriber(told: Told) -> None:
     lines(f"{told['subscriber']} {news}: judged by {told['criterion']}, {told['time_zone']}")
     for way, speeds in told["contract"].items():
         lines(f"  {way}: " + ", ".join(f"{name.removesuffix('_bps')} {mbit(value)}" for name, value in speeds.items()))
-
-
-def code(told: Told) -> None:
-    """A code was given out: by itself, as a link, and for whoever looks at a terminal as a QR code."""
-    lines(f"{told['code']}", f"  for {told['subscriber']}, to be used once within {told['minutes']} minutes:")
-    if "link" not in told:
-        lines("  speedproof-probe enrol URL CODE")
-        lines("  (with --url, the address by which probes reach this collector, there is a link and a QR code too)")
-        return
-    lines(f"  speedproof-probe enrol '{told['link']}'")
-    drawn = qr.for_terminal(told["link"])
-    if sys.stdout.isatty() and shutil.get_terminal_size().columns >= qr.width(drawn):
-        lines(*drawn)
-
-
-def revoked(told: Told) -> None:
-    """A device was revoked."""
-    news = "is revoked" if told["new"] else "was revoked already"
-    lines(
-        f"device {told['device'][:16]} of {told['subscriber']} {news}: nothing it signs is taken from now on; "
-        "a new code enrols another device or key for the same line"
-    )
-    if told.get("since_us") is not None:
-        lines(
-            f"  what came from it since {LineClock.of('UTC').moment(told['since_us'])} UTC is contested: shown, and left out"
-        )
-
-
-def provisioned(told: Told) -> None:
-    """What devices enrol from was written."""
-    devices = "1 device" if told["devices"] == 1 else f"{told['devices']} devices"
-    lines(
-        f"{devices} in {told['folder']}; the codes are good until {day(told['expires_us'])}, each once",
-        f"  print {told['folder']}/sheet.html: a label for each, with QR code and serial",
-        "  Raspberry Pi OS: copy SERIAL/user-data onto the boot partition as user-data; it enrols at its first start",
-        "    (the image has the probe already, or its wheels lie in the folder speedproof of the boot partition: see README)",
-        "  any other device: speedproof-probe enrol --from provision.json",
-    )
 
 
 def imported(told: Told) -> None:

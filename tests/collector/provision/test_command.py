@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from collector import say
+from collector import say_devices
 from collector.__main__ import main
 from shared.invitation import read_invitation
 from shared.provision import read_provision
@@ -60,12 +60,12 @@ def test_the_address_from_the_folder(data: Path, capsys: pytest.CaptureFixture[s
 def test_a_terminal_shows_the_qr_code(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A QR code is drawn where a person looks and it fits; a pipe gets none."""
     told = {"code": "7K3M9-QX2TA", "subscriber": "anna", "minutes": 15, "link": "https://a.example/enrol#7K3M9-QX2TA"}
-    say.code(told)
+    say_devices.code(told)
     assert "█" not in capsys.readouterr().out
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     for columns, drawn in (("80", True), ("20", False)):
         monkeypatch.setenv("COLUMNS", columns)
-        say.code(told)
+        say_devices.code(told)
         assert ("█" in capsys.readouterr().out) is drawn
 
 
