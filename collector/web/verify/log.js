@@ -137,7 +137,7 @@ async function logged(found) {
     return "the collector had no log when this was made";
   }
   if ([...files.keys()].some((name) => name.startsWith("log/past/"))) {
-    throw new CannotCheck("logs that have followed each other are not checked by this page; use speedproof-verify");
+    throw new CannotCheck(ELSEWHERE); // logs that have followed each other
   }
   const key = logKeyOf(found);
   if (!key) throw new Malformed("log/vkey: the key of the log is not here");
