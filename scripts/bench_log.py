@@ -31,6 +31,7 @@ from collector.evidence.archive import read_archive
 from collector.evidence.bundle import make_evidence
 from collector.evidence.check import check_evidence
 from collector.evidence.logged import Trust
+from collector.evidence.report import check_report
 from collector.ingest import Ingest
 from collector.ledger.book import Book
 from collector.ledger.chains import Standing
@@ -39,6 +40,7 @@ from collector.lines import add_subscriber
 from collector.log.files import LogFiles
 from collector.log.key import LogKey
 from collector.log.signed import Signed
+from collector.report.make import make_report
 from collector.services import Services
 from shared.batch import FIRST_PREV, Sealing, pae_sha256_of, seal_batch
 from shared.chain import START
@@ -181,13 +183,31 @@ def evidence(folder: Path) -> bool:
         say(f"evidence of {SLOTS:,} slots made", time.monotonic() - begun_s, "s")
         say("its length", len(made) / 1e6, "MB")
         trust = Trust(services.collector_key.public.key_id, services.log_key.public.vkey)
+        ok = report(services, trust)
     files = read_archive(made)
     begun_s = time.process_time()
     steps = check_evidence(files, trust)
     took_s = time.process_time() - begun_s
     if not all(step.holds for step in steps):
         raise SystemExit(f"it does not hold: {steps[-1]}")
-    return say("evidence checked, processor time", took_s, "s", "<= 3", ok=took_s <= 3)
+    return ok & say("evidence checked, processor time", took_s, "s", "<= 3", ok=took_s <= 3)
+
+
+def report(services: Services, trust: Trust) -> bool:
+    """The same case as a signed PDF."""
+    make_report(services, "line")  # its libraries are loaded
+    begun_s, begun_cpu_s = time.monotonic(), time.process_time()
+    made = make_report(services, "line")
+    took_s = time.monotonic() - begun_s
+    say("report of the same made, processor time", time.process_time() - begun_cpu_s, "s")
+    ok = say("report of the same made", took_s, "s", "<= 5", ok=took_s <= 5)
+    ok &= say("its length", len(made.pdf) / 1e6, "MB", "<= 2", ok=len(made.pdf) <= 2_000_000)
+    begun_s = time.process_time()
+    found = check_report(made.pdf, trust)
+    say("report checked, processor time", time.process_time() - begun_s, "s")
+    if not found.holds:
+        raise SystemExit(f"it does not hold: {found.steps[-1]}")
+    return ok
 
 
 async def fill(services: Services, key: FileKey) -> None:

@@ -96,7 +96,7 @@ def _shape(pdf: FPDF, element: ET.Element, style: Style, place: Place) -> None:
         path.style.stroke_cap_style = StrokeCapStyle.ROUND
     with pdf.drawing_context() as drawn:
         path.transform = Transform.scaling(place.mm).translate(place.x, place.y)
-        drawn.add_item(path)
+        drawn.add_item(path, clone=False)
 
 
 def _colour(colour: str) -> DeviceRGB:
