@@ -69,7 +69,8 @@ def how(case: CaseView, rows: Sequence[RecordRow], clock: LineClock) -> Iterator
     for device in case.devices:
         lost = f", {counted(device.lost, 'record')} lost" if device.lost else ""
         batches = counted(device.batches, "signed batch", "signed batches")
-        yield Text(f"Device {device.dev}: enrolled {clock.moment(device.enrolled_us)}, {batches}{lost}.")
+        keys = f"; {len(device.keys)} keys one after the other" if len(device.keys) > 1 else ""
+        yield Text(f"Device {device.dev}: enrolled {clock.moment(device.enrolled_us)}, {batches}{lost}{keys}.")
 
 
 def checked(told: Told) -> Iterator[Block]:

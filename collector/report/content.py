@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from collector.overview import DayRow
 from collector.report import about, sections
+from collector.report.against import against
 from collector.report.blocks import Block
 from collector.report.told import Told
 from collector.view import CaseView, RecordRow
@@ -34,7 +35,7 @@ def report_of(case: CaseView, rows: Sequence[RecordRow], days: Sequence[DayRow],
         *about.how(case, rows, clock),
         *sections.judged(case, clock, dict(told.criteria)),
         *sections.heard(case, rows, clock),
-        *sections.against(case, rows, clock),
+        *against(case, rows, clock),
         *about.not_shown(),
         *about.checked(told),
         *about.attachments(told),

@@ -159,7 +159,7 @@ class Pages(FPDF):
             cell_fill_mode=TableCellFillMode.NONE,
             headings_style=FontFace(emphasis="", color=_colour("quiet")),
             line_height=_SMALL * _LEADING,
-            padding=(0.9, 1.2, 0.9, 0),
+            padding=(0.9, 2.4, 0.9, 0),
             v_align="T",
         ) as table:
             for row in (block.head, *block.rows):

@@ -3,10 +3,10 @@
 Words, names and amounts are those of the page; the page's pictures are taken as they are.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from collector.overview import DayRow
+from collector.report.against import is_doubtful
 from collector.report.blocks import Banner, Block, Bullets, Facts, Heading, Picture, Quote, Table, Text, Tone
 from collector.report.blocks import Key as LegendKey
 from collector.report.figures import Direction, directions
@@ -39,7 +39,7 @@ def answer(case: CaseView) -> Iterator[Block]:
         yield Banner(vocabulary.SIGNS[verdict.verdict], name, verdict.words, TONES[verdict.verdict])
     if not signed:
         yield Banner("?", "No verdict", "No rule has been applied to signed measurements of this line.", "quiet")
-    if case.alarms or any(device.frozen for device in case.devices):
+    if is_doubtful(case):
         yield Text("These records may not be whole: see “What speaks against the records”.", "bad")
     rules = ", ".join(dict.fromkeys(f"{one.criterion} version {one.version}" for one in signed))
     if rules:
@@ -252,42 +252,3 @@ def heard(case: CaseView, rows: Sequence[RecordRow], clock: LineClock) -> Iterat
         "Only what came from the customer’s own device is kept here; calls and chats with a support desk are not.",
         "quiet",
     )
-
-
-def against(case: CaseView, rows: Sequence[RecordRow], clock: LineClock) -> Iterator[Block]:
-    """What speaks against the records: flaws, alarms, frozen devices, what was removed."""
-    yield Heading("What speaks against the records")
-    flaws = Counter(flaw for row in rows if row.provenance == "signed" for flaw in row.flaws)
-    items = [
-        (
-            "!",
-            f"{said(vocabulary.ALARMS, one.error)} Device {one.dev[:8]}, batch {one.batch}, {clock.short(one.at_us)}.",
-        )
-        for one in case.alarms
-    ]
-    items += [
-        ("!", f"Device {one.dev[:8]} is frozen: its chain of batches forked.") for one in case.devices if one.frozen
-    ]
-    items += [
-        (
-            "",
-            (
-                f"The measurements of {counted(one.batches, 'batch', 'batches')} of device {one.dev[:8]}, until "
-                f"{clock.short(one.until_us)}, "
-                "were removed by this collector’s rule of retention; what the device signed about them is kept."
-            ),
-        )
-        for one in case.removed
-    ]
-    items += [
-        ("", f"{counted(number, 'record')}: {said(vocabulary.FLAWS, flaw)}.") for flaw, number in flaws.most_common()
-    ]
-    if items:
-        yield Bullets(tuple(items))
-    else:
-        yield Text("Nothing was found: no flaw, no gap, no fork, nothing removed.")
-    if flaws:
-        yield Text(
-            "A flaw marks a record and never drops it; which flaws keep one from counting is the rule’s to say.",
-            "quiet",
-        )

@@ -16,10 +16,16 @@ from collector.view import (
     CaseView,
     ComplaintRow,
     Counts,
+    DelayRow,
     DeviceRow,
     FindingView,
+    GapRow,
+    OmissionView,
     RecordRow,
     RemovedRow,
+    RevokedView,
+    TransfersView,
+    UndeliveredRow,
     VerdictView,
 )
 from collector.web.figure import figures_of
@@ -123,6 +129,26 @@ def test_what_speaks_against_it_is_said() -> None:
     ):
         assert told in said
     assert "Nothing was found" in words(report().blocks)
+
+
+def test_what_is_gone_late_or_contested_is_said() -> None:
+    """Revoked keys with what is contested, gaps, transfers that were never delivered, records that came late."""
+    device = replace(CASE.devices[0], revoked=RevokedView(NOON_US, "sold", NOON_US - HOUR_US, 3))
+    case = replace(
+        CASE,
+        devices=(device,),
+        omission=OmissionView(16, gaps=(GapRow(DEV, 4, 7, 4, None, NOON_US),)),
+        delays=(DelayRow(DEV, 6, NOON_US - 9 * HOUR_US, NOON_US, 8 * HOUR_US),),
+        transfers=TransfersView(
+            {"overdue": 1}, (UndeliveredRow(DEV, 5, "0" * 32, "ee" * 32, "down", NOON_US - 9, NOON_US, 7, "overdue"),)
+        ),
+    )
+    said = words(report(case).blocks)
+    for told in (
+        "may not be whole", "revoked", "3 measurements are contested", "4 numbers of starts without a record, in 1 gap",
+        "Started, never delivered: 1 transfer", "Came late", "count against whoever complains",
+    ):  # fmt: skip
+        assert told in said
 
 
 def test_a_part_and_a_log_that_is_wrong_are_said() -> None:
