@@ -11,7 +11,7 @@ Reads and changes nothing, also while a collector runs: what is looked at is the
                   of one whose records were removed by a rule that is still so, and nothing can be said of the records;
                   of collectors that share their chains the one before may be in another's ledger
     4  log        leaves are numbered without a gap, each signed by the key that its entry names, and their tree is that of the
-                  checkpoint that was published
+                  checkpoint that was published; so are the trees that witnesses or an authority have seen, and its tokens
     5  index      it has every batch, under its identity, at its place, with all its records, and none besides; and none of
                   those that were removed
     6  rows       of all entries, or of some chosen by chance, every column of every row is what the ledger's entry becomes

@@ -15,6 +15,7 @@ from collector.check import Check, Found
 from collector.checked_rows import SAMPLE, RowCheck
 from collector.clock import SystemClock
 from collector.command import open_desk
+from collector.config import Config
 from collector.errors import BadRequest, IndexUnusable, LedgerDamaged, NotFound
 from collector.ledger.arranging import arranging
 from collector.ledger.inforce import InForce
@@ -22,7 +23,10 @@ from collector.ledger.moving import move
 from collector.ledger.names import CONFIRMED
 from collector.log.aside import PAST
 from collector.log.checked import LeafCheck
+from collector.log.checked_words import WordsCheck
 from collector.log.following import next_logs
+from collector.log.key import past_logs
+from collector.log.tsa import authority_of
 from collector.migrate import migrate_store
 from collector.options import config_of, tell
 from collector.rebuild import rebuild
@@ -86,6 +90,7 @@ def _check(options: argparse.Namespace) -> None:
             done = Check(ledger, InForce(ServerKeys.of_folder(config.data / "keys").lines))
         else:
             opened.enter_context(arranging(ledger, alone=False))  # nothing may be removed between two looks
+            words = _words(config, found)  # before it is asked how far the ledger goes
             told = desk.run("position", {})
 
             def held(after_no: int, up_to_no: int) -> list[Result]:
@@ -108,7 +113,7 @@ def _check(options: argparse.Namespace) -> None:
                 found.append(Found("log", told["log_wrong"]))
             over = next_logs(config.data / "keys", keys.lines[Whose.COLLECTOR])
             past: list[tuple[NextLog, Path | None]] = [(one, config.data / "log" / PAST / one.old.name) for one in over]
-            leaves = LeafCheck((told["log"] or "").encode(), config.data / "log", past=past)
+            leaves = LeafCheck((told["log"] or "").encode(), config.data / "log", words=words, past=past)
             opened.callback(leaves.close)
             peers = trusting(PublicKey.from_spki(base64.b64decode(spki)) for spki in told["peers"])
             rows = RowCheck(
@@ -122,6 +127,8 @@ def _check(options: argparse.Namespace) -> None:
             others = elsewhere if shares else None
             done = Check(ledger, keys, told["ledger_no"], told["index_no"], held, others, leaves, rows)
         done.run(lambda n, of, name: say.progress("check", n, of, name))
+        if not done.found:  # or leaves are missing that others have seen
+            done.leaves.words.ended()
     found += done.found
     counts: Result = {name: getattr(done, name) for name in ("segments", "entries", "batches", "loaded_no")}
     counts |= {"rows": done.rows.rows, "rows_of_entries": done.rows.entries, "rows_asked": options.rows}
@@ -131,6 +138,16 @@ def _check(options: argparse.Namespace) -> None:
     tell(options, counts | {"found": [asdict(one) for one in found]}, say.checked)
     if found:
         raise LedgerDamaged(f"{len(found)} things do not agree")
+
+
+def _words(config: Config, found: list[Found]) -> WordsCheck:
+    """What witnesses and the authority have said of the log that is written now."""
+    logs = past_logs(config.data / "keys")
+    if not logs:
+        return WordsCheck()
+    authority = authority_of(config.tsa, config.tsa_roots)
+    trusted = None if authority is None else authority.roots
+    return WordsCheck.of(config.data / "log", logs[-1], trusted, lambda where, what: found.append(Found(where, what)))
 
 
 def _chooser(asked: str, entries: int) -> Callable[[int], bool]:

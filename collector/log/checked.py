@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from collector.ledger.frame import Entry, EntryKind
+from collector.log.checked_words import WordsCheck
 from collector.log.files import HASHES, LEAVES, LENGTH_BYTES
 from collector.log.signed import Signed
 from shared.checkpoint import Checkpoint, read_checkpoint
@@ -24,6 +25,7 @@ class LeafCheck:
     note: bytes = b""
     files: Path | None = None  # the folder of the published log; none: what is served is not looked at
     edge: Edge = field(default_factory=Edge)
+    words: WordsCheck = field(default_factory=WordsCheck)  # what others have said of the newest log
     _root: bytes | None = None  # of the tree that the checkpoint speaks of
     _hashes: BinaryIO | None = None
     _leaves: BinaryIO | None = None
@@ -60,6 +62,8 @@ class LeafCheck:
             raise
         leaf = Signed.by(envelope, entry.signer).leaf
         self.edge.append(leaf_hash(leaf))
+        if not self._is_broken and not self.past:
+            self.words.leaf(entry.tree, leaf, self.edge)
         if self.note and self.edge.size == self._said.size:
             self._root = self.edge.root()
         if self.note and entry.tree < self._said.size:

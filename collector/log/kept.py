@@ -86,3 +86,37 @@ class KeptFile:
         if self._end < size:
             log.warning("%s: the last %d bytes are no whole entry and are cut off", path, size - self._end)
             os.ftruncate(self._file, self._end)
+
+
+class KeptView:
+    """What such a file holds, without touching it: somebody else may be writing it."""
+
+    def __init__(self, path: Path, most_bytes: int) -> None:
+        """Look where everything is; nothing if there is no file. Raises OSError."""
+        self._path = path
+        self._places: dict[int, tuple[int, int]] = {}
+        if not path.exists():
+            return
+        size, end = path.stat().st_size, 0
+        with path.open("rb") as file:
+            while end + _HEAD.size <= size:
+                file.seek(end)
+                number, length = _HEAD.unpack(file.read(_HEAD.size))
+                begin = end + _HEAD.size
+                if length > most_bytes or begin + length > size:
+                    return
+                self._places.setdefault(number, (begin, length))
+                end = begin + length
+
+    def numbers(self) -> list[int]:
+        """Under which numbers there is something that was not taken yet."""
+        return sorted(self._places)
+
+    def take(self, number: int) -> bytes | None:
+        """What is kept under a number, once; None if nothing is. Raises OSError."""
+        found = self._places.pop(number, None)
+        if found is None:
+            return None
+        with self._path.open("rb") as file:
+            file.seek(found[0])
+            return file.read(found[1])

@@ -34,7 +34,9 @@ FIRST_S: Final = 2.0
 CLOSE_S: Final = 2.0
 MOST_LEAVES: Final = 60  # in one round
 MOST_BEHIND: Final = 1000
+NOTES, LEAVES = "stamped", "tokens"
 _LENGTH_BYTES: Final = 4
+MOST_NOTE_BYTES: Final = _LENGTH_BYTES + MAX_NOTE_BYTES + MAX_TOKEN_BYTES
 log = logging.getLogger(__name__)
 
 
@@ -67,9 +69,8 @@ class Stamps:
         self._cosigned = cosigned
         self._publisher, self._authority, self._clock, self._nonce = publisher, authority, clock, nonce
         self._pause_us, self._every_batch = minutes * 60_000_000, every_batch
-        most_bytes = _LENGTH_BYTES + MAX_NOTE_BYTES + MAX_TOKEN_BYTES
-        self._notes = KeptFile(folder / f"stamped.{own.id.hex()}", most_bytes)
-        self._leaves = KeptFile(folder / f"tokens.{own.id.hex()}", MAX_TOKEN_BYTES)
+        self._notes = KeptFile(folder / f"{NOTES}.{own.id.hex()}", MOST_NOTE_BYTES)
+        self._leaves = KeptFile(folder / f"{LEAVES}.{own.id.hex()}", MAX_TOKEN_BYTES)
         self._next_leaf = 1 + max(self._leaves.numbers, default=-1)
         self._due_us = 0  # when the next checkpoint gets one
         self._asked_for: set[int] = set()
@@ -99,7 +100,7 @@ class Stamps:
         sizes = sorted({size for index in indices if (size := self._notes.above(index)) is not None})
         if len(sizes) > most:
             sizes = [sizes[(at + 1) * len(sizes) // most - 1] for at in range(most)]
-        return [_read(size, self._notes.get(size) or b"") for size in sizes]
+        return [read_stamped(size, self._notes.get(size) or b"") for size in sizes]
 
     def wanted(self, indices: Sequence[int], timeout_s: float) -> None:
         """Have these leaves stamped before others, and a checkpoint that has them; wait for the answers, no longer than that."""
@@ -199,6 +200,7 @@ class Stamps:
                 log.warning("%s", self.wrong)
 
 
-def _read(size: int, data: bytes) -> StampedNote:
+def read_stamped(size: int, data: bytes) -> StampedNote:
+    """What is kept of a checkpoint of this size."""
     end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "big")
     return StampedNote(size, data[_LENGTH_BYTES:end], data[end:])

@@ -38,7 +38,7 @@ FILE: Final = "cosigned"
 EVERY_S: Final = 60.0
 FIRST_S: Final = 2.0
 CLOSE_S: Final = 2.0
-_LENGTH_BYTES: Final = 4
+LENGTH_BYTES: Final = 4
 _SIZE: Final = re.compile(rb"[0-9]{1,16}\n?")
 _OK, _CONFLICT, _NOT_EXTENDED = 200, 409, 422
 log = logging.getLogger(__name__)
@@ -202,7 +202,7 @@ class Witnesses:
 
     def _keep(self, note: bytes) -> Cosigned:
         with self._lock:
-            write_at(self._file, len(note).to_bytes(_LENGTH_BYTES, "big") + note, self._end)
+            write_at(self._file, len(note).to_bytes(LENGTH_BYTES, "big") + note, self._end)
             os.fsync(self._file)
             self._take(note)
             return self._cosigned(len(self._sizes) - 1)
@@ -212,25 +212,25 @@ class Witnesses:
         time_s = found.by_quorum_s(self._quorum)
         if time_s is not None:  # of witnesses that are not asked any more nothing counts
             self._sizes.append(found.checkpoint.size)
-            self._begins.append(self._end + _LENGTH_BYTES)
+            self._begins.append(self._end + LENGTH_BYTES)
             self._lengths.append(len(note))
             self._times.append(
                 max(time_s, self._times[-1] if self._times else 0)
             )  # clocks of witnesses differ a little
-        self._end += _LENGTH_BYTES + len(note)
+        self._end += LENGTH_BYTES + len(note)
 
     def _read(self) -> None:
         """Read what is kept; a torn end is cut off, and what is of another log left alone."""
         data = os.pread(self._file, os.fstat(self._file).st_size, 0)
-        while self._end + _LENGTH_BYTES <= len(data):
-            length = int.from_bytes(data[self._end : self._end + _LENGTH_BYTES], "big")
-            note = data[self._end + _LENGTH_BYTES : self._end + _LENGTH_BYTES + length]
+        while self._end + LENGTH_BYTES <= len(data):
+            length = int.from_bytes(data[self._end : self._end + LENGTH_BYTES], "big")
+            note = data[self._end + LENGTH_BYTES : self._end + LENGTH_BYTES + length]
             if len(note) < length:
                 break
             try:
                 self._take(note)
             except WrongNote:
-                self._end += _LENGTH_BYTES + length
+                self._end += LENGTH_BYTES + length
             except Malformed:
                 break
         os.ftruncate(self._file, self._end)
