@@ -12,6 +12,7 @@ from collector.missing import GapRow as GapRow
 from collector.missing import OmissionView as OmissionView
 from collector.missing import PlannedRow as PlannedRow
 from collector.missing import WindowRow as WindowRow
+from shared.favour import Favour
 
 Provenance = Literal["signed", "imported"]
 VerdictName = Literal["substantiated", "not_substantiated", "insufficient_evidence", "facts_only"]
@@ -244,4 +245,5 @@ class CaseView:
     omission: OmissionView | None = None
     transfers: TransfersView = field(default_factory=TransfersView)
     delays: tuple[DelayRow, ...] = ()  # records that came late
+    peers: tuple[Favour, ...] = ()  # beside ordinary hosts; in evidence only, for which every record is read
     behind_us: int = 0  # what arrived within so long before `as_of_us` may not be in it yet

@@ -35,7 +35,6 @@ THREATS = {
 }
 OPEN = {
     "T4": "comes with the time bracket",
-    "T20": "to come",
 }
 
 

@@ -9,7 +9,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +22,7 @@ from collector.evidence.history import history_files, statement_file
 from collector.evidence.logged import CHECKPOINT, PROOFS, VKEY, WRONG, Place
 from collector.evidence.logged import FOLDERS as LEAVES
 from collector.evidence.past_members import Placing
+from collector.evidence.peers_step import pulls_in
 from collector.evidence.stamped import ROOTS, STAMPS, TOKENS, StampedTree, token_line
 from collector.ledger.frame import Entry, EntryKind
 from collector.ledger.names import RETAINING
@@ -32,6 +33,7 @@ from collector.services import Services
 from collector.view import CaseView, RecordRow
 from collector.web import verify_page
 from shared import dsse, statement, strictjson
+from shared.favour import Pull, compare
 from shared.keys import PublicKey
 from shared.statement import Kind, Statement
 from shared.strictjson import JsonObject
@@ -74,7 +76,6 @@ def _collected(services: Services, subscriber: str) -> Collected:
     members: dict[str, bytes] = {
         "README.txt": (files("collector.evidence") / "README.txt").read_bytes(),
         verify_page.NAME: verify_page.PAGE,
-        "case.json": json.dumps(asdict(case), indent=1, sort_keys=True).encode() + b"\n",
         "keys/collector.pem": services.collector_key.public.to_pem(),
         "keys/portal.pem": services.portal_key.public.to_pem(),
     } | {f"{FOLDER}{key.key_id}.pem": key.to_pem() for key in services.peers.values()}
@@ -83,6 +84,7 @@ def _collected(services: Services, subscriber: str) -> Collected:
         criterion = services.criteria[verdict.criterion]
         members[f"criteria/{criterion.id}.toml"] = criterion_file(services.config.criteria, criterion)
     salts: JsonObject = {}
+    pulls: list[Pull] = []
     placing = Placing(services)
     _rotations(services, placing)
     trusted = {key.key_id for key in services.peers.values()}
@@ -96,11 +98,15 @@ def _collected(services: Services, subscriber: str) -> Collected:
         for name in made if is_own else ():
             if name.partition("/")[0] in LEAVES:
                 placing.add(entry, name)
+        if entry.kind is EntryKind.BATCH:
+            pulls += pulls_in(entry.body)
         if entry.gone:
             members |= _tombstone(services, place.stream, entry.segment)
         if entry.kind is EntryKind.ENROLMENT:
             salts[_dev(entry)] = statement.text(entry.meta, "salt")
     members |= _log(services, placing)
+    case = replace(case, peers=compare(pulls))
+    members["case.json"] = json.dumps(asdict(case), indent=1, sort_keys=True).encode() + b"\n"
     manifest = _manifest(case, members, salts)
     members["manifest.json"] = manifest
     members["manifest.dsse.json"] = _signed(services, case, manifest)

@@ -19,7 +19,9 @@
     14  omission    what is missing is said as it is: the bound and coverage of each day, computed anew from the records;
                     numbers without a record; batches that contradict a chain; tests by hand, which count in nothing
     15  time-stamps every time-stamp is for what is here and by an authority you named, if you named one (needs speedproof[tsa])
-    16  transfers   what peers have signed of transfers is by the keys here and about these devices; what was started and never
+    16  peers       objects from peers beside those from ordinary hosts over the same hours: whether a peer is favoured is what
+                    the case says
+    17  transfers   what peers have signed of transfers is by the keys here and about these devices; what was started and never
                     delivered is what the case says
 
 Not checked, left to the reader: that the verdict follows from records and rule (the collector judges its own data again
@@ -29,7 +31,7 @@ with `speedproof-collector judge`), and that keys belong to whom they should. Wh
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collector.evidence import omission_step, said_steps, signed_steps, stamped, transfer_step
+from collector.evidence import omission_step, peers_step, said_steps, signed_steps, stamped, transfer_step
 from collector.evidence.archive import NotEvidence
 from collector.evidence.found import Files, Found, StepFailed
 from collector.evidence.logged import NO_TRUST, Trust
@@ -95,6 +97,7 @@ WALK: Steps = (
     ("kept", said_steps.kept),
     ("omission", omission_step.omission),
     ("time-stamps", stamped.time_stamps),
+    ("peers", peers_step.peers),
     ("transfers", transfer_step.transfers),
 )
 STEPS = ("format", *(name for name, _ in WALK))  # the names of all steps, in order

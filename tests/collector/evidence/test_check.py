@@ -42,6 +42,7 @@ NAMES = (
     "kept",
     "omission",
     "time-stamps",
+    "peers",
     "transfers",
 )
 
