@@ -81,7 +81,8 @@ class Portal:
             return self._drawn_up(opened, request)
 
         self._services.found(lambda: registry.devices.get(dev) or registry.codes.get(code[:HANDLE_LENGTH]))
-        self._services.keep(make)
+        with self._services.changing:  # a key must not be enrolled while it takes another's place
+            self._services.keep(make)
         return registry.devices[dev]
 
     def _open_code(self, code: str) -> OpenCode:

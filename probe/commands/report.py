@@ -79,7 +79,7 @@ def facts_of(home: Home, agent: Agent, days: int) -> Facts:
     return Facts(
         subscriber=agent.enrolled.subscriber,
         collector_url=agent.enrolled.collector_url,
-        device=agent.signer.public.key_id,
+        device=agent.device,
         from_us=max(from_us, min(rows[0].at_us, now_us - DAY_US)) if rows else from_us,
         now_us=now_us,
         slot_s=agent.enrolled.slots.slot_s,

@@ -96,7 +96,7 @@ def standing(home: Home, agent: Agent) -> Standing:
     return Standing(
         subscriber=agent.enrolled.subscriber,
         collector_url=agent.enrolled.collector_url,
-        device=agent.signer.public.key_id,
+        device=agent.device,
         wall_us=wall_us,
         mono_us=agent.clock.mono_us(),
         boot=agent.boot,
