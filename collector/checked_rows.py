@@ -3,8 +3,8 @@
 The rows are made again from the entry, as the index makes them, and compared with what it holds. So a figure that somebody
 changed in the database by hand is named with its line, device, number and column. What an index cannot be held to is left
 out: whether a session was used before (grade, its reason, `limited`) is compared only as far as entries were looked at, and
-where several collectors share an index, to whom a line or device belongs. Peers' statements and changes of keys have rows that
-hang on earlier ones and are not compared here.
+where several collectors share an index, to whom a line or device belongs. Changes of keys have rows that hang on
+earlier ones and are not compared here.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ RowsHeld = Callable[
 ]  # what a table of the index has of some entries, in their order
 AT_ONCE: Final = 256  # entries whose rows are asked for together
 SAMPLE: Final = 2_000  # entries whose rows are compared if nothing else was asked for, on average
-TABLES: Final = ("line", "device", "batch", "refused", "complaint", "imported", "record")
+TABLES: Final = ("line", "device", "batch", "refused", "complaint", "imported", "record", "transfer")
 _MADE_BY: Final = {EntryKind.SUBSCRIBER, EntryKind.ENROLMENT, EntryKind.ROTATION}
 _OWNERS: Final = frozenset({"line", "device"})
 _GRADED: Final = ("grade", "grade_reason", "limited")
@@ -100,7 +100,7 @@ class RowCheck:
                     f"{name} is {theirs.get(name)!r}, the ledger says {ours[name]!r}" for name in sorted(other)
                 )
                 yield f"entry {no}{self._whose(ours)}", f"a row of {table}: {values}"
-            if ours.get("session") is not None:
+            if table == "record" and ours["session"] is not None:
                 self._borne.add((ours["device"], ours["session"]))
 
     def _agrees(self, name: str, ours: Row, theirs: Row) -> bool:
@@ -122,7 +122,7 @@ class RowCheck:
 
 
 def _seq(row: Row) -> int:
-    return int(row.get("seq", 0))
+    return int(row.get("seq") or 0)
 
 
 def in_words(told: Row) -> str:

@@ -20,7 +20,7 @@ from collector.holes import Started
 from collector.samples import STOPPED
 from collector.store.answers import TransferFact
 from collector.view import RecordRow, TransfersView, UndeliveredRow
-from shared.delivery import NEVER_DELIVERED, Standing, standing_of
+from shared.delivery import NEVER_DELIVERED, Standing, one_for_each, standing_of
 from shared.record import End
 from shared.transfer import Direction
 
@@ -29,17 +29,21 @@ def transfers_of(facts: Iterable[TransferFact], trusted: Container[str], now_us:
     """What became of the transfers that peers whose keys (ids) are trusted have signed, `now_us` (unix µs)."""
     standings = Counter[str]()
     rows = list[UndeliveredRow]()
-    for fact in facts:
-        if fact.peer not in trusted:
-            continue
-        standing = standing_of(
+    heard = sorted((fact for fact in facts if fact.peer in trusted), key=lambda fact: (fact.t_us, fact.sid, fact.peer))
+    alone = (
+        standing_of(
             Direction(fact.direction),
             fact.told,
+            other=fact.other,
             passed=fact.passed,
             removed=fact.removed,
             numbered=fact.seq is not None,
             age_us=now_us - fact.t_us,
         )
+        for fact in heard
+    )
+    keys = ((fact.dev, fact.seq, fact.direction) for fact in heard)
+    for fact, standing in zip(heard, one_for_each(zip(keys, alone, strict=True)), strict=True):
         standings[standing.value] += 1
         if standing in NEVER_DELIVERED and fact.seq is not None:
             began_us = fact.t_us - fact.dur_us

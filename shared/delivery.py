@@ -5,13 +5,13 @@ batch speaks for that number or a later one, no record of it can come any more (
 
     delivered     there is a record of that number, or one that bears the statement, which can be about it
     removed       the collector has removed the records of the batch that speaks for it by its rule: nothing can be said
-    denied        there is a record of that number, and it says that nothing of the kind was started
+    denied        there is a record of that number, and it is about another transfer, or says that nothing of the kind was started
     passed_over   the device's chain has gone on beyond that number, without a record of it
     overdue       nothing of the device from that number on has come for longer than PATIENCE_US since the transfer ended
     awaited       it ended lately, or its statement names no number: its record may still come, or be there unrecognised
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -40,20 +40,27 @@ NEVER_DELIVERED: Final = frozenset({Standing.DENIED, Standing.PASSED_OVER, Stand
 
 
 def standing_of(
-    direction: Direction, told: Iterable[tuple[str, str]], *, passed: bool, removed: bool, numbered: bool, age_us: int
+    direction: Direction,
+    told: Iterable[tuple[str, str]],
+    *,
+    other: bool,
+    passed: bool,
+    removed: bool,
+    numbered: bool,
+    age_us: int,
 ) -> Standing:
     """What became of a transfer.
 
-    `told`: method and end of each record of its number, or that bears its statement; `passed`: a batch speaks for its number
-    or a later one; `removed`: the records of that batch are gone by a rule; `numbered`: its statement names a number;
-    `age_us`: how long ago it ended.
+    `told`: method and end of each record of its number that bears no other transfer's statement, or that bears its own;
+    `other`: a record of its number bears another's; `passed`: a batch speaks for its number or a later one; `removed`: the
+    records of that batch are gone by a rule; `numbered`: its statement names a number; `age_us`: how long ago it ended.
     """
     records = list(told)
     if any(can_be(direction, method, end) for method, end in records):
         return Standing.DELIVERED
     if removed:
         return Standing.REMOVED
-    if records:
+    if records or other:
         return Standing.DENIED
     if passed:
         return Standing.PASSED_OVER
@@ -63,3 +70,17 @@ def standing_of(
 def can_be(direction: Direction, method: str, end: str) -> bool:
     """Whether a record of this method that ended so can be about a transfer in this direction."""
     return end != End.NOT_STARTED and method not in NO_LOAD and method != _OTHER_WAY[direction]
+
+
+def one_for_each(standings: Iterable[tuple[Hashable, Standing]]) -> list[Standing]:
+    """The same, but of several transfers for one start (an equal key) only the first is delivered: one record is about one.
+
+    So whoever puts his device back to before a good result and measures again, under the same number, has denied the first.
+    """
+    seen, found = set[Hashable](), list[Standing]()
+    for key, standing in standings:
+        again = standing is Standing.DELIVERED and key in seen
+        found.append(Standing.DENIED if again else standing)
+        if standing is Standing.DELIVERED:
+            seen.add(key)
+    return found

@@ -15,7 +15,7 @@ from collector.evidence.casefile import CASE, read_case
 from collector.evidence.found import Found, StepFailed, member
 from collector.evidence.grades import peers_in
 from shared import statement
-from shared.delivery import NEVER_DELIVERED, Standing, standing_of
+from shared.delivery import NEVER_DELIVERED, Standing, one_for_each, standing_of
 from shared.dsse import read_envelope
 from shared.errors import Malformed
 from shared.grade import Peers, differs, grade, session_of
@@ -43,6 +43,7 @@ class _Delivered:
 
     by_seq: dict[int, Record] = field(default_factory=dict)
     by_session: dict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))
+    session: dict[int, str] = field(default_factory=dict)  # that the record of a number bears
     last_seq: int = -1
     removed: list[tuple[int, int]] = field(default_factory=list)
 
@@ -50,13 +51,17 @@ class _Delivered:
 def transfers(found: Found) -> str:
     """Peers' statements hold, and what became of their transfers is what the case says."""
     peers = peers_in(found.files)
-    statements = list(_statements(found, peers).values())
+    statements = sorted(
+        _statements(found, peers).values(), key=lambda one: (one.said.t_us, one.said.sid, one.peer.key_id)
+    )
     there = _delivered(found, peers)
     as_of_us = statement.integer(found.manifest, "as_of_us")
     counted, never, differing = Counter[str](), list[Never](), list[str]()
-    for one in statements:
-        device, said = there.get(one.device, _Delivered()), one.said
-        standing, records = _standing(device, one, as_of_us)
+    alone = [_standing(there.get(one.device, _Delivered()), one, as_of_us) for one in statements]
+    keys = [(one.device, one.said.seq, one.said.direction) for one in statements]
+    settled = one_for_each((key, standing) for key, (standing, _) in zip(keys, alone, strict=True))
+    for one, standing, (_, records) in zip(statements, settled, alone, strict=True):
+        said = one.said
         counted[standing.value] += 1
         if standing in NEVER_DELIVERED and said.seq is not None:
             never.append((one.device, said.seq, said.sid, one.peer.key_id, said.direction.value, standing.value))
@@ -103,6 +108,7 @@ def _delivered(found: Found, peers: Peers) -> dict[str, _Delivered]:
                 graded = grade(record, batch.said.dev, peers)
                 if graded is not None and graded.session is not None:
                     device.by_session[graded.session].append(record)
+                    device.session[record.seq] = graded.session
     for dev, sealed in found.removed.items():
         device = there[found.first_key.get(dev, dev)]
         for one in sealed:
@@ -113,14 +119,15 @@ def _delivered(found: Found, peers: Peers) -> dict[str, _Delivered]:
 
 def _standing(device: _Delivered, one: _Told, as_of_us: int) -> tuple[Standing, list[Record]]:
     """What became of a transfer, and the records that may be about it."""
-    seq, records = one.said.seq, list[Record]()
-    if seq is not None and seq in device.by_seq:
+    seq, session = one.said.seq, session_of(one.said.dev, one.peer.key_id, one.said.sid)
+    records = list(device.by_session.get(session, ()))
+    borne = None if seq is None else device.session.get(seq)
+    if seq is not None and seq in device.by_seq and borne is None:
         records.append(device.by_seq[seq])
-    session = session_of(one.said.dev, one.peer.key_id, one.said.sid)
-    records += [record for record in device.by_session.get(session, ()) if record.seq != seq]
     standing = standing_of(
         one.said.direction,
         [(record.method, record.end.value if record.end else "unknown") for record in records],
+        other=borne not in {None, session},
         passed=seq is not None and device.last_seq >= seq,
         removed=seq is not None and any(first <= seq <= last for first, last in device.removed),
         numbered=seq is not None,

@@ -120,7 +120,8 @@ class Fleet:
 class TransferFact:
     """A peer's statement about a device, and what the index has of its start.
 
-    `told`: method and end of each record of its number, or that bears its session; `passed`: a batch speaks for its number or
+    `told`: method and end of each record of its number that bears no other session, or that bears its own; `other`: a record of
+    its number bears another; `passed`: a batch speaks for its number or
     a later one; `removed`: the records of that batch were removed by a rule. `bytes`: by the peer's own count.
     """
 
@@ -137,6 +138,7 @@ class TransferFact:
     told: tuple[tuple[str, str], ...]
     passed: bool
     removed: bool
+    other: bool = False
 
 
 @dataclass(frozen=True, slots=True)

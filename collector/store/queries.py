@@ -49,9 +49,8 @@ NEWEST_US = _read("newest_us")
 NOTES = _read("notes")
 PLACES = _read("places")
 RADIO = _read("radio")
-ROWS = {
-    table: _read(f"rows_{table}") for table in ("line", "device", "batch", "refused", "complaint", "imported", "record")
-}
+MADE = ("line", "device", "batch", "refused", "complaint", "imported", "record", "transfer")
+ROWS = {table: _read(f"rows_{table}") for table in MADE}
 REMOVED = _read("removed")
 STREAM_ROWS = _read("stream_rows")
 TIMELINE = _read("timeline")

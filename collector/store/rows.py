@@ -269,4 +269,5 @@ MADE: Final = {
     "complaint": ComplaintRow,
     "imported": ImportRow,
     "record": FactRow,
+    "transfer": TransferRow,
 }

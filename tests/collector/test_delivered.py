@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 from fakes.clock import FakeClock
+from fakes.cosign import bearing
 from fakes.criteria import COUNT, DAYS, GAP, HEAD, SPAN
-from fakes.device import download
-from fakes.history import History
+from fakes.device import WALL_US, download
+from fakes.history import History, sid_of
 from fakes.rules import SHORT
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from collector.delivered import transfers_of
 from collector.findings import OMITTED, judge_line
 from collector.ingest import Ingest
 from collector.judge.criterion import Criterion, load_criterion
+from collector.keyfiles import load_or_create
 from collector.registry import Subscriber
 from collector.services import Services
 from collector.store.answers import TransferFact
@@ -93,6 +95,23 @@ def test_a_record_that_denies_what_the_peer_has_signed(services: Services) -> No
     for seq in range(3):
         history.transfer(device, seq)
     assert standings(services) == [(0, "denied"), (1, "denied")]
+
+
+@pytest.mark.threat("T1")
+@pytest.mark.parametrize("bears", [True, False])
+def test_a_device_put_back_to_before_a_good_result(services: Services, bears: bool) -> None:
+    """Measured again under the same number after a good result was thrown away: the first transfer is not delivered by that."""
+    history = History(services)
+    device = history.device("line-0")
+    first = history.transfer(device, 0, sid=sid_of(100), t_us=WALL_US - 9)
+    again = history.transfer(device, 0, sid=sid_of(101))
+    members = download(slot=1)
+    if bears:
+        peer = load_or_create(services.config.data / "keys" / "peer.pem")
+        members = bearing(members, again, peer)
+    history.batch(device, members)
+    assert standings(services) == [(0, "denied")]
+    assert [one.sid for one in shown(services).never] == [(first if bears else again).sid]
 
 
 def test_what_retention_has_removed_is_no_omission(services: Services) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from fakes.clock import FakeClock
 from fakes.cosign import OTHER_PEER, PEER, transfer, trust
 from fakes.device import Device, download
+from fakes.running import command
 from fakes.served import Answer, Served, serving
 
 from collector.config import Config
@@ -19,7 +21,7 @@ from collector.ledger.frame import Entry, EntryKind
 from collector.ledger.segments import read_entries
 from collector.log.leaves import leaf_in
 from collector.rebuild import rebuild
-from collector.services import Services
+from collector.services import INDEX, Services
 from shared import dsse
 from shared.dsse import b64, read_envelope
 from shared.leaf import leaf_of
@@ -171,6 +173,30 @@ def test_transfers_are_in_the_index_made_anew(tmp_path: Path, clock: FakeClock) 
     assert rebuilt.after["transfer"][0] == 1
     with contextlib.closing(Services.over_folder(config, clock)) as services, serving(services) as running:
         assert answers(post(running, transfer(device.dev).seal(PEER))) == ["repeat"]
+
+
+@pytest.mark.slow
+@pytest.mark.threat("T12")
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("UPDATE transfer SET bytes = 1", "a row of transfer: bytes is 1, the ledger says 1252000"),
+        ("DELETE FROM transfer", "makes 1 rows of transfer, the index has 0"),
+    ],
+)
+def test_a_statement_edited_in_the_index_is_named(tmp_path: Path, clock: FakeClock, sql: str, words: str) -> None:
+    """The audit names a peer's statement that somebody changed or took out of the index, and nothing before that."""
+    config = Config(data=tmp_path / "data")
+    trust(config.data, PEER)
+    with contextlib.closing(Services.over_folder(config, clock)) as services, serving(services) as running:
+        assert answers(post(running, transfer(running.enrolled("anna").dev).seal(PEER))) == ["kept"]
+        services.indexer.caught_up(services.ledger.newest_no())
+    assert command(config.data, "audit", "--rows", "all").returncode == 0
+    with contextlib.closing(duckdb.connect(str(config.data / INDEX))) as index:
+        index.execute(sql)
+    done = command(config.data, "audit", "--rows", "all")
+    assert done.returncode == 1
+    assert words in done.stdout
 
 
 def test_nobody_reads_transfers_at_the_start(trusting: Served) -> None:

@@ -116,16 +116,16 @@ class MemoryStore:
                 first.setdefault((row.device, row.pae), row)
         found = []
         for row in first.values():
-            records = [
-                one for one in self.rows.record
-                if one.device == row.device and (one.session == row.session or one.seq == row.seq)
-            ]  # fmt: skip
+            own = [one for one in self.rows.record if one.device == row.device and one.provenance == "signed"]
+            records = [one for one in own if one.session == row.session or (one.seq == row.seq and one.session is None)]
+            other = any(one.seq == row.seq and one.session not in {None, row.session} for one in own)
             batches = [one for one in self.rows.batch if one.device == row.device and row.seq is not None]
             fact = TransferFact(
                 devs[row.device], row.peer, row.sid, row.seq, row.direction, row.at_us, row.dur_us, row.bytes, row.min_rtt_us,
                 row.received_us, tuple(sorted({(one.method, one.end) for one in records})),
                 any(one.last_seq >= (row.seq or 0) for one in batches),
                 any(one.gone and one.first_seq <= (row.seq or 0) <= one.last_seq for one in batches),
+                other,
             )  # fmt: skip
             found.append((row.at_us, fact.dev, row.sid, row.pae, fact))
         return [fact for *_, fact in sorted(found, key=lambda one: one[:4])]

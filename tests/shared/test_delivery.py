@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from shared.delivery import NEVER_DELIVERED, PATIENCE_US, Standing, can_be, standing_of
+from shared.delivery import NEVER_DELIVERED, PATIENCE_US, Standing, can_be, one_for_each, standing_of
 from shared.transfer import Direction
 
 DOWN, UP = Direction.DOWN, Direction.UP
@@ -14,7 +14,7 @@ LATE_US = PATIENCE_US + 1
 
 def found(told: list[tuple[str, str]], direction: Direction = DOWN, **changed: object) -> Standing:
     """The standing of a numbered transfer that ended long ago."""
-    rest: dict[str, object] = {"passed": False, "removed": False, "numbered": True, "age_us": LATE_US}
+    rest: dict[str, object] = {"other": False, "passed": False, "removed": False, "numbered": True, "age_us": LATE_US}
     return standing_of(direction, told, **rest | changed)  # type: ignore[arg-type]
 
 
@@ -33,6 +33,8 @@ def found(told: list[tuple[str, str]], direction: Direction = DOWN, **changed: o
         ([("mark", "ok")], {"passed": True}, "denied"),
         ([("upload", "ok")], {"passed": True}, "denied"),
         ([OK], {"direction": UP, "passed": True}, "denied"),
+        ([], {"other": True, "passed": True}, "denied"),
+        ([OK], {"other": True}, "delivered"),
         ([], {"passed": True}, "passed_over"),
         ([], {"passed": True, "age_us": 0}, "passed_over"),
         ([], {}, "overdue"),
@@ -56,3 +58,9 @@ def test_time_alone_turns_waiting_into_overdue() -> None:
     """A transfer that is not delivered is never taken back to waiting by more time."""
     order = [found([], age_us=age_us) for age_us in (0, PATIENCE_US, LATE_US, 10 * LATE_US)]
     assert order == [Standing.AWAITED, Standing.AWAITED, Standing.OVERDUE, Standing.OVERDUE]
+
+
+def test_one_record_is_about_one_transfer() -> None:
+    """Of several transfers for one start only the first is delivered; other starts, and other standings, stay as they are."""
+    told = [("a", Standing.DELIVERED), ("b", Standing.DELIVERED), ("a", Standing.DELIVERED), ("a", Standing.OVERDUE)]
+    assert one_for_each(told) == ["delivered", "delivered", "denied", "overdue"]
