@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from collector import logs, say, say_devices
+from collector import logs, say, say_case, say_devices
 from collector.arguments import build_parser
 from collector.command import Desk, address_for_probes, open_desk
 from collector.criteria import load_criteria
@@ -138,7 +138,7 @@ def _read(file: Path) -> bytes:
 
 def _case_show(options: argparse.Namespace) -> None:
     with open_desk(config_of(options)) as desk:
-        tell(options, desk.run("case_show", {"subscriber": options.subscriber}), say.case)
+        tell(options, desk.run("case_show", {"subscriber": options.subscriber}), say_case.case)
 
 
 def _show(options: argparse.Namespace) -> None:

@@ -1,11 +1,13 @@
 """Everything about one line, put together for the desk: what was promised, said, measured, missing, and judged."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 from collector.campaigns import fixed_campaigns
+from collector.dating import TimesView
 from collector.days import days_in_index, ended_slots, last_days
 from collector.delays import delays_of
 from collector.delivered import transfers_of
@@ -117,12 +119,25 @@ def case_in_index(
             ),
             grades=tuple(store.grades(name)),
             presence=presence,
+            times=_times(store.times(name), rows),
             removed=tuple(removed.values()),
             transfers=told,
             delays=delays_of(rows, store.notes(name)),
             omission=omission_of(services, store, subscriber, rows, removed, as_of_us, contested),
         ),
         rows,
+    )
+
+
+def _times(told: Sequence[TimesView], rows: Iterable[RecordRow]) -> tuple[TimesView, ...]:
+    """How well it is known when each device measured, and by how much its wall clock was off."""
+    skews: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        if row.skew_us is not None:
+            skews[row.dev].append(row.skew_us)
+    return tuple(
+        replace(one, skewed=len(skews[one.dev]), most_skew_us=max(skews[one.dev], key=abs, default=None))
+        for one in told
     )
 
 

@@ -13,7 +13,7 @@ from collector.services import Services
 from collector.store.port import Asked
 from collector.view import GapRow, OmissionView, PlannedRow, RecordRow, RemovedRow, WindowRow
 from shared.omission import Planned, Result, least_promised, shown_by, ways_of, windows
-from shared.slots import HEAVY_EVERY
+from shared.slots import HEAVY_EVERY, SlotPlan
 
 
 def omission_of(
@@ -46,7 +46,7 @@ def view_of(
     """The same, from what was planned."""
     least_bps, plans = least_promised(contract), {one.dev: one.plan for one in planned}
     uncontested = (row for row in rows if not is_contested(row, contested))
-    shown = shown_by(_results(uncontested), plans, least_bps)
+    shown = shown_by(_results(uncontested, plans), plans, least_bps)
     found = windows(planned, ways_of(least_bps), shown)
     return OmissionView(
         HEAVY_EVERY,
@@ -57,10 +57,14 @@ def view_of(
     )
 
 
-def _results(rows: Iterable[RecordRow]) -> Iterator[Result]:
+def _results(rows: Iterable[RecordRow], plans: Mapping[str, SlotPlan]) -> Iterator[Result]:
+    """By the slots and the clock that were signed, as anybody finds them again; a wrong clock's results are missing here."""
     for row in rows:
         if row.provenance == "signed" and row.slot is not None:
-            yield Result(row.dev, row.slot, row.method, row.end, row.rate_bps, row.flaws, row.at_us, row.received_us)
+            wall_us, slot, plan = row.at_us + (row.skew_us or 0), row.slot, plans.get(row.dev)
+            if plan is not None:
+                slot -= plan.slot_at(row.at_us) - plan.slot_at(wall_us)
+            yield Result(row.dev, slot, row.method, row.end, row.rate_bps, row.flaws, wall_us, row.received_us)
 
 
 def _gaps(rows: Sequence[RecordRow], removed: Mapping[str, RemovedRow]) -> Iterator[GapRow]:

@@ -1,6 +1,6 @@
 """Which rows of the index the judge is shown at all, before any rule is asked; pure.
 
-A rule knows nothing of slots, clocks and chains, so what follows holds for every rule, whatever its file says. A signed
+A rule knows nothing of slots and chains, so what follows holds for every rule, whatever its file says. A signed
 row is left out, and named, if
 
     by_hand         no slot and no campaign wanted it: what a person starts when he likes never enters statistics
@@ -9,7 +9,6 @@ row is left out, and named, if
     slot_mismatch   its slot is not the one its time falls into (or the one before, for the last of a slot's methods; or any
                     before, if it was not started because its moment had passed)
     slot_repeated   the same device ran the same method in the same slot before
-    clock_ahead     it is dated after the collector had received it
     contested       it was received when its device's key may have been in other hands, as its owner says who had it revoked
     no_figure       it says `ok` but holds nothing to compute a result from
 
@@ -48,7 +47,6 @@ from collector.holes import NONE_REMOVED, Numbering, Plans, numbering_of
 from collector.judge.sample import Direction, Sample, Signal
 from collector.view import Provenance, RecordRow, RemovedRow
 
-CLOCK_TOLERANCE_US = 300_000_000
 NONE_CONTESTED: Mapping[str, int] = MappingProxyType({})
 Radio = Mapping[tuple[str, int], Mapping[str, Any]]
 STOPPED: Final = "stopped"  # the agent was told to stop
@@ -131,7 +129,8 @@ def _in_campaign(row: RecordRow, sample: Sample | None, tried: Tried | None, con
         reason = REPEATED if reason is None and place in tried.told else reason
         tried.unaccounted |= reason == REPEATED or (reason == MISMATCH and not tried.fixed.names_its_start(row))
         tried.told.add(place)
-        why = reason or (_doubted(row, contested) if sample is not None else _without_sample(row))
+        doubt = "contested" if is_contested(row, contested) else None
+        why = reason or (doubt if sample is not None else _without_sample(row))
         if why is None and sample is not None:
             tried.samples.append(sample)
             if sample.not_started not in OWN_CHOICE:
@@ -148,13 +147,9 @@ def _objection(row: RecordRow, plans: Plans, contested: Mapping[str, int], *, re
     since = 0 if plan is None else plan.slot_at(row.at_us) - row.slot
     if since < 0 or (since > 1 and not (row.end == "not_started" and row.reason in AFTERWARDS)):
         return "slot_mismatch"
-    return _doubted(row, contested) or ("slot_repeated" if repeated else None)
-
-
-def _doubted(row: RecordRow, contested: Mapping[str, int]) -> str | None:
-    if row.at_us > row.received_us + CLOCK_TOLERANCE_US:
-        return "clock_ahead"
-    return "contested" if is_contested(row, contested) else None
+    if is_contested(row, contested):
+        return "contested"
+    return "slot_repeated" if repeated else None
 
 
 def _without_sample(row: RecordRow) -> str:

@@ -7,13 +7,10 @@ from typing import Any
 
 from collector import checked_rows
 from collector.provision.sheet import day
-from collector.view import GradeCount, PresenceView, Stretch
-from collector.web import keys, missing, presence, undelivered, words
-from collector.web.localtime import LineClock
+from collector.web import words
 from collector.web.quantities import counted
 
 Told = dict[str, Any]
-MOST_INTERRUPTIONS = 5
 HEADLINE = {
     "substantiated": "SUBSTANTIATED",
     "not_substantiated": "NOT SUBSTANTIATED",
@@ -115,51 +112,6 @@ def verdicts(told: Told) -> None:
     by_hand = told.get("counts", {}).get("signed", {}).get("by_hand")
     if by_hand:
         lines(f"  {by_hand} measurements were started by hand: they are shown, but never counted")
-
-
-def case(told: Told) -> None:
-    """A whole case."""
-    verdicts(told | {"verdict": told["verdicts"][0]["verdict"]})
-    if told.get("behind_us"):
-        lines(f"  what arrived in the last {words.seconds_up(told['behind_us'])} may not be in this yet")
-    for provenance, counts in told["counts"].items():
-        lines(
-            f"  {provenance}: "
-            + ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items() if number)
-        )
-    grades = [GradeCount(**one) for one in told["grades"]]
-    if grades:
-        lines(f"  {words.grades(grades)}")
-    for one in told["devices"]:
-        lines(*(f"  {line}" for line in keys.lines_of(one, LineClock.of(told["time_zone"]))))
-    for one in told["presence"]:
-        _presence(one, LineClock.of(told["time_zone"]))
-    for one in told.get("removed", ()):
-        lines(
-            f"  device {one['dev'][:8]}: the measurements of {counted(one['batches'], 'batch', 'batches')}, "
-            f"until {day(one['until_us'])}, were removed by the rule of retention"
-        )
-    if told.get("omission"):
-        lines(*(f"  {line}" for line in missing.lines_of(told["omission"])))
-    if told.get("transfers"):
-        lines(*(f"  {line}" for line in undelivered.lines_of(told["transfers"])))
-    for complaint in told["complaints"]:
-        lines(f"  complaint: “{complaint['text']}”")
-    for alarm in told["alarms"]:
-        lines(f"  ALARM: {alarm['error']} in batch {alarm['batch']} of device {alarm['dev'][:16]}")
-
-
-def _presence(told: Told, clock: LineClock) -> None:
-    """What is known of one device's slots, and its newest interruptions."""
-    stretches = tuple(Stretch(**stretch) for stretch in told["stretches"])
-    view = PresenceView(told["dev"], told["slot_s"], stretches, told["slots"])
-    lines(f"  device {view.dev[:8]}: {presence.summary(view)}")
-    those = presence.interruptions(view)
-    for stretch in those[:MOST_INTERRUPTIONS]:
-        length = presence.length((stretch.to_us - stretch.from_us) // 1_000_000)
-        lines(f"    {clock.moment(stretch.from_us)}, {length}: {presence.what(stretch)}")
-    if len(those) > MOST_INTERRUPTIONS:
-        lines(f"    and {counted(len(those) - MOST_INTERRUPTIONS, 'earlier one')}")
 
 
 def evidence(told: Told) -> None:

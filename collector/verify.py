@@ -34,6 +34,7 @@ class Verified:
 
     opened: OpenedBatch
     spki: bytes  # the key that signed it
+    since_s: int | None = None  # not before that (unix s) was it sealed: a witness that we ask says so
 
     @property
     def signed(self) -> Signed:
@@ -50,6 +51,8 @@ class Verified:
             "last_seq": said.last_seq,
             "receipt": quickjson.decode(receipt),
         }
+        if self.since_s is not None:
+            meta["since_s"] = self.since_s
         link = Link(said.dev, said.batch, said.prev, said.first_seq, said.last_seq, opened.pae_sha256)
         return Draft(EntryKind.BATCH, meta, opened.body, link, signed=self.signed)
 
@@ -66,13 +69,17 @@ def _check_beacon(beacon: Beacon, witness: NoteKey) -> None:
     beacon.check(witness)
 
 
-def _beacon(opened: OpenedBatch, witnesses: Sequence[NoteKey]) -> None:
-    """Step 10; raises BadBeacon."""
+def _since_s(opened: OpenedBatch, witnesses: Sequence[NoteKey]) -> int | None:
+    """Step 10: the time of a beacon that is one of these witnesses'; raises BadBeacon."""
+    if "beacon" not in opened.said.predicate:
+        return None
     try:
         beacon = replace(read_beacon(opened.said.predicate["beacon"]), mono_us=None)
         witness = beacon.witness_in(witnesses)
-        if witness is not None:
-            _check_beacon(beacon, witness)
+        if witness is None:
+            return None
+        _check_beacon(beacon, witness)
+        return beacon.t_s
     except Malformed as error:
         raise BadBeacon(10, str(error)) from error
 
@@ -86,6 +93,4 @@ def verify(body: bytes, key_of: Callable[[str], PublicKey], witnesses: Sequence[
         return keys[-1]
 
     opened = open_batch(body, used, quickjson.decode, quickjson.records_in)
-    if "beacon" in opened.said.predicate:
-        _beacon(opened, witnesses)
-    return Verified(opened, keys[0].spki)
+    return Verified(opened, keys[0].spki, _since_s(opened, witnesses))

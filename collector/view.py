@@ -7,6 +7,7 @@ enrolled device, verified) or `imported` (somebody's log, unsigned); figures of 
 from dataclasses import dataclass, field
 from typing import Literal
 
+from collector.dating import TimesView
 from collector.missing import DelayRow as DelayRow
 from collector.missing import GapRow as GapRow
 from collector.missing import OmissionView as OmissionView
@@ -48,6 +49,9 @@ class RecordRow:
     campaign: str | None = None  # the campaign that wanted it, in place of a slot
     k: int | None = None  # which of the campaign's starts
     says: str | None = None  # of a note, what happened; of a ladder, how far it reached
+    skew_us: int | None = (
+        None  # by how much the device's wall clock was off, if it said what cannot be; `at_us` and slot are mended
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +245,7 @@ class CaseView:
     verdicts: tuple[VerdictView, ...] = ()
     grades: tuple[GradeCount, ...] = ()  # by direction, grade and reason
     presence: tuple[PresenceView, ...] = ()  # by device
+    times: tuple[TimesView, ...] = ()  # by device
     removed: tuple[RemovedRow, ...] = ()  # by device; of that time nothing else here speaks
     omission: OmissionView | None = None
     transfers: TransfersView = field(default_factory=TransfersView)

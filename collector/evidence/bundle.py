@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
@@ -17,6 +17,8 @@ from pathlib import Path
 from collector.case import page_in_index
 from collector.criteria import criterion_file
 from collector.errors import Busy
+from collector.evidence.dated import TIMES, WITNESSES, Mark
+from collector.evidence.drawn import DAY_S, WINDOWS, Window
 from collector.evidence.grades import FOLDER
 from collector.evidence.history import history_files, statement_file
 from collector.evidence.logged import CHECKPOINT, PROOFS, VKEY, WRONG, Place
@@ -28,6 +30,7 @@ from collector.ledger.frame import Entry, EntryKind
 from collector.ledger.names import RETAINING
 from collector.ledger.segments import read_at
 from collector.ledger.tombs import tomb_beside
+from collector.log.witness import Cosigned
 from collector.overview import DayRow
 from collector.services import Services
 from collector.view import CaseView, RecordRow
@@ -44,6 +47,8 @@ NODES = 1 << 17  # of the log's tree, held while the proofs of one case are made
 PATIENCE_S = 10.0
 STAMP_PATIENCE_S = 5.0
 MOST_STAMPS = 400  # of each kind, so that checking them takes half a second at most
+DAY_US = 86_400_000_000
+MOST_MARKS = 2_000  # so that checking them takes a quarter of a second
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # of every member, so that equal evidence is equal bytes
 
 
@@ -72,7 +77,8 @@ def collect(services: Services, subscriber: str) -> Collected:
 def _collected(services: Services, subscriber: str) -> Collected:
     with services.store.moment() as store:  # a batch between the two would be counted in neither or in one of them only
         case, rows, days = page_in_index(services, store, subscriber)
-        places = store.places(subscriber)
+        places, devices = store.places(subscriber), store.devices(subscriber)
+    tested_days = {row.at_us // DAY_US for row in rows if row.slot is not None}
     members: dict[str, bytes] = {
         "README.txt": (files("collector.evidence") / "README.txt").read_bytes(),
         verify_page.NAME: verify_page.PAGE,
@@ -104,10 +110,11 @@ def _collected(services: Services, subscriber: str) -> Collected:
             members |= _tombstone(services, place.stream, entry.segment)
         if entry.kind is EntryKind.ENROLMENT:
             salts[_dev(entry)] = statement.text(entry.meta, "salt")
-    members |= _log(services, placing)
+    members |= _log(services, placing, tested_days)
     case = replace(case, peers=compare(pulls))
     members["case.json"] = json.dumps(asdict(case), indent=1, sort_keys=True).encode() + b"\n"
-    manifest = _manifest(case, members, salts)
+    plans: JsonObject = {one.dev: {"guard_s": plan.guard_s, "slot_s": plan.slot_s} for one, plan in devices}
+    manifest = _manifest(case, members, {"plans": plans, "salts": salts})
     members["manifest.json"] = manifest
     members["manifest.dsse.json"] = _signed(services, case, manifest)
     return Collected(members, case, rows, days)
@@ -122,7 +129,7 @@ def _rotations(services: Services, placing: Placing) -> None:
             placing.add(read_at(folder, entered.segment, entered.offset), statement_file(whose, key))
 
 
-def _log(services: Services, placing: Placing) -> dict[str, bytes]:
+def _log(services: Services, placing: Placing, days: Collection[int]) -> dict[str, bytes]:
     """The proofs that these files are in the log, all in one checkpoint; raises Busy if none is published that has them."""
     publisher, leaves = services.publisher, placing.newest
     if publisher.wrong is not None:  # what is here is evidence all the same, and says that it is in no log
@@ -141,7 +148,20 @@ def _log(services: Services, placing: Placing) -> dict[str, bytes]:
     proofs = (Place(name, index, tuple(inclusion(node, index, size))).line for name, index in sorted(leaves.items()))
     vkey = services.log_key.public.vkey.encode() + b"\n"
     told = {CHECKPOINT: note, PROOFS: b"".join(proofs), VKEY: vkey, **placing.members()}
-    return told | _stamps(services, leaves, size)
+    return told | _stamps(services, leaves, size) | _times(services, leaves, days, size)
+
+
+def _times(services: Services, leaves: Mapping[str, int], days: Collection[int], size: int) -> dict[str, bytes]:
+    """What witnesses have cosigned when, as far as it dates these leaves and these days."""
+    asked = b"".join(one.key.vkey.encode() + b"\n" for one in services.config.witness)
+    if not asked:
+        return {}
+    marks, windows = _marks(services, leaves, size), _windows(services, days)
+    return {
+        TIMES: b"".join(mark.line for mark in marks),
+        WINDOWS: b"".join(window.line for window in windows),
+        WITNESSES: asked,
+    }
 
 
 def _stamps(services: Services, leaves: Mapping[str, int], size: int) -> dict[str, bytes]:
@@ -155,6 +175,29 @@ def _stamps(services: Services, leaves: Mapping[str, int], size: int) -> dict[st
     told = {STAMPS: b"".join(tree.line for tree in trees), TOKENS: b"".join(sorted(tokens[:MOST_STAMPS]))}
     found = {name: data for name, data in told.items() if data}
     return found | ({ROOTS: services.stamps.roots_pem} if found else {})
+
+
+def _windows(services: Services, days: Collection[int]) -> Iterator[Window]:
+    """The first cosigned checkpoint of each of these UTC days that has one."""
+    for day in sorted(days):
+        first = services.witnesses.first_since(day * DAY_S)
+        if first is not None and first.time_s // DAY_S == day:
+            yield Window(day, first.note)
+
+
+def _marks(services: Services, leaves: Mapping[str, int], size: int) -> Iterator[Mark]:
+    """For each leaf the first cosigned checkpoint that has it, in the tree of `size`; of very many only some, later ones."""
+    found: list[Cosigned] = []
+    for index in sorted(leaves.values()):
+        if found and index < found[-1].size:
+            continue
+        first = services.witnesses.first_with(index)
+        if first is None or first.size > size:
+            break
+        found.append(first)
+    step = -(-len(found) // MOST_MARKS)
+    for mark in dict.fromkeys([*found[step - 1 :: step], found[-1]]) if found else ():
+        yield Mark(mark.note, tuple(consistency(services.publisher.files.node, mark.size, size)))
 
 
 def _dev(entry: Entry) -> str:
@@ -203,20 +246,10 @@ def _tombstone(services: Services, stream: int, segment: str) -> dict[str, bytes
     return {} if tomb is None else {f"tombstones/{name}.json": tomb.line + b"\n"}
 
 
-def _manifest(case: CaseView, members: Mapping[str, bytes], salts: JsonObject) -> bytes:
+def _manifest(case: CaseView, members: Mapping[str, bytes], told: JsonObject) -> bytes:
     listed: JsonObject = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    return (
-        strictjson.encode(
-            {
-                "as_of_us": case.as_of_us,
-                "files": listed,
-                "format": FORMAT,
-                "salts": salts,
-                "subscriber": case.subscriber,
-            }
-        )
-        + b"\n"
-    )
+    own: JsonObject = {"as_of_us": case.as_of_us, "files": listed, "format": FORMAT, "subscriber": case.subscriber}
+    return strictjson.encode(own | told) + b"\n"
 
 
 def _signed(services: Services, case: CaseView, manifest: bytes) -> bytes:

@@ -23,6 +23,9 @@
                     the case says
     17  transfers   what peers have signed of transfers is by the keys here and about these devices; what was started and never
                     delivered is what the case says
+    17  time        each batch was sealed after a witness had cosigned what it names, and before the log that has it was cosigned;
+                    what is known of when, and of how wrong the device's clock was, is told
+    18  starts      how many slots began at the moment drawn for them, which nobody knew before; told, fails nothing
 
 Not checked, left to the reader: that the verdict follows from records and rule (the collector judges its own data again
 with `speedproof-collector judge`), and that keys belong to whom they should. What a check cannot show stands in README.txt.
@@ -99,5 +102,7 @@ WALK: Steps = (
     ("time-stamps", stamped.time_stamps),
     ("peers", peers_step.peers),
     ("transfers", transfer_step.transfers),
+    ("time", said_steps.times),
+    ("starts", said_steps.started),
 )
 STEPS = ("format", *(name for name, _ in WALK))  # the names of all steps, in order

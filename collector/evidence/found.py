@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from collector.evidence.logged import Trust
+from collector.evidence.logged import Logged, Trust
 from collector.evidence.removed import SealedBatch
 from shared.batch import OpenedBatch
 from shared.keys import PublicKey
@@ -44,8 +44,9 @@ class Found:
     contested_us: dict[str, int] = field(default_factory=dict)  # since when a device may have been in other hands
     received_us: dict[str, int] = field(default_factory=dict)  # by SHA-256(PAE) of the batch, by its receipt
     limited: frozenset[tuple[str, int]] = frozenset()  # records whose peer saw a slow reader, by device and number
-    marks: list[tuple[int, int]] = field(default_factory=list)  # how large the log was when (unix µs), by whomever
     stamped: dict[str, int] = field(default_factory=dict)  # by when a file's signature was there (unix µs)
+    logged: Logged | None = None
+    marks: list[tuple[int, int]] = field(default_factory=list)  # how large the log was when (unix µs), by whomever
 
     def line(self, whose: Whose) -> Lineage:
         """The keys of one server, once a step has established them; raises StepFailed."""

@@ -8,7 +8,7 @@ a log, or by another collector, have no line; how many is said. Whose log it is 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -54,6 +54,15 @@ NO_TRUST: Final = Trust()
 
 
 @dataclass(frozen=True, slots=True)
+class Logged:
+    """What is in the log, in words; the places of files that are leaves (below 0: in logs before it); the tree's checkpoint."""
+
+    words: str
+    leaves: Mapping[str, int] = field(default_factory=dict)
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a file is in the log."""
 
@@ -92,8 +101,8 @@ def logged(
     keys_in_turn: Mapping[str, Sequence[str]],
     revoked: Mapping[str, str],
     lines: Lines = NO_LINES,
-) -> str:
-    """What is in the log, in words, once every proof was checked; raises Malformed naming the file.
+) -> Logged:
+    """What is in the log, once every proof was checked; raises Malformed naming the file.
 
     `keys` are those of devices, by id, `lines` those of collector, portal and peer; `trust` is what the reader got from
     elsewhere; `chains` has each device's batches in their order, which is that of their places, behind the enrolment.
@@ -105,7 +114,7 @@ def logged(
     if CHECKPOINT not in files:
         if trust.vkey is not None or trust.witnesses:
             raise Malformed("no checkpoint is in this file, so nothing of it is in the log that you were told of")
-        return "the collector had no log when this was made"
+        return Logged("the collector had no log when this was made")
     key = log_key_of(files, trust)
     if key is None:
         raise Malformed(f"{VKEY}: the key of the log is not here")
@@ -134,7 +143,8 @@ def logged(
     earlier = sum(at < before_newest for at in indices.values())
     more = f"; {without} files are not in it" if without else ""
     more += f"; {earlier} leaves in {len(over)} logs before it" if over else ""
-    return f"{len(indices) - earlier} leaves of {checkpoint.size} in {checkpoint.origin} ({known}){witnessed}{more}"
+    words = f"{len(indices) - earlier} leaves of {checkpoint.size} in {checkpoint.origin} ({known}){witnessed}{more}"
+    return Logged(words, {name: at - before_newest for name, at in indices.items()}, checkpoint)
 
 
 def _signed_by_servers(

@@ -1,6 +1,8 @@
 """Steps 9 to 13 of checking an evidence file: what is said of what was signed, and where else it stands."""
 
 from collector.evidence.casefile import CASE, read_case
+from collector.evidence.dated import dated, marks_in, seen_of, witnesses_of
+from collector.evidence.drawn import keys_in, plans_in, starts
 from collector.evidence.found import Found, StepFailed, member
 from collector.evidence.grades import peers_in, regrade, told_in
 from collector.evidence.history import peers_line
@@ -50,7 +52,8 @@ def counter_signatures(found: Found) -> str:
 def log(found: Found) -> str:
     """Step 12: it is in the collector's public log."""
     keys = {key.key_id: key for key in peers_in(found.files).values()} | found.devices
-    return logged(found.files, keys, found.trust, found.chains(), found.keys, found.revoked, found.lines)
+    found.logged = logged(found.files, keys, found.trust, found.chains(), found.keys, found.revoked, found.lines)
+    return found.logged.words
 
 
 def kept(found: Found) -> str:
@@ -61,3 +64,22 @@ def kept(found: Found) -> str:
     as_of_us = statement.integer(found.manifest, "as_of_us")
     log = log_key_of(found.files, found.trust)
     return compare_kept(found.kept, shown, found.devices, found.line(Whose.COLLECTOR), log, as_of_us)
+
+
+def times(found: Found) -> str:
+    """Step 17: each batch was made before it was in the log, and after what it names."""
+    log, witnesses = log_key_of(found.files, found.trust), witnesses_of(found.files, found.trust)
+    whole = None if found.logged is None else found.logged.checkpoint
+    if log is None or whole is None or found.logged is None:
+        return "no log tells when anything was made"
+    quorum = found.trust.quorum if found.trust.witnesses else max(1, len(witnesses))
+    found.marks += marks_in(found.files, log, witnesses, quorum, whole)
+    chains, trusted = found.chains().values(), bool(found.trust.witnesses)
+    return dated(chains, found.logged.leaves, seen_of(found.marks), witnesses, whole.origin, trusted=trusted)
+
+
+def started(found: Found) -> str:
+    """Step 18: where the schedule drew them, there tests began; told only."""
+    log, witnesses = log_key_of(found.files, found.trust), witnesses_of(found.files, found.trust)
+    keys = {} if log is None else keys_in(found.files, log, witnesses)
+    return starts(found.batches, plans_in(found.manifest), keys)

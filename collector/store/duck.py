@@ -87,8 +87,10 @@ class DuckStore(Questions):
         return self._writer.cursor()
 
     def _who_is_who(self) -> Known:
-        devices = {dev: (device, line) for dev, device, line in self._ask(queries.KNOWN_DEVICES)}
-        return Known(dict(self._ask(queries.KNOWN_LINES)), devices)
+        found = self._ask(queries.KNOWN_DEVICES)
+        devices = {dev: (device, line) for dev, device, line, _ in found}
+        slots_us = {device: slot_s * 1_000_000 for _, device, _, slot_s in found}
+        return Known(dict(self._ask(queries.KNOWN_LINES)), devices, slots_us)
 
     def reopen(self) -> None:
         """Let go of the file and open it again: the only cure after DuckDB has given an instance up (a full disk)."""

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from collector.dating import TimesView
 from collector.ledger.frame import Entry
 from collector.store.answers import (
     CellFigures,
@@ -129,6 +130,9 @@ class Asked(Protocol):
 
     def devices(self, subscriber: str) -> list[tuple[DeviceRow, SlotPlan]]:
         """A subscriber's devices (never marked frozen here), each with its slots."""
+
+    def times(self, subscriber: str) -> list[TimesView]:
+        """How well it is known when a subscriber's devices measured, by their batches; what clocks said is left out."""
 
     def complaints(self, subscriber: str) -> list[ComplaintRow]:
         """A subscriber's complaints, oldest first."""

@@ -4,7 +4,6 @@ What must be remembered of earlier entries is who is who: the numbers of lines a
 entries, and the index holds it too.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -14,6 +13,7 @@ from collector.errors import NotLoaded
 from collector.importers.imported import SEQ_SPAN
 from collector.ledger.changed import revoked_in, rotated_in
 from collector.ledger.frame import Entry, EntryKind
+from collector.store.batches import batch_of
 from collector.store.facts import fact_of
 from collector.store.figures import loss_per_mille, plausible, rate_bps
 from collector.store.grading import Settling, columns_of
@@ -31,10 +31,10 @@ from collector.store.rows import (
     Rows,
     SpentRow,
 )
-from collector.store.said import Said, said_of
+from collector.store.said import said_of
+from collector.store.times import bracket_of, place
 from collector.store.transfer_row import transfer_of
-from shared import dsse, statement
-from shared.batch import read_batch_statement
+from shared import statement
 from shared.dsse import read_envelope
 from shared.grade import DIRECTION as TRANSFERS
 from shared.grade import Peers
@@ -54,6 +54,7 @@ class Known:
 
     lines: dict[str, int] = field(default_factory=dict)
     devices: dict[str, tuple[int, int]] = field(default_factory=dict)
+    slots_us: dict[int, int] = field(default_factory=dict)  # how long those of a device are
 
     def line(self, subscriber: str) -> int:
         """A line's number; raises NotLoaded if what made it is not loaded."""
@@ -70,28 +71,6 @@ class Known:
         if found is None:
             raise NotLoaded(f"the enrolment of device {dev[:16]}… is not in the index yet", EntryKind.ENROLMENT, dev)
         return found
-
-
-class _Said(msgspec.Struct):
-    dev: str
-    batch: int
-    seq: tuple[int, int]
-    n: int
-    lost: int
-    sealed_wall_us: int
-
-
-class _Statement(msgspec.Struct):
-    predicate: _Said
-
-
-class _Envelope(msgspec.Struct):
-    payload: bytes
-
-
-_records = msgspec.json.Decoder(Said).decode_lines
-_envelope = msgspec.json.Decoder(_Envelope).decode
-_statement = msgspec.json.Decoder(_Statement).decode
 
 
 def rows_of(
@@ -154,27 +133,10 @@ def _made_elsewhere(elsewhere: Elsewhere | None, kind: EntryKind, name: str) -> 
     return elsewhere(EntryKind.ROTATION, name) if found is None and kind is EntryKind.ENROLMENT else found
 
 
-def batch_of(entry: Entry) -> tuple[str, _Said, list[tuple[bytes, Said]]]:
-    """The identity of a batch's entry, what it says of itself, and its records: none if they were removed."""
-    head, _, rest = entry.body.partition(b"\n")
-    try:
-        payload = _envelope(head).payload
-        said = _statement(payload).predicate
-    except (msgspec.MsgspecError, OverflowError):
-        payload = read_envelope(head).payload
-        told = read_batch_statement(statement.read_statement(payload, Kind.BATCH))
-        said = _Said(told.dev, told.batch, (told.first_seq, told.last_seq), told.n, told.lost, told.sealed_wall_us)
-    lines = rest[:-1].split(b"\n") if rest else []
-    try:
-        found = _records(rest)
-    except (msgspec.MsgspecError, OverflowError):
-        found = [said_of(line) for line in lines]
-    return hashlib.sha256(dsse.pae(payload)).hexdigest(), said, [*zip(lines, found, strict=True)]
-
-
 def _batch(rows: Rows, entry: Entry, stream: int, known: Known, peers: Peers, settling: Settling) -> None:
     pae, said, records = batch_of(entry)
     device, owner = known.device(said.dev)
+    bracket = bracket_of(entry, said.sealed_mono_us, None if said.beacon is None else said.beacon.mono_us)
     rows.batch.append(
         BatchRow(
             device,
@@ -189,6 +151,7 @@ def _batch(rows: Rows, entry: Entry, stream: int, known: Known, peers: Peers, se
             entry.no,
             entry.segment,
             entry.offset,
+            bracket.since_us,
             entry.gone or None,
         )
     )
@@ -197,6 +160,8 @@ def _batch(rows: Rows, entry: Entry, stream: int, known: Known, peers: Peers, se
     for line, record in records:
         row = fact_of(record, line, owner, "signed", stream, entry)
         row.device = device
+        if record.wall_us is not None:
+            place(row, record, bracket, known.slots_us[device])
         row.direction = DIRECTION.get(record.method)
         if record.received_bytes is not None:
             row.rate_bps = plausible(rate_bps(record))
@@ -257,6 +222,7 @@ def _device(rows: Rows, entry: Entry, stream: int, known: Known) -> None:
         entry.segment,
         entry.offset,
     )
+    known.slots_us[device] = made.slot_s * 1_000_000
     if known.devices.get(made.dev) != (device, line):  # another stream may have needed it before this one came to it
         known.devices[made.dev] = device, line
         rows.device.append(made)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from collector.dating import TimesView
 from collector.store import queries
 from collector.store.answers import (
     CellFigures,
@@ -24,6 +25,7 @@ from collector.store.port import ALL_SLOTS, AcceptedAt, CampaignRow, HeldBatch, 
 from collector.store.project import Known
 from collector.store.rows import MADE
 from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow, RemovedRow
+from shared.bracket import LIVE_US
 from shared.grade import RECEIVER_LIMITED
 from shared.slots import SlotPlan
 
@@ -152,6 +154,11 @@ class Questions(ABC):
             (DeviceRow(dev, enrolled_us, frozen=False, batches=batches, lost=lost), SlotPlan(slot_s, guard_s))
             for dev, enrolled_us, slot_s, guard_s, batches, lost in self._of_line(queries.DEVICES, subscriber)
         ]
+
+    def times(self, subscriber: str) -> list[TimesView]:
+        """How well it is known when a subscriber's devices measured."""
+        rows = self._ask(queries.TIMES, {"line": self._known.lines.get(subscriber, -1), "live_us": LIVE_US})
+        return [TimesView(dev, live, off, undated, longest_us, 0, None) for dev, live, off, undated, longest_us in rows]
 
     def complaints(self, subscriber: str) -> list[ComplaintRow]:
         """A subscriber's complaints, oldest first."""

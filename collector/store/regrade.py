@@ -13,10 +13,10 @@ import duckdb
 from collector.errors import IndexUnusable
 from collector.ledger.frame import Entry
 from collector.store import queries
+from collector.store.batches import batch_of
 from collector.store.engine import transaction
 from collector.store.grading import basis_of, columns_of
 from collector.store.port import Place
-from collector.store.project import batch_of
 from collector.store.rows import GradeRow
 from collector.store.staging import write_rows
 from shared.grade import Peers

@@ -64,6 +64,7 @@ class BatchRow(msgspec.Struct, omit_defaults=True, gc=False):
     entry_no: int
     segment: str
     offset: int
+    since_us: int | None = None  # not before that was it sealed, by a witness's clock
     gone: bool | None = None  # true: its records were removed by a rule of retention
 
 
@@ -155,6 +156,7 @@ class FactRow(msgspec.Struct, omit_defaults=True, gc=False):
     rsrq_ddb: int | None = None
     sinr_ddb: int | None = None
     signals: str | None = None
+    skew_us: int | None = None  # its wall clock less `at_us`, if that clock said what cannot be
 
 
 class DayRow(msgspec.Struct, omit_defaults=True, gc=False):

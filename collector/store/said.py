@@ -51,6 +51,8 @@ class Said(msgspec.Struct, gc=False):
     method: str = ""
     end: str | None = None
     wall_us: int | None = None
+    mono_us: int | None = None
+    boot: str | None = None
     slot: int | None = None
     dur_us: int | None = None
     received_bytes: int | None = None
@@ -82,9 +84,9 @@ class Said(msgspec.Struct, gc=False):
 
 _typed = msgspec.json.Decoder(Said).decode
 _TEXTS = (
-    "method", "end", "failure", "stage", "reason", "net", "campaign", "event", "reached", "words",
+    "method", "end", "failure", "stage", "reason", "net", "boot", "campaign", "event", "reached", "words",
 )  # fmt: skip
-_WHOLES = ("wall_us", "slot", "dur_us", "received_bytes", "rate_bps", "loss_pm", "warm_us", "until_us", "k")
+_WHOLES = ("wall_us", "mono_us", "slot", "dur_us", "received_bytes", "rate_bps", "loss_pm", "warm_us", "until_us", "k")
 _LISTS = ("rtt_us", "t_us", "bytes", "held_bytes")
 _SERIES = ("flow_t_us", "flow_bytes", "flow_held_bytes")
 _SIGNAL_WHOLES = ("area", "cell", "pci", "channel", "band", "rsrp_dbm", "rsrq_ddb", "sinr_ddb")

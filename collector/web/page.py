@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from collector.overview import CellsView, CellView, DayRow, FleetView
 from collector.view import CaseView, Counts, Provenance, RecordRow, VerdictName, VerdictView
-from collector.web import missing, presence, quantities, undelivered, vocabulary, words
+from collector.web import missing, presence, quantities, times, undelivered, vocabulary, words
 from collector.web.daystrip import day_strip_of
 from collector.web.figure import figures_of
 from collector.web.heat import DAY_US, heat_of, tones
@@ -72,6 +72,7 @@ def _environment() -> Environment:
         policy=PAGE_POLICY,
         vocabulary=vocabulary,
         words=words,
+        times=times,
         counted=quantities.counted,
         said=vocabulary.said,
         late_us=LATE_US,

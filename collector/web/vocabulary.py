@@ -195,7 +195,6 @@ LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
         "by_hand": "started by hand",
         "slot_mismatch": "dated outside their slot",
         "slot_repeated": "a second time in one slot",
-        "clock_ahead": "dated after they arrived",
         "contested": "from when the device’s key may have been in other hands",
         "no_figure": "without a result in it",
         "campaign": "measured for a campaign, and counted only there",

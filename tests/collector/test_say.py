@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from collector import say
+from collector import say_case
 
 
 def case_of(grades: list[dict[str, Any]]) -> dict[str, Any]:
@@ -19,11 +19,11 @@ def case_of(grades: list[dict[str, Any]]) -> dict[str, Any]:
 
 def test_who_vouches_for_the_transfers(capsys: pytest.CaptureFixture[str]) -> None:
     """Of transfers it is told how many both ends signed; without transfers nothing is."""
-    say.case(case_of([{"direction": "up", "grade": "one_sided", "reason": "unknown_peer", "n": 2}]))
+    say_case.case(case_of([{"direction": "up", "grade": "one_sided", "reason": "unknown_peer", "n": 2}]))
     assert "0 of 2 transfers. By the device only: 2 × signed by a server that is not trusted here." in (
         capsys.readouterr().out
     )
-    say.case(case_of([]))
+    say_case.case(case_of([]))
     assert "transfers" not in capsys.readouterr().out
 
 
@@ -41,7 +41,7 @@ def test_when_the_probe_was_not_measuring(capsys: pytest.CaptureFixture[str]) ->
         for n, (stand, detail) in enumerate([("off", "reboot"), ("measured", None), *[("failed", "eof_error")] * 5])
     ]
     view = {"dev": "ab" * 32, "slot_s": 900, "stretches": stretches, "slots": {"off": 4, "measured": 4, "failed": 20}}
-    say.case(case_of([]) | {"presence": [view]})
+    say_case.case(case_of([]) | {"presence": [view]})
     told = capsys.readouterr().out.splitlines()
     assert "  device abababab: Of 28 slots of 15 min: 4 measured, 20 failed otherwise (5 h), 4 probe off (1 h)." in told
     assert told[-6] == (
@@ -55,7 +55,7 @@ def test_a_campaign_is_named_with_how_many_were_tried(capsys: pytest.CaptureFixt
     told = case_of([])
     finding = {"direction": "down", "samples_rejected": [], "campaign": "si-2019.2", "windows_looked_at": 2}
     told["verdicts"][0]["findings"] = [finding, finding | {"campaign": None}]
-    say.case(told)
+    say_case.case(told)
     out = capsys.readouterr().out
     assert out.count("campaign") == 1
     assert "down: campaign si-2019.2, fixed beforehand; 2 tried" in out

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fakes.history import History
 
 from collector.evidence.archive import read_archive
+from collector.evidence.check import Step
 from collector.evidence.logged import PROOFS
 from collector.services import Services
 from shared import dsse, strictjson
@@ -68,3 +69,8 @@ def changed(files: Files, signer: FileKey, change: Files, *gone: str) -> Files:
     for name in gone:
         del kept[name]
     return signed_anew(kept, signer)
+
+
+def step_of(steps: Sequence[Step], name: str) -> Step:
+    """The step of this name; the last that was gone through, if it was not come to."""
+    return next((one for one in steps if one.name == name), steps[-1])

@@ -45,6 +45,7 @@ class Device:
     prev: str = FIRST_PREV
     wall_us: int = WALL_US  # when it seals
     beacon: "JsonObject | None" = None  # what it names
+    sealed_mono_us: int = 1
 
     @property
     def dev(self) -> str:
@@ -65,7 +66,7 @@ class Device:
             prev=str(place["prev"]),
             first_seq=first,
             last_seq=first + len(lines) + lost - 1,
-            sealed_mono_us=1,
+            sealed_mono_us=self.sealed_mono_us,
             sealed_wall_us=self.wall_us,
             beacon=self.beacon,
         )

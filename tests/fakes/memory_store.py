@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from collector.dating import TimesView
 from collector.ledger.frame import Entry
 from collector.store.answers import (
     CellFigures,
@@ -29,6 +30,7 @@ from collector.store.project import Known, rows_of
 from collector.store.questions import flaws_of, radio_of
 from collector.store.rows import DayRow, FactRow, Order, Rows, SpentRow, TransferRow
 from collector.view import AlarmRow, ComplaintRow, Counts, DeviceRow, GradeCount, RecordRow, RemovedRow
+from shared.bracket import TimeGrade, time_grade
 from shared.grade import NOBODY, Peers
 from shared.record import UNCOUNTED
 from shared.slots import SlotPlan
@@ -64,7 +66,7 @@ class MemoryStore:
         fresh = [entry for entry in entries if entry.no > self.loaded_no(stream)]
         if not fresh:
             return
-        known = Known(dict(self._known.lines), dict(self._known.devices))
+        known = Known(dict(self._known.lines), dict(self._known.devices), dict(self._known.slots_us))
         new = rows_of(fresh, known, self.peers, stream)
         self._known = known
         for table in (
@@ -246,7 +248,7 @@ class MemoryStore:
                 dev, row.seq, row.slot, row.at_us, row.method, row.direction, row.end, row.rate_bps, row.rtt_us,
                 row.loss_pm, row.received_bytes, row.dur_us, row.failure, row.stage, row.reason,
                 flaws_of(row.flaws, limited=row.limited), row.network_type, row.received_us, row.grade,
-                row.grade_reason, row.campaign, row.k, row.says,
+                row.grade_reason, row.campaign, row.k, row.says, row.skew_us,
             )
             for dev, row in found
         ]  # fmt: skip
@@ -320,6 +322,19 @@ class MemoryStore:
                 one = DeviceRow(row.dev, row.enrolled_us, frozen=False, batches=len(lost), lost=sum(lost))
                 found.append((one, SlotPlan(row.slot_s, row.guard_s)))
         return sorted(found, key=lambda one: (one[0].enrolled_us, one[0].dev))
+
+    def times(self, subscriber: str) -> list[TimesView]:
+        """The line's devices with the grades of their batches' times."""
+        found = []
+        for row, _ in self.devices(subscriber):
+            device = self._known.devices[row.dev][0]
+            batches = [one for one in self.rows.batch if one.device == device]
+            grades = Counter(time_grade(one.since_us, one.received_us) for one in batches)
+            longest_us = max(
+                (one.received_us - one.since_us for one in batches if one.since_us is not None), default=None
+            )
+            found.append(TimesView(row.dev, *(grades[grade] for grade in TimeGrade), longest_us, 0, None))
+        return found
 
     def complaints(self, subscriber: str) -> list[ComplaintRow]:
         """The line's complaints."""

@@ -61,10 +61,20 @@ class Streams:
         line = make_revocation(device.dev, "stolen", at_us, PORTAL, since_us)
         self._keep(EntryKind.REVOCATION, {"dev": device.dev}, line + b"\n", at_us, stream)
 
-    def batch(self, device: Device, records: Sequence[JsonObject], at_us: int, stream: int = 0, lost: int = 0) -> Entry:
-        """A device's next batch, received by one of the collectors."""
+    def batch(
+        self,
+        device: Device,
+        records: Sequence[JsonObject],
+        at_us: int,
+        stream: int = 0,
+        lost: int = 0,
+        since_s: int | None = None,
+    ) -> Entry:
+        """A device's next batch, received by one of the collectors; `since_s`: what it knew of its beacon."""
         number, body = device.batch, device.next(*records, lost=lost)
         meta: JsonObject = {"batch": number, "dev": device.dev, "head": device.prev, "last_seq": device.seq - 1}
+        if since_s is not None:
+            meta["since_s"] = since_s
         return self._keep(EntryKind.BATCH, meta | {"receipt": {"payload": str(number)}}, body, at_us, stream)
 
     def transfer(self, device: Device, at_us: int, stream: int = 0, **changed: object) -> Entry:

@@ -8,5 +8,5 @@ INSERT INTO hot BY NAME SELECT * FROM read_ndjson($file, columns = {
   "session": 'BIGINT', "limited": 'BOOLEAN', "campaign": 'VARCHAR', "k": 'BIGINT', "says": 'VARCHAR', "note": 'VARCHAR',
   "technology": 'VARCHAR', "sim_mccmnc": 'VARCHAR', "net_mccmnc": 'VARCHAR', "located": 'BOOLEAN', "radio": 'VARCHAR',
   "operator": 'VARCHAR', "area": 'BIGINT', "cell": 'BIGINT', "pci": 'BIGINT', "channel": 'BIGINT', "band": 'BIGINT',
-  "rsrp_dbm": 'BIGINT', "rsrq_ddb": 'BIGINT', "sinr_ddb": 'BIGINT', "signals": 'VARCHAR'
+  "rsrp_dbm": 'BIGINT', "rsrq_ddb": 'BIGINT', "sinr_ddb": 'BIGINT', "signals": 'VARCHAR', "skew_us": 'BIGINT'
 })

@@ -44,6 +44,8 @@ NAMES = (
     "time-stamps",
     "peers",
     "transfers",
+    "time",
+    "starts",
 )
 
 

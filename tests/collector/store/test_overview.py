@@ -44,7 +44,7 @@ def streams() -> Streams:
     return made
 
 
-def fill(store: Store, streams: Streams, told: dict[int, list[JsonObject]], at_us: int = 5) -> None:
+def fill(store: Store, streams: Streams, told: dict[int, list[JsonObject]], at_us: int = 2 * 10**15) -> None:
     """Load what each device measured, received at one moment."""
     for number, records in told.items():
         streams.batch(streams.devices[number], records, at_us)

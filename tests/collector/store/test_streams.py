@@ -102,7 +102,9 @@ def test_figures_of_days(store: Store) -> None:
             "method": "download", "end": "ok", "received_bytes": rate * 125_000, "dur_us": 1_000_000,
             "wall_us": day_us + number,
         }  # fmt: skip
-        streams.batch(device, [transfer, {"method": "latency", "end": "ok", "rtt_us": [rate], "wall_us": day_us}], 5)
+        streams.batch(
+            device, [transfer, {"method": "latency", "end": "ok", "rtt_us": [rate], "wall_us": day_us}], 2 * day_us
+        )
         store.load(streams.entries[0])
         if number != 3:
             store.compact()
