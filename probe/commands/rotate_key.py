@@ -18,7 +18,8 @@ def add(commands: "Commands", common: argparse.ArgumentParser) -> None:
     """Say its words."""
     commands.add_parser(
         "rotate-key", parents=[common], help="take a new key: the chain goes on with it, the old one is refused",
-        epilog="Cut off on the way, say it again. An agent that runs has to be ended first (speedproof-probe service stop).",
+        epilog="Cut off on the way, say it again. An agent that runs has to be ended first; a service: with speedproof-probe "
+        "service remove, and service install afterwards.",
     )  # fmt: skip
 
 
