@@ -1,4 +1,4 @@
-"""Steps 9 to 13 of checking an evidence file: what is said of what was signed, and where else it stands."""
+"""Steps of checking an evidence file: what is said of what was signed, and where else it stands."""
 
 from collector.evidence.casefile import CASE, read_case
 from collector.evidence.dated import dated, marks_in, seen_of, witnesses_of
@@ -16,7 +16,7 @@ from shared.rotation import Whose
 
 
 def counts(found: Found) -> str:
-    """Step 9: the numbers in the case are those of the signed records."""
+    """The numbers in the case are those of the signed records."""
     every = [record for opened in found.batches.values() for batch in opened for record in batch.records]
     records = [record for record in every if record.method not in UNCOUNTED]
     counted = {end.value: sum(record.end is end for record in records) for end in End}
@@ -31,12 +31,12 @@ def counts(found: Found) -> str:
 
 
 def criteria(found: Found) -> str:
-    """Step 10: the rules are those that the signed verdict names."""
+    """The rules are those that the signed verdict names."""
     return rules_in(found.files, found.verdict)
 
 
 def counter_signatures(found: Found) -> str:
-    """Step 11: every record has the grade that the case says."""
+    """Every record has the grade that the case says."""
     peers = peers_in(found.files)
     if (line := peers_line(found.files, peers.values())) is not None:
         found.lines[Whose.PEER] = line
@@ -50,14 +50,14 @@ def counter_signatures(found: Found) -> str:
 
 
 def log(found: Found) -> str:
-    """Step 12: it is in the collector's public log."""
+    """It is in the collector's public log."""
     keys = {key.key_id: key for key in peers_in(found.files).values()} | found.devices
     found.logged = logged(found.files, keys, found.trust, found.chains(), found.keys, found.revoked, found.lines)
     return found.logged.words
 
 
 def kept(found: Found) -> str:
-    """Step 13: what the customer kept is of batches that are here."""
+    """What the customer kept is of batches that are here."""
     if found.kept is None:
         return "nothing was given that the customer kept"
     shown = {batch.pae_sha256 for batches in found.chains().values() for batch in batches}
@@ -67,7 +67,7 @@ def kept(found: Found) -> str:
 
 
 def times(found: Found) -> str:
-    """Step 17: each batch was made before it was in the log, and after what it names."""
+    """Each batch was made before it was in the log, and after what it names."""
     log, witnesses = log_key_of(found.files, found.trust), witnesses_of(found.files, found.trust)
     whole = None if found.logged is None else found.logged.checkpoint
     if log is None or whole is None or found.logged is None:
@@ -79,7 +79,7 @@ def times(found: Found) -> str:
 
 
 def started(found: Found) -> str:
-    """Step 18: where the schedule drew them, there tests began; told only."""
+    """Where the schedule drew them, there tests began; told only."""
     log, witnesses = log_key_of(found.files, found.trust), witnesses_of(found.files, found.trust)
     keys = {} if log is None else keys_in(found.files, log, witnesses)
     return starts(found.batches, plans_in(found.manifest), keys)

@@ -1,4 +1,4 @@
-"""Steps 2 to 8 of checking an evidence file: what was signed, by whom, and that nothing of it is left out."""
+"""The first steps of checking an evidence file: what was signed, by whom, and that nothing of it is left out."""
 
 import hashlib
 
@@ -19,7 +19,7 @@ from shared.statement import Kind
 
 
 def files(found: Found) -> str:
-    """Step 2: every file is the one the manifest lists."""
+    """Every file is the one the manifest lists."""
     listed = found.manifest.get("files")
     if not isinstance(listed, dict):
         raise StepFailed("the manifest lists no files")
@@ -33,7 +33,7 @@ def files(found: Found) -> str:
 
 
 def collector(found: Found) -> str:
-    """Step 3: the collector's key signed the manifest."""
+    """The collector's key signed the manifest."""
     key = PublicKey.from_pem(member(found, "keys/collector.pem"))
     found.lines[Whose.COLLECTOR] = line = line_in(found.files, Whose.COLLECTOR, key)
     if found.trust.collector is not None and found.trust.collector not in line.by_id:
@@ -51,7 +51,7 @@ def collector(found: Found) -> str:
 
 
 def enrolments(found: Found) -> str:
-    """Step 4: the portal's key bound each device's key to this subscriber; other keys took its place, or it was revoked."""
+    """The portal's key bound each device's key to this subscriber; other keys took its place, or it was revoked."""
     portal = PublicKey.from_pem(member(found, "keys/portal.pem"))
     found.lines[Whose.PORTAL] = line = line_in(found.files, Whose.PORTAL, portal)
     subscriber = statement.text(found.manifest, "subscriber")
@@ -71,7 +71,7 @@ def enrolments(found: Found) -> str:
 
 
 def batches(found: Found) -> str:
-    """Step 5: form, signature, digest and counts of every batch."""
+    """form, signature, digest and counts of every batch."""
 
     def key_of(key_id: str) -> PublicKey:
         if key_id not in found.devices:
@@ -94,7 +94,7 @@ def batches(found: Found) -> str:
 
 
 def chains(found: Found) -> str:
-    """Step 6: batches follow one another, none left out."""
+    """Batches follow one another, none left out."""
     sealed, rules = removed_in(found.files, found.devices, found.line(Whose.COLLECTOR))
     for batch in (batch for some in sealed.values() for batch in some):
         found.removed.setdefault(found.first_key[batch.said.dev], []).append(batch)
@@ -109,7 +109,7 @@ def chains(found: Found) -> str:
 
 
 def receipts(found: Found) -> str:
-    """Step 7: each batch has the collector's receipt."""
+    """Each batch has the collector's receipt."""
     names = set(found.named("receipts"))
     for opened in (batch for batches in found.chains().values() for batch in batches):
         name = f"receipts/{opened.said.dev}/{opened.said.batch:08d}.json"
@@ -125,7 +125,7 @@ def receipts(found: Found) -> str:
 
 
 def complaints(found: Found) -> str:
-    """Step 8: each complaint was signed by one of these devices."""
+    """Each complaint was signed by one of these devices."""
     names = found.named("complaints")
     for name in names:
         envelope = read_envelope(found.files[name].removesuffix(b"\n"))
