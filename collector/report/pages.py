@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.resources import as_file
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,7 @@ _LEADING: Final = 1.42 * 25.4 / 72  # mm of line for each pt of type
 _TITLE: Final = 22.0
 _HEADINGS: Final = {1: (15.0, 7.0, 2.5), 2: (11.0, 4.5, 1.5), 3: (9.5, 3.0, 0.8)}  # pt; mm above and below
 _ROOM: Final = 28.0  # a heading is not left alone at the end of a page
+_TITLED: Final = 12.0  # of a heading over a picture
 _LABEL: Final = 46.0
 _SIGN: Final = 5.0
 _LEGEND_MM: Final = 0.24
@@ -117,8 +119,7 @@ class Pages(FPDF):
     def bullets(self, block: Bullets) -> None:
         """A list."""
         for sign, words in block.items:
-            if self.will_page_break(2 * _BODY * _LEADING):
-                self.add_page()
+            self.make_room(2 * _BODY * _LEADING)
             self._type(_BODY, "quiet", "B")
             self.cell(_SIGN, _BODY * _LEADING, printable(sign or "·"), align=Align.C)
             self._type(_BODY)
@@ -133,8 +134,7 @@ class Pages(FPDF):
     def facts(self, block: Facts) -> None:
         """Labels and values beside each other; what is to be compared letter by letter may break anywhere."""
         for label, value in block.rows:
-            if self.will_page_break(2 * _BODY * _LEADING):
-                self.add_page()
+            self.make_room(2 * _BODY * _LEADING)
             self._type(_SMALL if block.exact else _BODY, "quiet")
             self.cell(_LABEL, _BODY * _LEADING, printable(label))
             self._type(_SMALL if block.exact else _BODY)
@@ -168,8 +168,7 @@ class Pages(FPDF):
 
     def quote(self, block: Quote) -> None:
         """Somebody's words, with a line at their side."""
-        if self.will_page_break(3 * _BODY * _LEADING):
-            self.add_page()
+        self.make_room(3 * _BODY * _LEADING)
         top, page, left = self.get_y(), self.page_no(), self.l_margin
         self.set_left_margin(left + 4)
         self.set_x(left + 4)
@@ -206,10 +205,7 @@ class Pages(FPDF):
     def picture(self, block: Picture) -> None:
         """A picture of the page with its legend and caption; it keeps to one page."""
         high = height_of(block.svg, self.epw)
-        self._type(_SMALL, "quiet")
-        under = 14 + 5 * (len(block.legend) // 3)
-        if self.will_page_break(high + under):
-            self.add_page()
+        self.make_room(self.needs(block))
         top = self.get_y()
         draw(self, block.svg, self.l_margin, top, self.epw)
         self.set_xy(self.l_margin, top + high + 1.5)
@@ -217,6 +213,15 @@ class Pages(FPDF):
         self._type(_SMALL, "quiet")
         self._words(block.caption, _SMALL)
         self.ln(2.5)
+
+    def needs(self, block: Picture) -> float:
+        """How much of a page a picture takes with what stands under it."""
+        return height_of(block.svg, self.epw) + 14 + 5 * (len(block.legend) // 3)
+
+    def make_room(self, high: float) -> None:
+        """Go on to the next page if there is less than that left."""
+        if self.will_page_break(high):
+            self.add_page()
 
     def _legend(self, keys: Sequence[Key]) -> None:
         for key in keys:
@@ -251,7 +256,9 @@ def pages_of(report: Report, attached: Sequence[Attachment] = ()) -> bytes:
         fonts = {style: opened.enter_context(as_file(font_file(style))) for style in FILES}
         pages = Pages(report, fonts)
         pages.opening()
-        for block in report.blocks:
+        for block, following in zip_longest(report.blocks, report.blocks[1:]):
+            if isinstance(block, Heading) and isinstance(following, Picture):
+                pages.make_room(_TITLED + pages.needs(following))
             _SETTERS[type(block)](pages, block)
         for one in attached:
             pages.embed_file(bytes=one.data, basename=one.name, desc=printable(one.words), compress=True)

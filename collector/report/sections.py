@@ -74,9 +74,11 @@ def measured(case: CaseView, rows: Sequence[RecordRow], days: Sequence[DayRow], 
     found = directions(rows, case.contract)
     if found:
         head = ("Scheduled, signed tests", "Tests", "Failed", "Slowest", "Median", "Fastest", "Below promise")
-        yield Table(head, tuple(map(_row, found)), (5, 3, 3, 4, 4, 4, 5), frozenset(range(1, 7)))
+        yield Table(head, tuple(map(_row, found)), (9, 3, 3, 4, 5, 4, 5), frozenset(range(1, 7)))
     else:
         yield Text("No scheduled test of speed has been received yet.")
+    yield from _missing(case)
+    yield Heading("Over time", 2)
     for figure in figures_of(case, rows):
         keys = tuple(LegendKey(key.outline, key.painted, key.words) for key in figure.legend)
         window = " The shaded stretch is the window that was judged." if figure.has_window else ""
@@ -85,7 +87,6 @@ def measured(case: CaseView, rows: Sequence[RecordRow], days: Sequence[DayRow], 
     if strip is not None:
         yield Heading("The last days", 2)
         yield Picture(strip.wide, f"{strip.summary} Days are those of {clock.name}; speeds are medians of the day.")
-    yield from _missing(case)
     yield from _present(case, clock)
     yield from _counts(case)
 

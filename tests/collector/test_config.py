@@ -60,6 +60,7 @@ def test_a_lake() -> None:
         ("peer_tls_port = 65536", "peer_tls_port"),
         ("peer_tls_port = true", "peer_tls_port"),
         ('peer_tls_key = "k.pem"', "peer_tls_key needs peer_tls_cert"),
+        ('report_key = "k.pem"', "report_key needs report_cert"),
         ('peer_tls_certificate = "c.pem"', "unknown setting 'peer_tls_certificate'"),
         ("peer_host = 1", "peer_host"),
         ("slot_s = 1", "slot_s"),
