@@ -54,8 +54,10 @@ class Scripts:
 
 
 def words(detail: str) -> str:
-    """A reason without what is each parser's own: where in a text it stopped."""
-    return re.sub(r"(not JSON|not base64): .*", r"\1", detail)
+    """A reason without what is each parser's own: where in a text it stopped, and what it calls base64 that is none."""
+    return re.sub(
+        r"(not JSON|not base64): .*|base64 with loose trailing bits", lambda found: found[1] or "not base64", detail
+    )
 
 
 def told_alike(
