@@ -121,11 +121,14 @@ async function openCheckpoint(data, log, witnesses) {
   return { origin, size: Number(size), root: told, cosigned };
 }
 
-/** The log's key, as the reader was told it or else as the file has it; null if neither is there. */
+/** The log's key as the file has it, which is the one that the reader was told; null if neither is there; throws Malformed. */
 function logKeyOf(found) {
-  const file = found.files.get("log/vkey");
-  if (!found.trust.vkey && !file) return null;
-  return noteKeyOf(found.trust.vkey || new TextDecoder("utf-8", { ignoreBOM: true }).decode(file));
+  const file = found.files.get("log/vkey"), told = found.trust.vkey ? noteKeyOf(found.trust.vkey) : null;
+  if (!file) return told;
+  const shown = noteKeyOf(new TextDecoder("utf-8", { ignoreBOM: true }).decode(file));
+  if (!told || (told.name === shown.name && told.type === shown.type && equalBytes(told.key, shown.key))) return shown;
+  if ([...found.files.keys()].some((name) => name.startsWith("log/past/"))) throw new CannotCheck(ELSEWHERE); // it may lead there
+  throw new Malformed(`the log is ${shown.name}, and the one you were told, ${told.name}, does not lead to it`);
 }
 
 /** Step "log": every proof holds, in the order in which batches must have come; gives words, throws Malformed. */
