@@ -83,16 +83,16 @@ def plans_in(manifest: JsonObject) -> Mapping[str, SlotPlan]:
 
 
 def starts(chains: Mapping[str, Sequence[OpenedBatch]], plans: Mapping[str, SlotPlan], keys: Keys) -> str:
-    """How many slots began at the moment that was drawn for them, in words; `chains` by device, whichever key signs for it."""
+    """How many slots began at the moment drawn for them, in words; `chains` by device: its first key, by which it is drawn."""
     found: Counter[str] = Counter()
     for device, chain in chains.items():
         seen: set[int] = set()
-        for dev, record in ((batch.said.dev, record) for batch in chain for record in batch.records):
+        for record in (record for batch in chain for record in batch.records):
             slot = record.integer("slot")
             if slot is None or slot in seen or record.end is End.NOT_STARTED:
                 continue
             seen.add(slot)
-            found[_of(record, slot, dev, plans.get(device), keys)] += 1
+            found[_of(record, slot, device, plans.get(device), keys)] += 1
     return ", ".join(f"{n} {words}" for words, n in sorted(found.items())) or "no slot was begun"
 
 
