@@ -16,7 +16,7 @@ from collector.evidence.check import STEPS
 NAME: Final = "verify.html"
 # What a script needs stands before it.
 SCRIPTS: Final = (
-    "bytes", "sha256", "strictjson", "inflate", "zip", "keys", "dsse", "batch", "signed", "history", "devices", "log",
+    "bytes", "sha256", "strictjson", "inflate", "zip", "keys", "dsse", "batch", "signed", "history", "devices", "log", "pastlogs",
     "grade", "casefile", "kept", "steps", "page",
 )  # fmt: skip
 _SOURCES: Final = files("collector.web").joinpath("verify")

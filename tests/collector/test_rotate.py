@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from fakes.aged import checked
+from fakes.aged import aged, checked, live, retain_all_of
 from fakes.case import changed
 from fakes.clock import FakeClock
 from fakes.cosign import bearing, transfer
@@ -31,6 +31,7 @@ from collector.services import Services
 from shared import dsse
 from shared.errors import NoKey
 from shared.keys import FileKey
+from shared.lineage import Lineage, follow
 from shared.rotation import Whose, make_rotation
 from shared.statement import Kind, Statement, read_statement
 from shared.strictjson import JsonObject
@@ -326,3 +327,43 @@ def test_the_command(tmp_path: Path) -> None:
         assert collector.post_batch(collector.enrolled("berta").next()).status == 201
         assert command(data, "check").returncode == 0
         assert collector.stop() == 0
+
+
+def test_what_an_older_key_removed(folder: Folder) -> None:
+    """A tombstone by a key that was followed since still accounts for what is gone, to the check and in evidence."""
+    data = folder.config.data
+    with aged(data, folder.clock) as services:
+        live(History(services, folder.devices), folder.clock, 8)
+        retain_all_of(services, 3)
+    rotate(folder.config, Whose.COLLECTOR)
+    with folder.open() as history:
+        assert checked(history.services) == []
+        files = read_archive(make_evidence(history.services, "line-0"))
+    assert any(name.startswith("removed/") for name in files)
+    assert failed(files) == ("", "")
+
+
+def test_the_check_names_what_does_not_fit(folder: Folder) -> None:
+    """A rotation that the folder of keys tells otherwise than the ledger, or not at all, is found."""
+    folder.goes_on()
+    rotate(folder.config, Whose.COLLECTOR)
+    folder.goes_on()
+    with folder.open() as history:
+        services = history.services
+        keys = services.server_keys.lines
+        for line, words in (
+            (Lineage.alone(keys[Whose.COLLECTOR].keys[0]), "second successor"),
+            (Lineage.alone(keys[Whose.COLLECTOR].newest), "a rotation of a key: the signature does not fit"),
+        ):
+            object.__setattr__(services.server_keys, "lines", {**keys, Whose.COLLECTOR: line})
+            assert any(words in one for one in checked(services))
+        longer = follow(
+            keys[Whose.COLLECTOR].keys[0],
+            [*keys[Whose.COLLECTOR].lines, make_rotation(Whose.COLLECTOR, services.collector_key, FileKey.generate())],
+            Whose.COLLECTOR,
+        )
+        object.__setattr__(services.server_keys, "lines", {**keys, Whose.COLLECTOR: longer})
+        assert any("no entry of the ledger says" in one for one in checked(services))
+        portal = Lineage.alone(FileKey.generate().public)
+        object.__setattr__(services.server_keys, "lines", {**keys, Whose.PORTAL: portal})
+        assert any("an enrolment that is none" in one for one in checked(services))

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -370,3 +371,33 @@ def test_witnesses_of_the_new_log_vouch_for_the_old_one(folder: Folder, tmp_path
     trust = Trust(vkey=one.old.vkey, witnesses=(witness.notary.public.vkey,))
     assert failed(files, trust) == ("", "")
     assert failed(files, Trust(witnesses=(NoteKey.of("w.example", COSIGNATURE, bytes(32)).vkey,)))[0] == "log"
+
+
+def test_the_check_names_a_log_that_does_not_fit(folder: Folder) -> None:
+    """An end that was another, a successor that was another, or one that nobody has told of: each is found, and a damaged tile."""
+    folder.goes_on()
+    rotate_log(folder.config, None)
+    folder.goes_on()
+    with folder.open() as history:
+        services = history.services
+        services.publisher.catch_up()
+        (one,) = services.logs
+        old = LogKey.generate()
+        another = NextLog.make(old.checkpoint(2, bytes(32)), old, LogKey.generate(), services.collector_key)
+        strange = NextLog.read(another, Lineage.alone(services.collector_key.public))
+        for logs, words in (
+            ((), "nothing in the folder of keys says so"),
+            ((strange,), "another log is followed here"),
+            ((replace(one, checkpoint=replace(one.checkpoint, root=bytes(32))),), "did not end as it is said"),
+        ):
+            services.logs = logs
+            if logs:
+                (folder.config.data / "log" / "past" / logs[0].old.name).mkdir(exist_ok=True)
+                for name in ("tile.0", "leaves"):
+                    (folder.config.data / "log" / "past" / logs[0].old.name / name).touch()
+            assert any(words in found for found in checked(services))
+        services.logs = (one,)
+        tile = folder.config.data / "log" / "past" / one.old.name / "tile.0"
+        data = tile.read_bytes()
+        tile.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+        assert any("is served as something else" in found for found in checked(services))

@@ -9,7 +9,7 @@ async function compareKept(found) {
   if (!found.kept) throw new CannotCheck("nothing was given that the customer kept"); // holds in Python; here it is not claimed
   const shown = new Set([...found.chains().values()].flat().map((batch) => batch.identity));
   const asOfUs = integer(found.manifest, "as_of_us");
-  const log = logKeyOf(found);
+  const log = await logKeyOf(found);
   const receipts = sorted([...found.kept.keys()].filter((name) => /^receipts\/[0-9]+\.json$/.test(name)));
   if (!receipts.length) throw new Malformed("no receipts are in what the customer kept: it is made by speedproof-probe export");
   let later = 0, proven = 0, done = 0;

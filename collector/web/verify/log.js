@@ -121,14 +121,13 @@ async function openCheckpoint(data, log, witnesses) {
   return { origin, size: Number(size), root: told, cosigned };
 }
 
-/** The log's key as the file has it, which is the one that the reader was told; null if neither is there; throws Malformed. */
-function logKeyOf(found) {
-  const file = found.files.get("log/vkey"), told = found.trust.vkey ? noteKeyOf(found.trust.vkey) : null;
-  if (!file) return told;
+/** The log's key as the file has it, which is the one that the reader was told, or follows it; null if neither is there. */
+async function logKeyOf(found) {
+  const file = found.files.get("log/vkey"), told = found.trust.vkey;
+  if (!file) return told ? noteKeyOf(told) : null;
   const shown = noteKeyOf(new TextDecoder("utf-8", { ignoreBOM: true }).decode(file));
-  if (!told || (told.name === shown.name && told.type === shown.type && equalBytes(told.key, shown.key))) return shown;
-  if ([...found.files.keys()].some((name) => name.startsWith("log/past/"))) throw new CannotCheck(ELSEWHERE); // it may lead there
-  throw new Malformed(`the log is ${shown.name}, and the one you were told, ${told.name}, does not lead to it`);
+  if (told) await leadsTo(found, noteKeyOf(told), shown);
+  return shown;
 }
 
 /** Step "log": every proof holds, in the order in which batches must have come; gives words, throws Malformed. */
@@ -139,38 +138,47 @@ async function logged(found) {
     if (trust.vkey || trust.witnesses.length) throw new Malformed("no checkpoint is in this file, so nothing of it is in the log that you were told of");
     return "the collector had no log when this was made";
   }
-  if ([...files.keys()].some((name) => name.startsWith("log/past/"))) {
-    throw new CannotCheck(ELSEWHERE); // logs that have followed each other
-  }
-  const key = logKeyOf(found);
+  const key = await logKeyOf(found);
   if (!key) throw new Malformed("log/vkey: the key of the log is not here");
   const checkpoint = await openCheckpoint(files.get("log/checkpoint"), key, trust.witnesses.map(noteKeyOf));
-  const indices = await proofsIn(found, checkpoint);
+  const over = await pastLogs(found, key);
+  const indices = await proofsIn(found, over, checkpoint);
   checkOrder(found, indices);
   checkDevicesOrder(found, indices);
-  const known = trust.vkey ? "as you were told" : "compare its key with what you were told elsewhere";
+  const number = trust.vkey ? await leadsTo(found, noteKeyOf(trust.vkey), key) : 0;
+  const told = number ? `it follows the log that you were told, number ${number} since` : "as you were told";
+  const known = trust.vkey ? told : "compare its key with what you were told elsewhere";
+  const before = over.reduce((sum, one) => sum + one.checkpoint.size, 0);
+  const earlier = [...indices.values()].filter((at) => at < before).length;
   const without = [...files.keys()].filter(isLeaf).length - indices.size;
-  const more = without ? `; ${without} files are not in it` : "";
-  return `${indices.size} leaves of ${checkpoint.size} in ${checkpoint.origin} (${known})${witnessedBy(checkpoint, trust)}${more}`;
+  const more = (without ? `; ${without} files are not in it` : "") + (over.length ? `; ${earlier} leaves in ${over.length} logs before it` : "");
+  return `${indices.size - earlier} leaves of ${checkpoint.size} in ${checkpoint.origin} (${known})${witnessedBy(checkpoint, trust)}${more}`;
 }
 
-const isLeaf = (name) => LEAF_FOLDERS.includes(name.split("/")[0]) || isRotationFile(name);
+const isLeaf = (name) => LEAF_FOLDERS.includes(name.split("/")[0]) || isRotationFile(name) || isNextFile(name);
 
-async function proofsIn(found, checkpoint) {
+/** The place of each file that has a proof, as if the leaves of all logs, oldest first, were one row; throws Malformed. */
+async function proofsIn(found, over, checkpoint) {
   const peers = [...(await peersIn(found)).values()].map((key) => [key.id, key]);
   const keys = new Map([...peers, ...found.devices, ...[...found.lines.values()].flatMap((line) => [...line.byId])]), indices = new Map();
-  const data = found.files.get("log/proofs.ndjson") ?? new Uint8Array();
-  for (let at = 0, end; (end = lineFeed(data, at)) >= 0; at = end + 1) {
-    const told = decode(data.subarray(at, end));
-    const hashes = member(told, "hashes");
-    if (!Array.isArray(hashes)) throw new Malformed("log/proofs.ndjson: a line without hashes");
-    const of = text(told, "of"), index = integer(told, "index"), proof = hashes.map(b64Exact);
-    if (indices.has(of) || !isLeaf(of) || !found.files.has(of)) throw new Malformed(`${of}: a proof for a file that is not here, is no leaf, or has another`);
-    checkPlace(of, found.files.get(of), index, proof, keys, checkpoint);
-    indices.set(of, index);
-    await found.step(indices.size);
+  let before = 0;
+  for (const [tree, file] of [...over.map((one) => [one.checkpoint, pastProofs(one.old.name)]), [checkpoint, "log/proofs.ndjson"]]) {
+    const data = found.files.get(file) ?? new Uint8Array();
+    for (let at = 0, end; (end = lineFeed(data, at)) >= 0; at = end + 1) {
+      const told = decode(data.subarray(at, end));
+      const hashes = member(told, "hashes");
+      if (!Array.isArray(hashes)) throw new Malformed("log/proofs.ndjson: a line without hashes");
+      const of = text(told, "of"), index = integer(told, "index"), proof = hashes.map(b64Exact);
+      if (indices.has(of) || !isLeaf(of) || !found.files.has(of)) throw new Malformed(`${of}: a proof for a file that is not here, is no leaf, or has another`);
+      if (isNextFile(of) && index) throw new Malformed(`${of}: not the first leaf of the log that it names`);
+      checkPlace(of, found.files.get(of), index, proof, keys, tree);
+      indices.set(of, before + index);
+      await found.step(indices.size);
+    }
+    before += tree.size;
   }
   if (new Set(indices.values()).size !== indices.size) throw new Malformed("two files have one place in the log");
+  for (const one of over) if (!indices.has(nextFile(one.old.name))) throw new Malformed(`${nextFile(one.old.name)}: not in the log that it names`);
   return indices;
 }
 
