@@ -139,13 +139,3 @@ class TransferFact:
     passed: bool
     removed: bool
     other: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class HeldTransfer:
-    """A peer's statement as the index has it."""
-
-    entry_no: int
-    pae_sha256: str
-    segment: str
-    offset: int

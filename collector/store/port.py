@@ -13,7 +13,6 @@ from collector.store.answers import (
     CellOperator,
     DayFigures,
     Fleet,
-    HeldTransfer,
     LocalDay,
     TransferFact,
 )
@@ -82,9 +81,6 @@ class Asked(Protocol):
 
     def known_transfers(self, sessions: Sequence[int]) -> set[str]:
         """The identities (SHA-256(PAE), hex) of the peers' statements in the index whose session has one of these numbers."""
-
-    def held_transfers(self, after_no: int, up_to_no: int, stream: int = 0) -> list[HeldTransfer]:
-        """The peers' statements in a stretch of a stream's ledger as the index has them, in the ledger's order."""
 
     def transfers(self, subscriber: str) -> list[TransferFact]:
         """The peers' statements about a subscriber's devices, each once, in the order of time, device and session."""

@@ -15,7 +15,6 @@ from collector.store.answers import (
     CellOperator,
     DayFigures,
     Fleet,
-    HeldTransfer,
     LocalDay,
     Silent,
     TransferFact,
@@ -71,11 +70,6 @@ class Questions(ABC):
             return set()
         values = {"first": min(sessions), "last": max(sessions), "sessions": [*sessions]}
         return {row[0] for row in self._ask(queries.TRANSFERS_KNOWN, values)}
-
-    def held_transfers(self, after_no: int, up_to_no: int, stream: int = 0) -> list[HeldTransfer]:
-        """The peers' statements in a stretch of a stream's ledger as the index has them."""
-        values = {"after_no": after_no, "up_to_no": up_to_no, "stream": stream}
-        return [HeldTransfer(*row) for row in self._ask(queries.HELD_TRANSFERS, values)]
 
     def transfers(self, subscriber: str) -> list[TransferFact]:
         """The peers' statements about a subscriber's devices, with what there is of their starts."""

@@ -19,7 +19,6 @@ from collector.store.answers import (
     CellOperator,
     DayFigures,
     Fleet,
-    HeldTransfer,
     LocalDay,
     Silent,
     TransferFact,
@@ -101,14 +100,6 @@ class MemoryStore:
     def known_transfers(self, sessions: Sequence[int]) -> set[str]:
         """Look through all statements."""
         return {row.pae for row in self.rows.transfer if row.session in sessions}
-
-    def held_transfers(self, after_no: int, up_to_no: int, stream: int = 0) -> list[HeldTransfer]:
-        """Look through all statements."""
-        return [
-            HeldTransfer(row.entry_no, row.pae, row.segment, row.offset)
-            for row in sorted(self.rows.transfer, key=lambda row: row.entry_no)
-            if row.stream == stream and after_no < row.entry_no <= up_to_no
-        ]
 
     def transfers(self, subscriber: str) -> list[TransferFact]:
         """Look for each statement's start among all records and batches."""

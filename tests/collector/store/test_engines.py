@@ -80,9 +80,6 @@ def answers(store: Store, devs: Sequence[str]) -> dict[str, Any]:
     found["left"] = [store.left_of(after_no, 2**53, stream) for stream in (0, 1) for after_no in (0, 3)]
     found["newest"] = [store.newest_us(after_no, 6, stream) for stream in (0, 1) for after_no in (0, 3)]
     found["held"] = [store.held_batches(after_no, 2**53, stream) for stream in (0, 1) for after_no in (0, 3)]
-    found["held transfers"] = [
-        store.held_transfers(after_no, 2**53, stream) for stream in (0, 1) for after_no in (0, 3)
-    ]
     sessions = [session_no(session_of(dev, PEER.public.key_id, sid)) for dev in devs for sid in (SID, "no ulid")]
     found["known transfers"] = store.known_transfers(sessions), store.known_transfers([])
     found["made"] = [store.rows_made(table, range(1, 40), stream) for stream in (0, 1) for table in MADE]
