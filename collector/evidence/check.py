@@ -23,9 +23,9 @@
                     the case says
     17  transfers   what peers have signed of transfers is by the keys here and about these devices; what was started and never
                     delivered is what the case says
-    17  time        each batch was sealed after a witness had cosigned what it names, and before the log that has it was cosigned;
+    18  time        each batch was sealed after a witness had cosigned what it names, and before the log that has it was cosigned;
                     what is known of when, and of how wrong the device's clock was, is told
-    18  starts      how many slots began at the moment drawn for them, which nobody knew before; told, fails nothing
+    19  starts      how many slots began at the moment drawn for them, which nobody knew before; told, fails nothing
 
 Not checked, left to the reader: that the verdict follows from records and rule (the collector judges its own data again
 with `speedproof-collector judge`), and that keys belong to whom they should. What a check cannot show stands in README.txt.
