@@ -14,7 +14,6 @@ from itertools import zip_longest
 from typing import Final
 
 from collector.evidence.bundle import zipped
-from collector.evidence.logged import PROOFS
 from collector.report.told import Attachment
 
 WHOLE: Final = "evidence.zip"
@@ -24,6 +23,7 @@ BUNDLE: Final = ".sigstore.json"
 MOST_BYTES: Final = 1_600_000  # of the evidence: pages, bundles and signature are the rest of 2 MB
 MOST_DEVICES: Final = 4  # whose newest batch has a bundle
 _MANY: Final = frozenset({"batches", "receipts", "removed", "refused", "imports", "transfers"})
+_PROOFS: Final = "/proofs.ndjson"
 _ENTRY_BYTES: Final = 260  # of a member in a zip, beside what is in it: its name twice, its sizes twice
 
 
@@ -33,7 +33,11 @@ def evidence_within(members: Mapping[str, bytes], most_bytes: int = MOST_BYTES) 
     whole = _whole_within(members, most_bytes)
     if whole is not None:
         return Attachment(WHOLE, whole, "The evidence file; README.txt in it tells what is what."), listed
-    chosen = {name: data for name, data in members.items() if name.partition("/")[0] not in _MANY and name != PROOFS}
+    chosen = {
+        name: data
+        for name, data in members.items()
+        if name.partition("/")[0] not in _MANY and not name.endswith(_PROOFS)  # of this log, or of one before it
+    }
     room = most_bytes - len(zipped(chosen))
     for pair in _newest(members):
         room -= sum(len(zlib.compress(members[name])) + _ENTRY_BYTES for name in pair)

@@ -23,6 +23,7 @@ def members(batches: dict[str, int], size: int = 900) -> dict[str, bytes]:
         "log/checkpoint": b"c",
         "log/proofs.ndjson": noise("p", 5000),
     }
+    made["log/past/old/proofs.ndjson"] = noise("q", 5000)
     for dev, count in batches.items():
         for number in range(count):
             made[f"batches/{dev}/{number:08d}.ndjson"] = noise(f"{dev}{number}", size)
@@ -50,6 +51,7 @@ def test_a_part_fits_and_holds_the_newest(batches: dict[str, int], most_bytes: i
         assert {"case.json", "keys/collector.pem", "log/checkpoint", "manifest.json", "manifest.dsse.json"} <= set(
             found
         )
+        assert not any(name.endswith("proofs.ndjson") for name in found)
         for dev, count in batches.items():
             numbers = sorted(int(name[10:18]) for name in found if name.startswith(f"batches/{dev}"))
             assert numbers == list(range(count - len(numbers), count))
