@@ -24,6 +24,8 @@ from pathlib import Path
 if __name__ == "__main__":  # started as a file: the repository is not on the path
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.cosigner import Cosigner, cosigning
+
 from collector.clock import SystemClock
 from collector.config import Config
 from collector.enrol import Portal
@@ -38,11 +40,12 @@ from collector.ledger.chains import Standing
 from collector.ledger.frame import Draft, EntryKind, Link, Sheet, Spot, sheet_of
 from collector.lines import add_subscriber
 from collector.log.files import LogFiles
-from collector.log.key import LogKey
+from collector.log.key import LogKey, Witness
 from collector.log.signed import Signed
 from collector.report.make import make_report
 from collector.services import Services
 from shared.batch import FIRST_PREV, Sealing, pae_sha256_of, seal_batch
+from shared.beacon import beacon_of
 from shared.chain import START
 from shared.enrolment import NONCE_BYTES, make_request
 from shared.keys import FileKey
@@ -162,8 +165,11 @@ def drop(folder: Path) -> None:
 
 
 def evidence(folder: Path) -> bool:
-    """90 days of one line, a batch a slot."""
-    with contextlib.closing(Services.over_folder(Config(folder / "data"))) as services:
+    """90 days of one line, a batch a slot, the log cosigned after each, and each naming what was cosigned before it."""
+    with contextlib.ExitStack() as opened:
+        witness, clock = opened.enter_context(cosigning(WALL_US // 1_000_000)), Hands(WALL_US)
+        config = Config(folder / "data", witness=(Witness(witness.url, witness.public),))
+        services = opened.enter_context(contextlib.closing(Services.over_folder(config, clock)))
         add_subscriber(
             services,
             {
@@ -176,13 +182,13 @@ def evidence(folder: Path) -> bool:
         key, portal = FileKey.generate(), Portal(services)
         code, _ = portal.give_code("line")
         portal.enrol(code, make_request(code, bytes(NONCE_BYTES), key))
-        asyncio.run(fill(services, key))
+        asyncio.run(fill(services, key, witness, clock))
         services.indexer.catch_up()
         begun_s = time.monotonic()
         made = make_evidence(services, "line")
         say(f"evidence of {SLOTS:,} slots made", time.monotonic() - begun_s, "s")
         say("its length", len(made) / 1e6, "MB")
-        trust = Trust(services.collector_key.public.key_id, services.log_key.public.vkey)
+        trust = Trust(services.collector_key.public.key_id, services.log_key.public.vkey, (witness.public.vkey,))
         ok = report(services, trust)
     files = read_archive(made)
     begun_s = time.process_time()
@@ -210,20 +216,40 @@ def report(services: Services, trust: Trust) -> bool:
     return ok
 
 
-async def fill(services: Services, key: FileKey) -> None:
+class Hands(SystemClock):
+    """A wall clock that is put on from slot to slot."""
+
+    def __init__(self, wall_us: int) -> None:
+        """Begin there."""
+        self.now_us = wall_us
+
+    def wall_us(self) -> int:
+        """Where it was put."""
+        return self.now_us
+
+
+async def fill(services: Services, key: FileKey, witness: Cosigner, clock: Hands) -> None:
     """A batch of one download for each slot."""
-    ingest, prev = Ingest(services), FIRST_PREV
+    ingest, prev, beacon = Ingest(services), FIRST_PREV, None
     for number in range(SLOTS):
-        wall_us = WALL_US + number * SLOT_S * 1_000_000
+        wall_us = clock.now_us = WALL_US + number * SLOT_S * 1_000_000
+        mono_us = wall_us - WALL_US
         record = write_record(
             {
                 "dur_us": 10_000_000, "end": "ok", "method": "download", "received_bytes": 25_000_000 + number, "seq": number,
-                "slot": wall_us // (SLOT_S * 1_000_000), "ver": 2, "wall_us": wall_us,
+                "slot": wall_us // (SLOT_S * 1_000_000), "ver": 2, "wall_us": wall_us, "mono_us": mono_us, "drawn": "beacon",
             }
         )  # fmt: skip
-        body = seal_batch([record], Sealing("bench/0", number, "boot", prev, number, number, 1, wall_us), key)
+        sealing = Sealing("bench/0", number, "boot", prev, number, number, mono_us, wall_us, beacon)
+        body = seal_batch([record], sealing, key)
         await ingest.take(body)
-        prev = pae_sha256_of(body)
+        prev, witness.now_s = pae_sha256_of(body), wall_us // 1_000_000 + 60
+        services.indexer.catch_up()
+        services.publisher.holds(services.publisher.files.size - 1, 10)
+        cosigned = services.witnesses.go_round()
+        if cosigned is None:
+            raise SystemExit("the witness did not cosign")
+        beacon = beacon_of(cosigned.note, services.log_key.public, witness.public, mono_us + 60_000_000).fields
 
 
 def main() -> int:
