@@ -72,5 +72,10 @@ def open_checkpoint(data: bytes, log: NoteKey, witnesses: Sequence[NoteKey] = ()
         raise WrongNote(f"a checkpoint of {checkpoint.origin}, not of {log.name}")
     if log.name not in check_note(note, [log]):
         raise WrongNote(f"{log.name} has not signed this checkpoint")
+    return Witnessed(checkpoint, note, cosigned_in(note, witnesses))
+
+
+def cosigned_in(note: Note, witnesses: Sequence[NoteKey]) -> Mapping[str, int]:
+    """Who of these has cosigned a note when (unix s); raises WrongNote if one has wrongly."""
     told = check_note(note, witnesses)
-    return Witnessed(checkpoint, note, {name: time_s for name, time_s in told.items() if time_s is not None})
+    return {name: time_s for name, time_s in told.items() if time_s is not None}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from shared import dsse, statement, strictjson
 from shared.batch import OpenedBatch
+from shared.dsse import Envelope
 from shared.errors import Malformed
 from shared.keys import PublicKey, Signer
 from shared.statement import Kind, Statement
@@ -41,7 +42,11 @@ def make_receipt(opened: OpenedBatch, received_us: int, collector: Signer, encod
 
 def read_receipt(line: bytes, collector: PublicKey, pae_sha256: str) -> Receipt:
     """Read a receipt line; raises Malformed unless this collector signed it for this very batch."""
-    envelope = dsse.read_envelope(line)
+    return receipt_in(dsse.read_envelope(line), collector, pae_sha256)
+
+
+def receipt_in(envelope: Envelope, collector: PublicKey, pae_sha256: str) -> Receipt:
+    """The receipt in an envelope; raises Malformed unless this collector signed it for this very batch."""
     if envelope.key_id != collector.key_id:
         raise Malformed("the receipt is signed with another key")
     told = statement.read_statement(envelope.verified_by(collector), Kind.RECEIPT)

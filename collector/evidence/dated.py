@@ -22,10 +22,10 @@ from shared import statement, strictjson
 from shared.batch import OpenedBatch
 from shared.beacon import Beacon, read_beacon
 from shared.bracket import TOLERANCE_US, Bracket, TimeGrade, time_grade
-from shared.checkpoint import Checkpoint, open_checkpoint
+from shared.checkpoint import Checkpoint, Witnessed, cosigned_in, read_checkpoint
 from shared.dsse import b64, b64_exact
 from shared.errors import Malformed
-from shared.note import NoteKey
+from shared.note import NoteKey, WrongNote, read_note
 from shared.strictjson import JsonObject
 from shared.tree import WrongProof, check_consistency
 
@@ -89,8 +89,13 @@ def marks_in(
         if not isinstance(hashes, list):
             raise Malformed(f"{TIMES}: line {number + 1} has no hashes")
         try:
-            found = open_checkpoint(statement.text(told, "note").encode(), log, witnesses)
-            one = found.checkpoint
+            note = read_note(statement.text(told, "note").encode())
+            one = read_checkpoint(
+                note.text
+            )  # that the log signed it too need not be seen: it is proven to be of the log
+            if one.origin != log.name:
+                raise WrongNote(f"a checkpoint of {one.origin}, not of {log.name}")
+            found = Witnessed(one, note, cosigned_in(note, witnesses))
             proof = tuple(b64_exact(node) for node in hashes)
             check_consistency(one.size, whole.size, proof, one.root, whole.root)
         except (Malformed, WrongProof) as error:

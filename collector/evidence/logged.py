@@ -123,7 +123,13 @@ def logged(
     servers = {key_id: key for line in lines.values() for key_id, key in line.by_id.items()}
     over = past_logs(files, key)
     before_newest = sum(one.checkpoint.size for one in over)
-    indices = _indices(files, {**keys, **servers}, over, checkpoint)
+    opened = {
+        name_of(batch): batch.envelope
+        for batches in chains.values()
+        for batch in batches
+        if isinstance(batch, OpenedBatch)
+    }
+    indices = _indices(files, {**keys, **servers}, over, checkpoint, opened)
     check_order(files, lines, indices, _signed_by_servers(files, chains))
     last: dict[str, tuple[int, str]] = {}
     for dev in keys_in_turn:
@@ -192,9 +198,16 @@ def _witnessed(found: Witnessed, trust: Trust) -> str:
 
 
 def _indices(
-    files: Mapping[str, bytes], keys: Mapping[str, PublicKey], over: Sequence[NextLog], checkpoint: Checkpoint
+    files: Mapping[str, bytes],
+    keys: Mapping[str, PublicKey],
+    over: Sequence[NextLog],
+    checkpoint: Checkpoint,
+    opened: Mapping[str, Envelope],
 ) -> dict[str, int]:
-    """The place of each file that has a proof: as if the leaves of all logs, oldest first, were one row."""
+    """The place of each file that has a proof: as if the leaves of all logs, oldest first, were one row.
+
+    `opened`: the envelopes of files that were read before.
+    """
     indices: dict[str, int] = {}
     before = 0
     for tree, proofs in (*((one.checkpoint, proofs_file(one.old.name)) for one in over), (checkpoint, PROOFS)):
@@ -203,7 +216,7 @@ def _indices(
                 raise Malformed(f"{place.of}: a proof for a file that is not here, is no leaf, or has another")
             if is_next(place.of) and place.index:
                 raise Malformed(f"{place.of}: not the first leaf of the log that it names")
-            _check(place, files[place.of], keys, tree)
+            _check(place, files[place.of], keys, tree, opened.get(place.of))
             indices[place.of] = before + place.index
         before += tree.size
     if len(set(indices.values())) != len(indices):
@@ -227,9 +240,11 @@ def places_in(files: Mapping[str, bytes]) -> dict[str, Place]:
     return {place.of: place for place in _places(files.get(PROOFS, b""))}
 
 
-def _check(place: Place, data: bytes, keys: Mapping[str, PublicKey], checkpoint: Checkpoint) -> None:
+def _check(
+    place: Place, data: bytes, keys: Mapping[str, PublicKey], checkpoint: Checkpoint, opened: Envelope | None
+) -> None:
     try:
-        envelope = _envelope(data)
+        envelope = opened or _envelope(data)
         key = keys.get(envelope.key_id)
         if key is None:
             raise Malformed("signed by a key that is not here")

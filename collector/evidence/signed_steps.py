@@ -13,7 +13,7 @@ from shared.dsse import b64_exact, read_envelope
 from shared.enrolment import read_enrolment, subscriber_hash
 from shared.errors import Refused, UnknownKey
 from shared.keys import PublicKey
-from shared.receipt import read_receipt
+from shared.receipt import receipt_in
 from shared.rotation import Whose
 from shared.statement import Kind
 
@@ -115,9 +115,9 @@ def receipts(found: Found) -> str:
         name = f"receipts/{opened.said.dev}/{opened.said.batch:08d}.json"
         if name not in names:
             raise StepFailed("this batch has no receipt", name)
-        told = found.files[name].removesuffix(b"\n")
-        key = found.line(Whose.COLLECTOR).of(read_envelope(told).key_id)
-        found.received_us[opened.pae_sha256] = read_receipt(told, key, opened.pae_sha256).received_us
+        envelope = read_envelope(found.files[name].removesuffix(b"\n"))
+        key = found.line(Whose.COLLECTOR).of(envelope.key_id)
+        found.received_us[opened.pae_sha256] = receipt_in(envelope, key, opened.pae_sha256).received_us
         names.discard(name)
     for name in sorted(names):
         raise StepFailed("a receipt for a batch that is not here", name)
