@@ -52,7 +52,12 @@ class RowCheck:
     def entry(self, entry: Entry) -> None:
         """Take in one more entry."""
         made = self._made_by(entry) if entry.kind in _MADE_BY else entry
-        if made is not None and self.wanted(entry.no):
+        if made is None or not self.wanted(entry.no):
+            return
+        if entry.gone:  # by a rule, perhaps just now: what the index still has of it is looked at with its batch
+            rows = self._rows(made)
+            self._borne |= set() if rows is None else {(one.device, one.session) for one in rows.spent}
+        else:
             self._waiting.append((entry.no, made))
 
     def _made_by(self, entry: Entry) -> Rows | None:
