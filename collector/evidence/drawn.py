@@ -55,7 +55,8 @@ def keys_in(files: Mapping[str, bytes], log: NoteKey, witnesses: Sequence[NoteKe
                 schedule_key(signature.blob)
                 for witness in witnesses
                 for signature in found.note.signatures
-                if witness.is_of(signature) and found.cosigned_s[witness.name] // DAY_S == day
+                if witness.is_of(signature)
+                and found.cosigned_s.get(witness.name, -1) // DAY_S == day  # -1: signed, no time
             ]
         except Malformed as error:
             raise Malformed(f"{WINDOWS}: line {number + 1}: {error}") from error

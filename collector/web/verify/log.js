@@ -24,19 +24,52 @@ const nodeHash = (left, right) => sha256(joined(Uint8Array.of(1), left, right));
 /** Return only if a leaf of this hash is number `index` of the tree (RFC 9162, 2.1.3.2); throws Malformed. */
 function checkInclusion(leaf, index, size, proof, root) {
   if (!(0 <= index && index < size)) throw new Malformed(`leaf ${index} is not in a tree of ${size}`);
-  if (proof.length + 2 > MOST_HASHES + 2) throw new Malformed("the proof is too long");
-  if ([leaf, root, ...proof].some((one) => one.length !== HASH_BYTES)) throw new Malformed(`a hash has ${HASH_BYTES} bytes`);
-  const half = (number) => Math.floor(number / 2);
-  let found = leaf, place = index, last = size - 1;
+  checkHashes([leaf, root, ...proof]);
+  let found = leaf;
+  for (const [one, isLeft] of climb(index, size - 1, proof)) found = isLeft ? nodeHash(one, found) : nodeHash(found, one);
+  if (!equalBytes(found, root)) throw new Malformed("the leaf is not in the tree with this root");
+}
+
+/** Return only if the tree of `size` leaves begins with that of `old` (RFC 9162, 2.1.4.2); throws Malformed. */
+function checkConsistency(old, size, proof, oldRoot, root) {
+  if (!(0 <= old && old <= size)) throw new Malformed(`a tree of ${size} does not begin with one of ${old}`);
+  checkHashes([oldRoot, root, ...proof]);
+  if (old === 0 || old === size) {
+    if (proof.length) throw new Malformed("the proof is too long");
+    if (!equalBytes(oldRoot, old ? root : sha256(new Uint8Array()))) throw new Malformed("one size, two roots");
+    return;
+  }
+  let place = old - 1, last = size - 1, odd = old;
+  while (odd % 2 === 0) odd /= 2;
+  while (place % 2) [place, last] = [half(place), half(last)];
+  const [first, ...rest] = odd === 1 ? [oldRoot, ...proof] : proof; // a whole tree is its own first hash
+  if (!first) throw new Malformed("the proof is too short");
+  let before = first, after = first;
+  for (const [one, isLeft] of climb(place, last, rest)) {
+    if (isLeft) before = nodeHash(one, before);
+    after = isLeft ? nodeHash(one, after) : nodeHash(after, one);
+  }
+  if (!equalBytes(before, oldRoot)) throw new Malformed("the proof does not begin at the old root");
+  if (!equalBytes(after, root)) throw new Malformed("the new tree does not begin with the old one");
+}
+
+const half = (number) => Math.floor(number / 2);
+
+/** The hashes of a proof on the way from a node to the root, each with whether it stands at the left; throws Malformed. */
+function* climb(place, last, proof) {
   for (const one of proof) {
     if (last === 0) throw new Malformed("the proof is too long");
     const isLeft = place % 2 === 1 || place === last;
-    found = isLeft ? nodeHash(one, found) : nodeHash(found, one);
+    yield [one, isLeft];
     while (isLeft && place && place % 2 === 0) [place, last] = [half(place), half(last)]; // goes up as it is
     [place, last] = [half(place), half(last)];
   }
   if (last) throw new Malformed("the proof is too short");
-  if (!equalBytes(found, root)) throw new Malformed("the leaf is not in the tree with this root");
+}
+
+function checkHashes(hashes) {
+  if (hashes.length > MOST_HASHES + 2) throw new Malformed("the proof is too long");
+  if (hashes.some((one) => one.length !== HASH_BYTES)) throw new Malformed(`a hash has ${HASH_BYTES} bytes`);
 }
 
 /** A key that signs notes, from its spelling name+id+base64(type || key); throws Malformed. */
@@ -106,20 +139,27 @@ async function checkSignature(key, { blob }, words) {
   return timeS;
 }
 
-/** {origin, size, root, cosigned} of a checkpoint that this log must have signed; throws Malformed. */
-async function openCheckpoint(data, log, witnesses) {
-  const note = readNote(data);
-  const lines = note.text.slice(0, -1).split("\n");
+/** {origin, size, root, more} of a note's text; throws Malformed. */
+function readCheckpoint(words) {
+  const lines = words.replace(/\n$/, "").split("\n");
   if (lines.length < 3 || !lines.every(Boolean)) throw new Malformed("a checkpoint is an origin, a size and a root, each on a line");
-  const [origin, size, root] = lines;
+  const [origin, size, root, ...more] = lines;
   if (!/^(0|[1-9][0-9]{0,15})$/.test(size) || !Number.isSafeInteger(Number(size))) throw new Malformed("a checkpoint's size is a decimal number");
   const told = b64Exact(root);
   if (told.length !== HASH_BYTES) throw new Malformed(`a root has ${HASH_BYTES} bytes`);
+  return { origin, size: Number(size), root: told, more };
+}
+
+/** {origin, size, root, note, cosigned} of a checkpoint that this log must have signed; throws Malformed. */
+async function openCheckpoint(data, log, witnesses) {
+  const note = readNote(data), { origin, size, root } = readCheckpoint(note.text);
   if (origin !== log.name) throw new Malformed(`a checkpoint of ${origin}, not of ${log.name}`);
   if (!(await checkNote(note, [log])).has(log.name)) throw new Malformed(`${log.name} has not signed this checkpoint`);
-  const cosigned = new Map([...(await checkNote(note, witnesses))].filter(([, timeS]) => timeS !== null));
-  return { origin, size: Number(size), root: told, cosigned };
+  return { origin, size, root, note, cosigned: await cosignedIn(note, witnesses) };
 }
+
+/** Who of these has cosigned a note when (unix s, BigInt); throws Malformed. */
+const cosignedIn = async (note, witnesses) => new Map([...(await checkNote(note, witnesses))].filter(([, timeS]) => timeS !== null));
 
 /** The log's key as the file has it, which is the one that the reader was told, or follows it; null if neither is there. */
 async function logKeyOf(found) {
@@ -136,6 +176,7 @@ async function logged(found) {
   if (files.has("log/wrong.txt")) throw new Malformed("log/wrong.txt: the collector itself says that its log contradicts its ledger");
   if (!files.has("log/checkpoint")) {
     if (trust.vkey || trust.witnesses.length) throw new Malformed("no checkpoint is in this file, so nothing of it is in the log that you were told of");
+    found.logged = { leaves: new Map(), checkpoint: null };
     return "the collector had no log when this was made";
   }
   const key = await logKeyOf(found);
@@ -152,7 +193,9 @@ async function logged(found) {
   const earlier = [...indices.values()].filter((at) => at < before).length;
   const without = [...files.keys()].filter(isLeaf).length - indices.size;
   const more = (without ? `; ${without} files are not in it` : "") + (over.length ? `; ${earlier} leaves in ${over.length} logs before it` : "");
-  return `${indices.size - earlier} leaves of ${checkpoint.size} in ${checkpoint.origin} (${known})${witnessedBy(checkpoint, trust)}${more}`;
+  const witnessed = witnessedBy(checkpoint, trust);
+  found.logged = { leaves: new Map([...indices].map(([name, at]) => [name, at - before])), checkpoint };
+  return `${indices.size - earlier} leaves of ${checkpoint.size} in ${checkpoint.origin} (${known})${witnessed}${more}`;
 }
 
 const isLeaf = (name) => LEAF_FOLDERS.includes(name.split("/")[0]) || isRotationFile(name) || isNextFile(name);

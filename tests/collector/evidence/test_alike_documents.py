@@ -19,7 +19,7 @@ from shared.checkpoint import open_checkpoint
 from shared.errors import Malformed
 from shared.keys import PublicKey
 from shared.note import NoteKey, read_note, sign
-from shared.tree import check_inclusion, leaf_hash, node_hash
+from shared.tree import check_consistency, check_inclusion, consistency, leaf_hash, node_hash, root_of
 
 pytestmark = [NEEDS_NODE, pytest.mark.threat("T19")]
 ANY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -207,6 +207,45 @@ def test_any_proof(node: Scripts, size: int, data: st.DataObject) -> None:
     assert outcome_on_page(told) == outcome(
         lambda: check_inclusion(leaves[index], told_index, told_size, changed, root(leaves))
     )
+
+
+def hash_of(level: int, index: int) -> bytes:
+    """A subtree's hash, of leaves that are numbers."""
+    if level == 0:
+        return leaf_hash(bytes([index]))
+    return node_hash(hash_of(level - 1, 2 * index), hash_of(level - 1, 2 * index + 1))
+
+
+@ANY
+@given(st.integers(0, 40), st.integers(1, 40), st.data())
+def test_any_proof_of_growth(node: Scripts, one: int, other: int, data: st.DataObject) -> None:
+    """A proof that a tree begins with another holds for both or for neither, whatever was done to it."""
+    old, new = sorted((one, other))
+    proof = consistency(hash_of, old, new) if old else []
+    told_old, told_new = data.draw(st.just((old, new)) | st.tuples(st.integers(0, 45), st.integers(0, 45)))
+    changed = data.draw(
+        st.sampled_from(
+            [
+                proof,
+                proof[:-1],
+                proof[1:],
+                [*proof, bytes(32)],
+                proof[::-1],
+                [one[:31] for one in proof],
+                [bytes(32)] * 66,
+            ]
+        )
+    )
+    roots = [root_of(hash_of, size) for size in data.draw(st.just((old, new)) | st.just((new, old)))]
+    told = node.ask("consistency", old=told_old, size=told_new, proof=changed, oldRoot=roots[0], root=roots[1])
+    assert outcome_on_page(told) == outcome(lambda: check_consistency(told_old, told_new, changed, *roots))
+
+
+@ANY
+@given(st.integers(0, 10**7) | st.integers(0, 10**4).map(lambda n: n / 40) | st.floats(0, 1e9), st.integers(0, 1))
+def test_any_figure(node: Scripts, value: float, digits: int) -> None:
+    """Figures are rounded alike, those in the middle between two to the even one."""
+    assert node.ask("fixed", value=value, digits=digits)["ok"] == f"{value:.{digits}f}"
 
 
 @ANY

@@ -11,6 +11,7 @@ from fakes.case import Case, step_of
 from fakes.clock import FakeClock
 from fakes.device import Device, download
 from fakes.history import History
+from fakes.scripted import ELSEWHERE, NEEDS_NODE, Scripts
 from fakes.witness import FakeWitness, serving
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,8 @@ from collector.evidence.bundle import make_evidence
 from collector.evidence.check import Step, check_evidence
 from collector.evidence.dated import TIMES, WITNESSES, Mark, Seen, dated, seen_of
 from collector.evidence.drawn import PLANS, WINDOWS
-from collector.evidence.logged import CHECKPOINT, Trust
+from collector.evidence.logged import CHECKPOINT, NO_TRUST, Trust
+from collector.evidence.stamped import STAMPS
 from collector.log.key import Witness
 from collector.services import Services
 from shared import strictjson
@@ -227,6 +229,28 @@ def test_starts_that_were_drawn(collector: Collector) -> None:
         "1 slots begun at another moment than was drawn, 2 slots begun at the moment drawn for them, "
         "1 slots drawn by the device alone, 1 slots drawn from an older checkpoint, 1 slots whose draw cannot be made again here"
     )
+
+
+def test_a_witness_whose_signature_has_no_time(collector: Collector) -> None:
+    """A key that signs without a time, as a log's does, vouches for no moment and draws nothing."""
+    collector.measured(drawn="beacon")
+    collector.cosigned()
+    case, log = collector.case(), collector.services.log_key.public
+    steps = check_evidence(case.signed_anew(case.files | {WITNESSES: log.vkey.encode() + b"\n"}))
+    assert step_of(steps, "starts").detail == "1 slots whose draw cannot be made again here"
+    assert "0 live, 0 offline, 1 undated" in step_of(steps, "time").detail
+
+
+@NEEDS_NODE
+def test_what_time_stamps_add_the_page_does_not_know(collector: Collector, node: Scripts) -> None:
+    """With time-stamps of checkpoints in the file the page says that it has not checked when its batches were made."""
+    collector.measured()
+    collector.cosigned()
+    files = collector.case().files
+    for stamps, state in ((b"", "holds"), (b"{}\n", "unchecked")):
+        changed = collector.case().signed_anew(files | {STAMPS: stamps})
+        (told,) = (one for one in node.check(changed, NO_TRUST, None)["ok"]["steps"] if one["name"] == "time")
+        assert (told["state"], told["detail"] == ELSEWHERE) == (state, state == "unchecked")
 
 
 @pytest.mark.parametrize(
