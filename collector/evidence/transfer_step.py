@@ -142,14 +142,27 @@ def _told(case: bytes) -> tuple[dict[str, int], list[Never]] | None:
     if told is None:
         return None
     try:
-        return {str(name): _whole(n) for name, n in told["standings"].items()}, sorted(map(_never, told["never"]))
+        standings = {name: _whole(n) for name, n in told["standings"].items()}
+        return standings, sorted(map(_never, _list(told["never"])))
     except (KeyError, TypeError, AttributeError) as error:
         raise StepFailed("says in no readable way what became of transfers", CASE) from error
 
 
 def _never(one: Mapping[str, Any]) -> Never:
-    dev, sid, peer, direction, standing = (str(one[name]) for name in ("dev", "sid", "peer", "direction", "standing"))
+    dev, sid, peer, direction, standing = (_text(one[name]) for name in ("dev", "sid", "peer", "direction", "standing"))
     return dev, _whole(one["seq"]), sid, peer, direction, standing
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value
 
 
 def _whole(value: object) -> int:

@@ -45,28 +45,37 @@ function coOf(co) {
   return envelopeOf(b64Exact(p), k, b64Exact(s));
 }
 
+/** Counts of bytes, flow by flow; throws Malformed. */
+function flowsIn(said, name) {
+  if (!Array.isArray(said[name])) throw new Malformed(`${name} is not a list`);
+  if (!said[name].every((count) => isInteger(count) && count >= 0)) throw new Malformed(`${name} holds something that is no count of bytes`);
+}
+
+function seedIn(said, name) {
+  if (b64Exact(said[name]).length !== SEED_BYTES) throw new Malformed(`a seed has ${SEED_BYTES} bytes`);
+}
+
+// What a transfer/v1 may say, in the order in which it is looked at.
+const OF_TRANSFER = [
+  ["acked_bytes", integer], ["received_bytes", integer], ["probe_bytes", integer], ["stream_sha256", sha256In], ["flow_bytes", flowsIn],
+  ["seed", seedIn], ["seed_sha256", sha256In], ["min_rtt_us", integer], ["retransmitted_bytes", integer], ["rwnd_limited_pm", integer],
+  ["flows", integer], ["seq", integer], ["intent", sha256In], ["cc", text], ["client", text], ["end", text],
+];
+
 /** The predicate of a transfer/v1 that this peer signed; throws WrongSignature or Malformed. */
 async function readTransfer(envelope, peer) {
   const told = readStatement(await verifiedBy(envelope, peer), "transfer/v1");
   const said = told.predicate, sid = text(said, "sid");
   if (told.name !== "transfer" || told.digest !== sha256Hex(utf8(sid))) throw new Malformed("the subject is not the transfer");
   sha256In(said, "dev");
-  if (!["down", "up"].includes(text(said, "dir"))) throw new Malformed("dir is neither down nor up");
+  if (!["down", "up"].includes(member(said, "dir"))) throw new Malformed("dir is neither down nor up");
   text(said, "peer");
   integer(said, "t_us");
   integer(said, "dur_us");
-  const readers = [
-    [integer, ["acked_bytes", "received_bytes", "probe_bytes", "min_rtt_us", "retransmitted_bytes", "rwnd_limited_pm", "flows", "seq"]],
-    [sha256In, ["stream_sha256", "seed_sha256", "intent"]],
-    [text, ["cc", "client", "end"]],
-  ];
-  for (const [read, names] of readers) for (const name of names) if (Object.hasOwn(said, name)) read(said, name);
-  if (Object.hasOwn(said, "seed") && b64Exact(said.seed).length !== SEED_BYTES) throw new Malformed(`a seed has ${SEED_BYTES} bytes`);
+  for (const [name, read] of OF_TRANSFER) if (Object.hasOwn(said, name)) read(said, name);
   if (Object.hasOwn(said, "flow_bytes")) {
-    const flows = said.flow_bytes;
-    if (!Array.isArray(flows) || !flows.every((count) => isInteger(count) && count >= 0)) throw new Malformed("flow_bytes is no list of counts of bytes");
     const counted = member(said, said.dir === "down" ? "probe_bytes" : "received_bytes");
-    if (counted === undefined || total(flows) !== BigInt(counted)) throw new Malformed("the flows' bytes are not the transfer's");
+    if (counted === undefined || total(said.flow_bytes) !== BigInt(counted)) throw new Malformed("the flows' bytes are not the transfer's");
   }
   return said;
 }
@@ -118,6 +127,7 @@ async function regrade(found, peers) {
       for (const record of batch.records) {
         const alone = await gradeOf(record, batch.said.dev, peers);
         if (!alone) continue;
+        if (alone.session !== null) found.sessions.set(record, alone.session);
         const isUsed = alone.session !== null && used.has(alone.session);
         const one = isUsed ? { grade: "one_sided", reason: "session_reused" } : alone;
         if (alone.session !== null) used.add(alone.session);

@@ -11,7 +11,7 @@ class Found {
   constructor(files, trust, kept, report) {
     Object.assign(this, { files, trust, kept, report, manifest: {}, verdict: null, collector: null });
     Object.assign(this, { lines: new Map(), firstKey: new Map(), keys: new Map(), keyClasses: [], revoked: new Map() });
-    Object.assign(this, { contestedUs: new Map(), receivedUs: new Map(), logged: null });
+    Object.assign(this, { contestedUs: new Map(), receivedUs: new Map(), sessions: new Map(), logged: null });
     Object.assign(this, { devices: new Map(), batches: new Map(), removed: new Map(), names: sorted(files.keys()) });
   }
 
@@ -163,6 +163,7 @@ const CHECKS = {
   "counter-signatures": counterSignatures,
   log: logged,
   kept: compareKept,
+  transfers: transfersIn,
   time: timesIn,
   starts: startsIn,
 };

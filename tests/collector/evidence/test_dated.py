@@ -27,7 +27,8 @@ from collector.log.key import Witness
 from collector.services import Services
 from shared import strictjson
 from shared.batch import open_batch
-from shared.beacon import beacon_of
+from shared.beacon import Beacon, beacon_of
+from shared.checkpoint import Checkpoint
 from shared.dsse import b64_exact
 from shared.errors import Malformed
 from shared.note import Note, NoteKey, read_note, sign
@@ -172,6 +173,20 @@ def test_a_batch_that_is_older_than_its_beacon(collector: Collector) -> None:
     said = replace(batch.said, predicate=batch.said.predicate | {"beacon": beacon | {"t_s": NOW_S}})
     with pytest.raises(Malformed, match=name):
         dated([[replace(batch, said=said)]], {}, Seen(), [collector.key], origin, trusted=True)
+
+
+@pytest.mark.threat("T5")
+def test_a_batch_that_names_a_tree_with_itself_in_it(collector: Collector) -> None:
+    """What a witness cosigned of this log cannot be older than a batch that it holds: the two contradict each other."""
+    origin = collector.services.log_key.public.name
+    later = Checkpoint(origin, 99, bytes(32))
+    cosigned = sign(later.text, collector.witness.notary, NOW_S)
+    collector.device.beacon = Beacon(later, NOW_S, cosigned.blob).fields
+    collector.measured()
+    collector.cosigned()
+    step = collector.step(collector.case())
+    assert (step.name, step.holds) == ("time", False)
+    assert re.search(r"names a checkpoint of 99 leaves, and is leaf \d+ itself$", step.detail), step.detail
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 from fakes.aged import aged, live, retain_all_of
-from fakes.case import Case, Files
+from fakes.case import Case, Files, step_of
 from fakes.clock import FakeClock
+from fakes.cosign import transfer
 from fakes.history import History
 
 from collector.case import case_of
@@ -16,6 +17,7 @@ from collector.evidence.archive import read_archive
 from collector.evidence.bundle import make_evidence
 from collector.evidence.check import check_evidence
 from collector.evidence.logged import Trust
+from collector.keyfiles import load_or_create
 from collector.retain import DAY_US, candidates, outlook, retain
 from collector.services import Services
 from collector.web.page import render_page
@@ -58,6 +60,17 @@ def test_the_chain_holds_and_the_rule_is_named(case: Case) -> None:
     told = f"the measurements of {len(removed)} batches were removed (on {on} by the rule of {DAYS} days)"
     assert steps[5].detail == f"1 chains without a gap, 0 records declared lost; {told}"
     assert steps[4].detail == f"{len(batches)} batches, {3 * len(batches)} records"
+
+
+def test_of_what_was_removed_no_transfer_is_missed(case: Case) -> None:
+    """A peer's word on a start whose record was removed by the rule says nothing against the device."""
+    files = case.files
+    peer = load_or_create(case.services.config.data / "keys" / "peer.pem")
+    dev = named(files, "removed")[0].split("/")[1]
+    files["transfers/99999999.json"] = transfer(dev, seq=0).seal(peer) + b"\n"
+    files["case.json"] = files["case.json"].replace(b'"transfers"', b'"of_before"')
+    step = step_of(check_evidence(case.signed_anew(files)), "transfers")
+    assert step.detail == "1 transfers signed by peers: 1 removed; started, never delivered: 0"
 
 
 def test_a_line_with_an_open_case_has_all(services: Services) -> None:

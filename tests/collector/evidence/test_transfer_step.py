@@ -1,5 +1,6 @@
 """Peers' own words in evidence: what was started and never delivered is found again, whoever left it out."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Iterator
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 from fakes.case import Case, Files, step_of
 from fakes.clock import FakeClock
-from fakes.cosign import OTHER_PEER, transfer
+from fakes.cosign import OTHER_PEER, bearing, transfer
+from fakes.device import download
 from fakes.history import History, sid_of
 
 from collector.config import Config
@@ -16,9 +18,12 @@ from collector.evidence.archive import read_archive
 from collector.evidence.bundle import make_evidence
 from collector.evidence.check import STEPS, Step, check_evidence
 from collector.evidence.logged import PROOFS
+from collector.ingest import Ingest
 from collector.keyfiles import load_or_create
 from collector.services import Services
+from shared import strictjson
 from shared.delivery import PATIENCE_US
+from shared.dsse import seal
 
 NO = STEPS.index("transfers") + 1
 
@@ -103,6 +108,14 @@ def test_a_case_that_hides_it(case: Case) -> None:
         lambda told: told.update(never=[{}]),
         lambda told: told.update(standings=[]),
         lambda told: told["never"][0].update(seq="x"),
+        lambda told: told["never"][0].update(dev=None),
+        lambda told: told["never"][0].update(seq=10**30),
+        lambda told: told["never"].append(told["never"][0]),
+        lambda told: told["never"].extend([told["never"][0] | {"dev": f"\U0001f4f6{n:08d}"} for n in range(30)]),
+        lambda told: told.update(never={}),
+        lambda told: told.update(never=""),
+        lambda told: told["standings"].update(awaited=True),
+        lambda told: told["standings"].update(overdue=0),
     ):
         files = case.files
         content = json.loads(files["case.json"])
@@ -144,6 +157,30 @@ def test_statements_must_hold(case: Case) -> None:
         assert words in step.detail
 
 
+@pytest.mark.parametrize(
+    ("member", "value", "why"),
+    [
+        ("dir", 7, "dir is neither down nor up"),
+        ("flow_bytes", 7, "flow_bytes is not a list"),
+        ("flow_bytes", [-1], "holds something that is no count of bytes"),
+        ("flow_bytes", [1], "the flows' bytes are not the transfer's"),
+        ("seed", "AAAA", "a seed has 32 bytes"),
+        ("cc", 7, "cc is not text"),
+        ("seq", -1, "seq is not an integer of at least 0"),
+    ],
+)
+def test_what_a_peer_says_must_be_readable(case: Case, member: str, value: object, why: str) -> None:
+    """A statement with a member of another form is named with what is wrong about it, the first of several."""
+    peer = load_or_create(case.services.config.data / "keys" / "peer.pem")
+    payload = json.loads(transfer(case.history.devices[0].dev, seq=3, sid=sid_of(3)).encode())
+    payload["predicate"] |= {member: value, "end": 7 if member != "flow_bytes" or value != [1] else "x"}
+    files = case.files
+    files["transfers/99999999.json"] = seal(strictjson.encode(payload), peer) + b"\n"
+    step = told(case, files)
+    assert not step.holds
+    assert step.detail.endswith(why)
+
+
 def test_one_statement_from_two_ledgers_is_one(case: Case) -> None:
     """The same statement under two names counts once."""
     files = case.files
@@ -161,6 +198,24 @@ def test_a_record_that_says_otherwise_is_told(tmp_path: Path) -> None:
         step = last(read_archive(make_evidence(services, "line-0")))
     assert step.holds
     assert step.detail.endswith(f"records that say otherwise than their peer: {device.dev[:8]}: 0 bytes_apart")
+
+
+def test_of_several_transfers_for_one_start_one_is_delivered(tmp_path: Path) -> None:
+    """A record is about one transfer: the first for its start, or the one whose statement it bears; the others are denied."""
+    with opened(tmp_path, FakeClock()) as (services, history):
+        device = history.device("line-0")
+        peer = load_or_create(services.config.data / "keys" / "peer.pem")
+        bears = bearing(download(), transfer(device.dev, seq=1, sid=sid_of(1)), peer)
+        body = device.next(download(), bears, download(method="upload"), lost=1)
+        asyncio.run(Ingest(services).take(body))
+        for seq, sids in enumerate(((0, 10), (1, 11), (2,), (3,), (4,))):
+            for sid in sids:
+                history.transfer(device, seq, sid=sid_of(sid))
+        step = last(read_archive(make_evidence(services, "line-0")))
+    assert step.holds
+    why = ("denied", "denied", "denied", "passed_over")
+    named = ", ".join(f"start {seq} of {device.dev[:8]} ({one})" for seq, one in enumerate(why))
+    assert step.detail == f"7 transfers signed by peers: 1 awaited, 2 delivered; started, never delivered: 4 ({named})"
 
 
 def test_a_peer_who_is_not_trusted_any_more_is_not_quoted(tmp_path: Path) -> None:
