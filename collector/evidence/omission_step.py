@@ -105,21 +105,33 @@ def _read(case: Any, told: Any) -> _Told:  # noqa: ANN401 - JSON that nobody has
     every = _whole(told["heavy_every"])
     planned = tuple(
         Planned(
-            str(one["dev"]), SlotPlan(_whole(one["slot_s"]), 0), _whole(one["first_slot"]), _whole(one["stop_slot"])
+            _text(one["dev"]), SlotPlan(_whole(one["slot_s"]), 0), _whole(one["first_slot"]), _whole(one["stop_slot"])
         )
-        for one in told["planned"]
+        for one in _list(told["planned"])
     )
     if every < 1 or sum(one.stop - one.first for one in planned) > MOST_SLOTS:
         raise ValueError("slots beyond all measure")
     found = [
-        Window(_whole(one["day"]), one["way"], Bound(*(_whole(one[name]) for name in _BOUND)))
-        for one in told["windows"]
+        Window(_whole(one["day"]), _text(one["way"]), Bound(*(_whole(one[name]) for name in _BOUND)))
+        for one in _list(told["windows"])
     ]
     missing = [
-        (str(one["dev"]), _whole(one["first_seq"]), _whole(one["last_seq"]), _whole(one["missing"]))
-        for one in told["gaps"]
+        (_text(one["dev"]), _whole(one["first_seq"]), _whole(one["last_seq"]), _whole(one["missing"]))
+        for one in _list(told["gaps"])
     ]
     return _Told(planned, least_bps, every, found, missing, _whole(case["counts"].get("signed", {}).get("by_hand", 0)))
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return value
+
+
+def _text(value: object) -> Any:  # noqa: ANN401 - a text, also where one of a few is wanted
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value
 
 
 def _whole(value: object) -> int:

@@ -31,6 +31,7 @@ const asks = {
   },
   inclusion: ({ leaf, index, size, proof, root }) => (page.checkInclusion(bytes(leaf), index, size, proof.map(bytes), bytes(root)), "in"),
   consistency: ({ old, size, proof, oldRoot, root }) => (page.checkConsistency(old, size, proof.map(bytes), bytes(oldRoot), bytes(root)), "in"),
+  rate: ({ record }) => String(page.rateBps(page.readRecord(bytes(record)))),
   fixed: ({ value, digits }) => page.fixed(value, digits),
   bundle: async ({ data, spki, vkey }) => (await page.checkBundle(page.readBundle(bytes(data)), await page.keyFromSpki(bytes(spki)), page.noteKeyOf(vkey)), "in"),
   batch: async ({ data, keys, head }) => {

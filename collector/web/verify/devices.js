@@ -79,13 +79,15 @@ function checkTurns(found) {
   }
 }
 
+/** Whether a batch came when its device's key may have been in other hands. */
+function isContested(found, { said, identity }) {
+  const sinceUs = found.contestedUs.get(found.firstKey.get(said.dev));
+  return sinceUs !== undefined && found.receivedUs.get(identity) >= sinceUs;
+}
+
 /** What came since its device's key may have been in other hands, in words; empty if nothing did. */
 function contestedInWords(found) {
-  const isContested = ({ said, identity }) => {
-    const sinceUs = found.contestedUs.get(found.firstKey.get(said.dev));
-    return sinceUs !== undefined && found.receivedUs.get(identity) >= sinceUs;
-  };
-  const doubted = [...found.chains().values()].flat().filter(isContested);
+  const doubted = [...found.chains().values()].flat().filter((batch) => isContested(found, batch));
   return doubted.length ? `${total(doubted.map(({ said }) => said.n))} records in ${doubted.length} batches are contested` : "";
 }
 

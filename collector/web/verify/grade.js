@@ -2,6 +2,7 @@
 
 const DIRECTIONS = { download: "down", upload: "up" };
 const BYTES_APART = 262144n, BYTES_APART_PERCENT = 2n, DURATION_APART_US = 100000n, TRICKLE_BYTES = 65536n;
+const RECEIVER_LIMITED_PM = 200; // a slow reader keeps his peer waiting
 const HINT_DIGITS = 16, SEED_BYTES = 32;
 const PEERS = "keys/peers/";
 
@@ -16,7 +17,7 @@ async function peersIn(found) {
   return peers;
 }
 
-/** The grade of a record: {grade, reason, session}; null if no transfer was started. */
+/** The grade of a record: {grade, reason, session, isLimited}; null if no transfer was started. */
 async function gradeOf(record, dev, peers) {
   const direction = Object.hasOwn(DIRECTIONS, methodOf(record)) ? DIRECTIONS[methodOf(record)] : null;
   if (!direction || endOf(record) === "not_started") return null;
@@ -34,9 +35,10 @@ async function gradeOf(record, dev, peers) {
     throw error;
   }
   if (told.dev !== dev) return oneSided("other_device");
-  const reason = aboutAnother(record, told, direction) ?? apart(record, told, direction);
+  const another = aboutAnother(record, told, direction), reason = another ?? apart(record, told, direction);
   const session = `${dev}/${peer.id}/${told.sid}`;
-  return reason ? oneSided(reason, session) : { grade: "counter_signed", reason: null, session };
+  const isLimited = !another && direction === "down" && (member(told, "rwnd_limited_pm") ?? 0) > RECEIVER_LIMITED_PM;
+  return { grade: reason ? "one_sided" : "counter_signed", reason, session, isLimited };
 }
 
 function coOf(co) {
@@ -131,6 +133,7 @@ async function regrade(found, peers) {
         const isUsed = alone.session !== null && used.has(alone.session);
         const one = isUsed ? { grade: "one_sided", reason: "session_reused" } : alone;
         if (alone.session !== null) used.add(alone.session);
+        if (one.isLimited) found.limited.add(record);
         const told = JSON.stringify([DIRECTIONS[methodOf(record)], one.grade, one.reason]);
         counted.set(told, (counted.get(told) ?? 0) + 1);
       }

@@ -3,7 +3,7 @@
 
 const MAX_COMPLAINT_BYTES = 4000;
 
-/** {key, sub, keyClass} of an enrolment that the portal and the device's key signed; throws Malformed. */
+/** {key, sub, keyClass, tUs} of an enrolment that the portal and the device's key signed; throws Malformed. */
 async function readEnrolment(envelope, portal) {
   const told = readStatement(await verifiedBy(envelope, portal), "enrol/v1");
   const request = member(told.predicate, "request");
@@ -17,8 +17,8 @@ async function readEnrolment(envelope, portal) {
   if (key.id !== told.digest || told.digest !== sha256In(told.predicate, "dev")) throw new Malformed("the enrolment names another key than the request");
   if (member(told.predicate, "alg") !== ALGORITHM) throw new Malformed(`alg is not ${ALGORITHM}`);
   const sub = sha256In(told.predicate, "sub");
-  integer(told.predicate, "t_us");
-  return { key, sub, keyClass: text(told.predicate, "key") };
+  const tUs = integer(told.predicate, "t_us");
+  return { key, sub, keyClass: text(told.predicate, "key"), tUs };
 }
 
 /** What a collector promised to keep: {dev, batch, receivedUs}; throws Malformed unless it signed it for this batch. */

@@ -11,7 +11,7 @@ class Found {
   constructor(files, trust, kept, report) {
     Object.assign(this, { files, trust, kept, report, manifest: {}, verdict: null, collector: null });
     Object.assign(this, { lines: new Map(), firstKey: new Map(), keys: new Map(), keyClasses: [], revoked: new Map() });
-    Object.assign(this, { contestedUs: new Map(), receivedUs: new Map(), sessions: new Map(), logged: null });
+    Object.assign(this, { contestedUs: new Map(), receivedUs: new Map(), sessions: new Map(), limited: new Set(), enrolledUs: new Map(), logged: null });
     Object.assign(this, { devices: new Map(), batches: new Map(), removed: new Map(), names: sorted(files.keys()) });
   }
 
@@ -83,10 +83,11 @@ const CHECKS = {
     if (!isObject(salts)) throw new Malformed("the manifest holds no salts");
     for (const name of found.named("enrolments")) {
       const envelope = readEnvelope(lineOf(found.files.get(name)));
-      const { key, sub, keyClass } = await readEnrolment(envelope, line.of(envelope.keyId));
+      const { key, sub, keyClass, tUs } = await readEnrolment(envelope, line.of(envelope.keyId));
       const salt = b64Exact(member(salts, key.id));
       if (sha256Hex(joined(salt, utf8(subscriber))) !== sub) throw new Malformed(`${name}: the device was enrolled for somebody else`);
       found.devices.set(key.id, key);
+      found.enrolledUs.set(key.id, tUs);
       found.keyClasses.push(keyClass);
     }
     return followKeys(found);
@@ -163,6 +164,7 @@ const CHECKS = {
   "counter-signatures": counterSignatures,
   log: logged,
   kept: compareKept,
+  omission: omissionIn,
   transfers: transfersIn,
   time: timesIn,
   starts: startsIn,

@@ -18,7 +18,9 @@ from collector.log.key import LogKey
 from shared.checkpoint import open_checkpoint
 from shared.errors import Malformed
 from shared.keys import PublicKey
+from shared.kpi import rate_bps
 from shared.note import NoteKey, read_note, sign
+from shared.record import read_record, write_record
 from shared.tree import check_consistency, check_inclusion, consistency, leaf_hash, node_hash, root_of
 
 pytestmark = [NEEDS_NODE, pytest.mark.threat("T19")]
@@ -239,6 +241,25 @@ def test_any_proof_of_growth(node: Scripts, one: int, other: int, data: st.DataO
     roots = [root_of(hash_of, size) for size in data.draw(st.just((old, new)) | st.just((new, old)))]
     told = node.ask("consistency", old=told_old, size=told_new, proof=changed, oldRoot=roots[0], root=roots[1])
     assert outcome_on_page(told) == outcome(lambda: check_consistency(told_old, told_new, changed, *roots))
+
+
+AMOUNTS = st.integers(-1, 9) | st.integers(0, 10**7) | st.sampled_from([2**53 - 1, -(2**53) + 1])
+ROWS = st.lists(AMOUNTS, max_size=4) | st.lists(AMOUNTS, max_size=4).map(sorted)
+MEMBERS = {"warm_us": AMOUNTS, "until_us": AMOUNTS}
+SERIES = {"t_us": ROWS, "bytes": ROWS, "held_bytes": ROWS}
+FLOWS = {name: st.lists(ROWS, max_size=2) for name in ("flow_t_us", "flow_bytes", "flow_held_bytes")}
+
+
+@ANY
+@given(
+    st.fixed_dictionaries({"received_bytes": AMOUNTS, "dur_us": AMOUNTS}, optional=MEMBERS | SERIES | FLOWS)
+    | st.fixed_dictionaries({"received_bytes": AMOUNTS, "dur_us": AMOUNTS} | SERIES, optional=MEMBERS)
+)
+def test_any_rate(node: Scripts, members: dict[str, Any]) -> None:
+    """The rate of a transfer is the same figure to both, or none."""
+    line = write_record(members | {"seq": 1, "end": "ok"}).removesuffix(b"\n")
+    rate = rate_bps(read_record(line))
+    assert node.ask("rate", record=line)["ok"] == ("null" if rate is None else str(rate))
 
 
 @ANY

@@ -143,6 +143,15 @@ LIES: dict[str, tuple[Callable[[Any], object], str]] = {
     "huge": (lambda told: told["omission"]["planned"][0].update(stop_slot=2**52), "no readable way"),
     "no_heavy_slots": (lambda told: told["omission"].update(heavy_every=0), "no readable way"),
     "text": (lambda told: told["omission"]["planned"][0].update(slot_s="x"), "no readable way"),
+    "no_list": (lambda told: told["omission"].update(windows={}), "no readable way"),
+    "nobody": (lambda told: told["omission"]["planned"][0].update(dev=None), "no readable way"),
+    "no_number_by_hand": (lambda told: told["counts"]["signed"].update(by_hand=None), "no readable way"),
+    "a_fraction_by_hand": (lambda told: told["counts"]["signed"].update(by_hand=1.0), "no readable way"),
+    "hardly_any_heavy_slots": (
+        lambda told: told["omission"].update(heavy_every=10**30),
+        "the bound it tells is not that",
+    ),
+    "slots_without_end": (lambda told: told["omission"]["planned"][0].update(slot_s=10**30), "it asks about slots"),
     "a_word": (lambda told: told.update(omission="none"), "no readable way"),
 }
 

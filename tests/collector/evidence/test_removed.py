@@ -1,5 +1,6 @@
 """Evidence of a line of which the collector has removed measurements by its rule: the chain holds, and it says so."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -71,6 +72,16 @@ def test_of_what_was_removed_no_transfer_is_missed(case: Case) -> None:
     files["case.json"] = files["case.json"].replace(b'"transfers"', b'"of_before"')
     step = step_of(check_evidence(case.signed_anew(files)), "transfers")
     assert step.detail == "1 transfers signed by peers: 1 removed; started, never delivered: 0"
+
+
+def test_slots_beyond_all_time_are_none(case: Case) -> None:
+    """Where measurements were removed the case says from which slot on it asks; a number beyond all time leaves no slot."""
+    files = case.files
+    told = json.loads(files["case.json"])
+    told["omission"]["planned"][0].update(first_slot=2**60 + 1, stop_slot=2**60 + 1)
+    files["case.json"] = json.dumps(told | {"omission": told["omission"] | {"windows": []}}).encode()
+    step = step_of(check_evidence(case.signed_anew(files)), "omission")
+    assert "none was wanted yet" in step.detail
 
 
 def test_a_line_with_an_open_case_has_all(services: Services) -> None:
