@@ -48,7 +48,7 @@ class Ours:
         start_s = time.perf_counter()
         if self.store.compact():
             self.compact_s.append(time.perf_counter() - start_s)
-        self.store._writer.execute(f"INSERT INTO hot SELECT * FROM read_parquet('{file}')")  # noqa: SLF001 - past the projection
+        self.store._writer.execute(f"INSERT INTO hot BY NAME SELECT * FROM read_parquet('{file}')")  # noqa: SLF001 - past the projection
 
     def ready(self) -> None:
         """The batches that so many measurements come in, and a checkpoint."""
@@ -57,7 +57,7 @@ class Ours:
         writer.execute(
             f"INSERT INTO batch SELECT 1000000001 + (hash(range) % {self._size.lines})::BIGINT, range // {self._size.lines}, unhex(sha256(range::VARCHAR)), "
             f"range % 1000 * 24, range % 1000 * 24 + 23, 24, 0, {START_US} + range * 1000, {START_US} + range * 1000 + (hash(range) % 1000000)::BIGINT, "
-            f"0, range, printf('%06d.ndjson', range // 4000), range % 4000 * 16000, NULL FROM range(1, {batches} + 1)"
+            f"0, range, printf('%06d.ndjson', range // 4000), range % 4000 * 16000, NULL, {START_US} + range * 1000 - 900000000 FROM range(1, {batches} + 1)"
         )
         writer.execute("CHECKPOINT")
 

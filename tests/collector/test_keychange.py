@@ -9,7 +9,7 @@ from fakes.clock import FakeClock
 from fakes.device import Device, download
 from fakes.served import Served
 
-from collector import say
+from collector import say_case
 from collector.case import case_of
 from collector.ledger.frame import EntryKind
 from collector.ledger.segments import read_entries
@@ -56,7 +56,7 @@ def test_a_rotation(served: Served, device: Device, capsys: pytest.CaptureFixtur
     assert (refused.status, refused.error) == (403, "revoked_key")
     assert served.post_batch(newer.next()).status == 201
     case = served.whole_case("anna")
-    say.case(case)
+    say_case.case(case)
     assert f"2 keys one after the other, now {newer.dev[:8]}" in capsys.readouterr().out
     (shown,) = case["devices"]
     assert (shown["dev"], shown["batches"], shown["revoked"]) == (old.dev, 2, None)
@@ -194,7 +194,7 @@ def test_contested(served: Served, device: Device, clock: FakeClock, capsys: pyt
     page = render_page(shown, rows)
     assert "2 measurements are contested" in page
     assert "stolen on the train" in page
-    say.case(case)
+    say_case.case(case)
     told = capsys.readouterr().out
     assert "REVOKED" in told
     assert "2 measurements, shown and left out" in told

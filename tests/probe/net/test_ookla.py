@@ -67,9 +67,25 @@ async def meddled(plan: OoklaPlan, fault: str, where: bytes, says: bytes = b"") 
         return await measure(f"http://127.0.0.1:{box.port}", plan), box.seen
 
 
+OTHERS: set[int] = set()
+
+
+def children() -> set[int]:
+    """The living children of this process."""
+    every = psutil.Process().children(recursive=True)
+    return {one.pid for one in every if one.is_running() and one.status() != psutil.STATUS_ZOMBIE}
+
+
+@pytest.fixture(autouse=True)
+def _others() -> None:
+    """Children that other tests of this process keep are none of ours."""
+    OTHERS.clear()
+    OTHERS.update(children())
+
+
 def no_child() -> bool:
-    """Whether this process has no living child."""
-    return not [one for one in psutil.Process().children(recursive=True) if one.status() != psutil.STATUS_ZOMBIE]
+    """Whether no child is left that was not there before."""
+    return not children() - OTHERS
 
 
 async def test_nothing_but_refusals() -> None:
