@@ -18,7 +18,7 @@ NAME: Final = "verify.html"
 SCRIPTS: Final = (
     "bytes", "sha256", "strictjson", "inflate", "zip", "keys", "dsse", "batch", "signed", "history", "devices", "log", "pastlogs",
     "grade", "casefile", "kept", "transfers", "dated", "drawn", "rate",
-    "omission", "steps", "page",
+    "omission", "favour", "steps", "page",
 )  # fmt: skip
 _SOURCES: Final = files("collector.web").joinpath("verify")
 

@@ -31,6 +31,10 @@ const asks = {
   },
   inclusion: ({ leaf, index, size, proof, root }) => (page.checkInclusion(bytes(leaf), index, size, proof.map(bytes), bytes(root)), "in"),
   consistency: ({ old, size, proof, oldRoot, root }) => (page.checkConsistency(old, size, proof.map(bytes), bytes(oldRoot), bytes(root)), "in"),
+  favour: async ({ records }) => {
+    const rows = await page.favoursOf(records.map((record) => page.readRecord(bytes(record))), { step: async () => {} });
+    return rows.map((row) => [row.favoured, page.favourInWords(row)]);
+  },
   rate: ({ record }) => String(page.rateBps(page.readRecord(bytes(record)))),
   fixed: ({ value, digits }) => page.fixed(value, digits),
   bundle: async ({ data, spki, vkey }) => (await page.checkBundle(page.readBundle(bytes(data)), await page.keyFromSpki(bytes(spki)), page.noteKeyOf(vkey)), "in"),

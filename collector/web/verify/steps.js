@@ -165,6 +165,7 @@ const CHECKS = {
   log: logged,
   kept: compareKept,
   omission: omissionIn,
+  peers: peersBesideIn,
   transfers: transfersIn,
   time: timesIn,
   starts: startsIn,

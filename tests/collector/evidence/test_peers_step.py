@@ -1,6 +1,7 @@
 """A peer that the operator lets through while ordinary hosts are slow is flagged in the evidence (T20)."""
 
 import asyncio
+import base64
 import contextlib
 import json
 from collections.abc import Iterator
@@ -13,10 +14,14 @@ from fakes.case import Case
 from fakes.certificate import certificate
 from fakes.clock import FakeClock
 from fakes.history import History
+from fakes.scripted import NEEDS_NODE, Scripts
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from collector.config import Config
 from collector.evidence.bundle import make_evidence
 from collector.evidence.check import Step, check_evidence
+from collector.evidence.peers_step import _in_words
 from collector.services import Services
 from probe.clock import SystemClock
 from probe.measure.fetch import FetchPlan
@@ -24,7 +29,8 @@ from probe.net import fetch
 from probe.net.address import PeerAddress
 from probe.net.scene import Scene
 from probe.settings import Settings
-from shared.favour import LEAST
+from shared.favour import LEAST, compare, pull_of
+from shared.record import read_record, write_record
 
 OBJECT_BYTES = 400_000
 PIECES = 20
@@ -127,3 +133,32 @@ def test_a_line_that_treats_all_alike(empty: Case, tls: SSLContext) -> None:
 def make_members(case: Case) -> dict[str, bytes]:
     """The members of its evidence as it is now."""
     return Case(case.services, case.history, make_evidence(case.services, "line-0")).files
+
+
+PULLED = st.fixed_dictionaries(
+    {
+        "method": st.sampled_from(["download", "fetch", "upload"]),
+        "end": st.sampled_from(["ok", "ok", "ok", "failed"]),
+        "received_bytes": st.sampled_from([199_999, 200_000, 250_000, 10**6, 3 * 10**6]),
+        "dur_us": st.integers(1, 9).map(lambda n: n * 200_000) | st.integers(-1, 10**6),
+        "wall_us": st.sampled_from([-1, 0, 5, 3_599_999_999, 3_600_000_000, 2**53 - 1, -(2**53) + 1]),
+    },
+    optional={
+        "peer": st.sampled_from(["", "one", "two", "\U0001f4f6"]),
+        "host": st.sampled_from(["foreign", "peer"]),
+        "url": st.sampled_from(["https://a.example/x", "https://u@v@b.example", "c", "//d/", "https:///x"]),
+        "first_byte_us": st.integers(-1, 10**6),
+        "flaws": st.sampled_from([[], ["cross_traffic"], [1], "x"]),
+    },
+)
+
+
+@NEEDS_NODE
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(PULLED, max_size=8) | st.lists(PULLED, min_size=20, max_size=40))
+def test_the_page_compares_alike(node: Scripts, members: list[dict[str, Any]]) -> None:
+    """Whatever records say of rates, the page finds the same peers favoured, in the same words."""
+    lines = [write_record(one | {"seq": 1}).removesuffix(b"\n") for one in members]
+    rows = compare(pull for line in lines if (pull := pull_of(read_record(line))) is not None)
+    told = node.ask("favour", records=[base64.b64encode(line).decode() for line in lines])["ok"]
+    assert told == [[row.favoured, _in_words(row)] for row in rows]

@@ -82,7 +82,7 @@ def test_every_step_is_checked_or_named(tmp_path: Path) -> None:
     with scripts(tmp_path) as node:
         told = node.ask("steps")["ok"]
     assert told["steps"] == list(STEPS)
-    assert set(STEPS) - set(told["checks"]) == {"format", "time-stamps", "peers"}
+    assert set(STEPS) - set(told["checks"]) == {"format", "time-stamps"}
     assert told["unknown"] == {"state": "unchecked", "detail": "not checked by this page; use speedproof-verify"}
 
 
