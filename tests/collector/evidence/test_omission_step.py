@@ -3,11 +3,13 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.case import Case
 from fakes.clock import FakeClock
+from fakes.cosign import bearing, transfer
 from fakes.device import Device, download
 from fakes.history import History
 
@@ -15,6 +17,7 @@ from collector.case import case_of
 from collector.config import Config
 from collector.evidence.bundle import make_evidence
 from collector.evidence.check import Step, check_evidence
+from collector.keyfiles import load_or_create
 from collector.services import Services
 from shared.slots import HEAVY_EVERY, is_heavy
 from shared.strictjson import JsonObject
@@ -152,6 +155,10 @@ LIES: dict[str, tuple[Callable[[Any], object], str]] = {
         "the bound it tells is not that",
     ),
     "slots_without_end": (lambda told: told["omission"]["planned"][0].update(slot_s=10**30), "it asks about slots"),
+    "ends_early": (
+        lambda told: [one.update(stop_slot=one["stop_slot"] - 1) for one in told["omission"]["planned"]],
+        "it asks about slots",
+    ),
     "a_word": (lambda told: told.update(omission="none"), "no readable way"),
 }
 
@@ -180,3 +187,18 @@ def test_what_was_kept_aside_was_signed_by_a_device(case: Case) -> None:
     step = step_of(case.signed_anew(files))
     assert not step.holds
     assert step.detail.startswith(f"{name}: ")
+
+
+def test_what_a_slow_reader_or_a_late_test_shows(tmp_path: Path, clock: FakeClock) -> None:
+    """A transfer whose peer waited for the reader counts in nothing; one that ran into the next slot does, no later one."""
+    with contextlib.closing(Services.over_folder(Config(data=tmp_path / "data"), clock)) as services:
+        history = History(services)
+        device = history.device("line-0")
+        peer = load_or_create(services.config.data / "keys" / "peer.pem")
+        waited, next_one, too_late = heavy_slots(device, 4)[:3]
+        said = transfer(device.dev, seq=0, rwnd_limited_pm=900)
+        late = [in_slot(slot) | {"wall_us": (slot + by) * SLOT_US + 5} for slot, by in ((next_one, 1), (too_late, 2))]
+        clock.advance(4 * HEAVY_EVERY * SLOT_US)
+        history.batch(device, bearing(in_slot(waited), said, peer), *late)
+        step = step_of(Case(services, history, make_evidence(services, "line-0")).files)
+    assert "(1 are shown, 3 are missing" in step.detail, step.detail

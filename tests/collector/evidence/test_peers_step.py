@@ -158,7 +158,25 @@ PULLED = st.fixed_dictionaries(
 @given(st.lists(PULLED, max_size=8) | st.lists(PULLED, min_size=20, max_size=40))
 def test_the_page_compares_alike(node: Scripts, members: list[dict[str, Any]]) -> None:
     """Whatever records say of rates, the page finds the same peers favoured, in the same words."""
+    compared_alike(node, members)
+
+
+@NEEDS_NODE
+@pytest.mark.parametrize(("n", "times", "is_favoured"), [(LEAST, 2, True), (LEAST, 1.9, False), (LEAST - 1, 2, False)])
+def test_the_page_knows_the_rule(node: Scripts, n: int, times: float, is_favoured: bool) -> None:
+    """Twice as fast, five times on either side: that is favoured, on the page too, and nothing less."""
+    one = {"method": "download", "end": "ok", "received_bytes": 10**6, "wall_us": 5}
+    own = [one | {"peer": "own", "dur_us": int(10**6 / times)}] * n
+    assert compared_alike(node, [*own, *([one | {"peer": "b", "dur_us": 10**6}] * LEAST)]) == [
+        None,
+        is_favoured or None,
+    ]
+
+
+def compared_alike(node: Scripts, members: list[dict[str, Any]]) -> list[Any]:
+    """Which rows are of a favoured peer, once the page has told the same."""
     lines = [write_record(one | {"seq": 1}).removesuffix(b"\n") for one in members]
     rows = compare(pull for line in lines if (pull := pull_of(read_record(line))) is not None)
     told = node.ask("favour", records=[base64.b64encode(line).decode() for line in lines])["ok"]
     assert told == [[row.favoured, _in_words(row)] for row in rows]
+    return [row.favoured and True for row in rows]
