@@ -5,7 +5,6 @@ canonicalised in order to verify. The SHA-256 of the PAE is the identity of what
 (r, n-s) verifies whenever (r, s) does. The envelope is closed: no member may be added.
 """
 
-import base64
 import binascii
 import hashlib
 import re
@@ -32,17 +31,17 @@ def b64_exact(text: object) -> bytes:
     if not isinstance(text, str):
         raise Malformed("not base64 text")
     try:
-        data = base64.b64decode(text, validate=True)
+        data = binascii.a2b_base64(text, strict_mode=True)
     except (binascii.Error, ValueError) as error:
         raise Malformed(f"not base64: {error}") from error
-    if base64.b64encode(data).decode() != text:
+    if b64(data) != text:
         raise Malformed("base64 with loose trailing bits")
     return data
 
 
 def b64(data: bytes) -> str:
     """Standard base64 with padding."""
-    return base64.b64encode(data).decode()
+    return binascii.b2a_base64(data, newline=False).decode()
 
 
 @dataclass(frozen=True, slots=True)

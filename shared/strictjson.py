@@ -41,7 +41,10 @@ def decode(data: bytes) -> JsonObject:
 
 def _decode(data: bytes) -> JsonObject:
     try:
-        value = json.loads(data.decode("utf-8"), parse_float=_refuse_float, parse_constant=_refuse_constant)
+        text = data.decode("utf-8")
+        if text.startswith("\ufeff"):
+            raise Malformed("not JSON: a byte order mark")
+        value = _DECODER.decode(text)
     except UnicodeDecodeError as error:
         raise Malformed(f"not UTF-8 at byte {error.start}") from error
     except Malformed:
@@ -57,7 +60,7 @@ def _decode(data: bytes) -> JsonObject:
 
 
 def _spell(value: Json) -> bytes:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = _ENCODER.encode(value)
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -75,11 +78,15 @@ def _check(value: Any, depth: int) -> None:  # noqa: ANN401 - what a parser give
         for key, member in value.items():
             if type(key) is not str or not key.isascii():
                 raise Malformed("a key that is not ASCII text")
-            _check(member, depth + 1)
+            if type(member) is not str:  # which most are
+                _check(member, depth + 1)
     elif kind is list:
         if depth > MAX_DEPTH:
             raise Malformed(f"deeper than {MAX_DEPTH} levels")
-        if set(map(type, value)) == {int}:  # samples: the bulk of every record, so not one by one
+        kinds = set(map(type, value))
+        if kinds == {str}:
+            return
+        if kinds == {int}:  # samples: the bulk of every record, so not one by one
             if max(value) > MAX_INTEGER or min(value) < -MAX_INTEGER:
                 raise Malformed("an integer beyond 2^53 - 1")
             return
@@ -95,6 +102,11 @@ def _refuse_float(text: str) -> NoReturn:
 
 def _refuse_constant(text: str) -> NoReturn:
     raise Malformed(f"not a JSON number: {text}")
+
+
+# Made once: json.loads and json.dumps make new ones for each call that has options.
+_DECODER = json.JSONDecoder(parse_float=_refuse_float, parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _why_not_canonical(data: bytes) -> str:
