@@ -20,6 +20,7 @@ from shared.record import UNCOUNTED, Record
 from shared.slots import SlotPlan
 
 MOST_SLOTS = 10_000_000
+CLOCKS_US = 60_000_000  # a receipt may be so much earlier than the ledger's entry
 LATE_US, SET_US = 3_600_000_000, 1_577_836_800_000_000  # an hour; 2020, before which a clock was never set
 _BOUND = "scheduled", "slow", "missing"
 WORDS: dict[Way, str] = {
@@ -148,12 +149,21 @@ def _covers(found: Found, planned: tuple[Planned, ...]) -> None:
     ended = {dev for dev, _ in _refused(found)} | set(found.revoked.values())
     for one in planned:
         whole = one.plan.ended_between(found.enrolled_us[one.dev], as_of_us)
-        first = whole.start if one.dev not in found.removed else max(whole.start, one.first)
+        first = min(max(whole.start, one.first), max(whole.start, _latest_first(found, one)))
         stop = max(first, whole.stop)
         if one.first != first or not (one.stop == stop or (one.dev in ended and first <= one.stop <= stop)):
             raise StepFailed(
                 f"it asks about slots {one.first} to {one.stop} of {one.dev[:8]}, not {first} to {stop}", CASE
             )
+
+
+def _latest_first(found: Found, one: Planned) -> int:
+    """The latest slot from which it may be asked: behind the last removed record; where none was removed, none is later."""
+    until_us = max(
+        (min(gone.said.sealed_wall_us, found.received_us[gone.pae_sha256]) for gone in found.removed.get(one.dev, ())),
+        default=None,
+    )
+    return 0 if until_us is None else -(-(until_us + CLOCKS_US) // (one.plan.slot_s * 1_000_000))
 
 
 def _refused(found: Found) -> Iterator[tuple[str, int]]:

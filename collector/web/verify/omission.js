@@ -102,12 +102,19 @@ function checkPlanned(found, planned, refused) {
   const ended = new Set([...refused.map(([dev]) => dev), ...found.revoked.values()]);
   for (const one of planned) {
     const slotUs = one.slotS * 1000000n, start = (BigInt(found.enrolledUs.get(one.dev)) + slotUs - 1n) / slotUs;
-    const first = found.removed.has(one.dev) ? larger(start, one.first) : start, stop = larger(first, asOfUs / slotUs);
+    const wanted = larger(start, one.first), latest = larger(start, latestFirst(found, one.dev, slotUs));
+    const first = wanted < latest ? wanted : latest, stop = larger(first, asOfUs / slotUs);
     const isCut = ended.has(one.dev) && first <= one.stop && one.stop <= stop;
     if (one.first !== first || !(one.stop === stop || isCut)) {
       throw new Malformed(`case.json: it asks about slots ${one.first} to ${one.stop} of ${one.dev.slice(0, 8)}, not ${first} to ${stop}`);
     }
   }
+}
+
+/** The latest slot from which it may be asked: where records were removed, that behind the last of them; else none is later. */
+function latestFirst(found, dev, slotUs) {
+  const ends = (found.removed.get(dev) ?? []).map(({ said, identity }) => Math.min(member(said.predicate, "sealed_wall_us"), found.receivedUs.get(identity)));
+  return ends.length ? (BigInt(ends.reduce((one, other) => Math.max(one, other))) + 60000000n + slotUs - 1n) / slotUs : 0n;
 }
 
 /** What the slots show: by device and way a Map from slot to whether it is slow. */

@@ -74,14 +74,17 @@ def test_of_what_was_removed_no_transfer_is_missed(case: Case) -> None:
     assert step.detail == "1 transfers signed by peers: 1 removed; started, never delivered: 0"
 
 
-def test_slots_beyond_all_time_are_none(case: Case) -> None:
-    """Where measurements were removed the case says from which slot on it asks; a number beyond all time leaves no slot."""
+@pytest.mark.parametrize("later", [2, 2**60 + 1])
+def test_slots_are_asked_about_from_the_last_removed_batch_on(case: Case, later: int) -> None:
+    """Where measurements were removed the case asks from the end of these on; it may not pass over any slot behind it."""
     files = case.files
     told = json.loads(files["case.json"])
-    told["omission"]["planned"][0].update(first_slot=2**60 + 1, stop_slot=2**60 + 1)
+    first = told["omission"]["planned"][0]["first_slot"] + later
+    told["omission"]["planned"][0].update(first_slot=first, stop_slot=first)
     files["case.json"] = json.dumps(told | {"omission": told["omission"] | {"windows": []}}).encode()
     step = step_of(check_evidence(case.signed_anew(files)), "omission")
-    assert "none was wanted yet" in step.detail
+    assert (step.name, step.holds) == ("omission", False)
+    assert f"it asks about slots {first} to {first}" in step.detail
 
 
 def test_a_line_with_an_open_case_has_all(services: Services) -> None:
