@@ -45,7 +45,7 @@ from shared.tree import consistency, inclusion
 FORMAT = "speedproof-evidence/1"
 NODES = 1 << 17  # of the log's tree, held while the proofs of one case are made: some 20 MB at most
 PATIENCE_S = 10.0
-STAMP_PATIENCE_S = 5.0
+OTHERS_PATIENCE_S = 5.0
 MOST_STAMPS = 400  # of each kind, so that checking them takes half a second at most
 DAY_US = 86_400_000_000
 MOST_MARKS = 500  # so that checking them takes no tenth of a second
@@ -134,16 +134,18 @@ def _log(services: Services, placing: Placing, days: Collection[int]) -> dict[st
     publisher, leaves = services.publisher, placing.newest
     if publisher.wrong is not None:  # what is here is evidence all the same, and says that it is in no log
         return {WRONG: publisher.wrong.encode() + b"\n"}
-    newest = max((index for name, index in leaves.items() if name.startswith("batches/")), default=None)
-    if newest is not None and publisher.holds(newest, PATIENCE_S):  # so that it has a token, and all lie below one
-        services.stamps.wanted((newest,), STAMP_PATIENCE_S)
-    published = publisher.holds(max(leaves.values(), default=-1), PATIENCE_S)
+    last = max(leaves.values(), default=-1)
+    published = publisher.holds(last, PATIENCE_S)
     if published is None:
         raise Busy("the log is not published up to here yet; try again in a moment")
+    services.witnesses.wanted(last + 1, OTHERS_PATIENCE_S)
+    newest = max((index for name, index in leaves.items() if name.startswith("batches/")), default=None)
+    if newest is not None:  # so that it has a token, and all lie below one
+        services.stamps.wanted((newest,), OTHERS_PATIENCE_S)
     size, note = published.checkpoint.size, published.note
     node = lru_cache(NODES)(publisher.files.node)  # neighbours' proofs are nearly the same
     cosigned = services.witnesses.newest
-    if cosigned is not None and cosigned.size > max(leaves.values(), default=-1):
+    if cosigned is not None and cosigned.size > last:
         size, note = cosigned.size, cosigned.note
     proofs = (Place(name, index, tuple(inclusion(node, index, size))).line for name, index in sorted(leaves.items()))
     vkey = services.log_key.public.vkey.encode() + b"\n"

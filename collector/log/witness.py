@@ -2,7 +2,7 @@
 
 A witness signs a checkpoint, with its own clock's time, only if the tree begins with the one that it signed last: so whoever asks
 for its signature cannot be shown another log than everybody else. It is asked for the newest published checkpoint, once
-a minute; receipts do not wait for it.
+a minute, and at once when evidence is made of what none has cosigned yet; receipts do not wait for it.
 
     log/cosigned    every checkpoint that a quorum has cosigned: its length as four bytes, big-endian, then the note
 
@@ -108,7 +108,9 @@ class Witnesses:
             (one.key.vkey for one in witnesses), 0
         )  # the size of the tree that each cosigned last
         self._lock = threading.Lock()
-        self._closing = threading.Event()
+        self._changed = threading.Condition()
+        self._closing = self._hurries = False
+        self._begun = self._ended = 0  # rounds
         self.contradictions: dict[str, str] = {}  # what witnesses say who have seen another log, by name
         self._thread: threading.Thread | None = None
         self._file = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -145,9 +147,21 @@ class Witnesses:
             self._thread = threading.Thread(target=self._run, name="witnesses", daemon=True)
             self._thread.start()
 
+    def wanted(self, size: int, timeout_s: float) -> None:
+        """Have them asked at once if none of so many leaves has a quorum yet; wait for the answers, no longer than that."""
+        newest = self.newest
+        if self._thread is None or (newest is not None and newest.size >= size):
+            return
+        with self._changed:
+            due, self._hurries = self._begun + 1, True  # a round under way may be about an older checkpoint
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._closing or self._ended >= due, timeout_s)
+
     def close(self) -> None:
         """Ask no more; one who is being asked just now is not waited for long."""
-        self._closing.set()
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(CLOSE_S)
         with self._lock:
@@ -193,12 +207,22 @@ class Witnesses:
 
     def _run(self) -> None:
         wait_s = FIRST_S  # what was just begun is soon known
-        while not self._closing.wait(wait_s):
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing or self._hurries, wait_s)
+                if self._closing:
+                    return
+                self._hurries = False
+                self._begun += 1
             wait_s = EVERY_S if self._publisher.published is not None else FIRST_S
             try:
                 self.go_round()
             except (OSError, Malformed) as error:
                 log.warning("what witnesses said could not be kept: %s", error)
+            finally:
+                with self._changed:
+                    self._ended += 1
+                    self._changed.notify_all()
 
     def _keep(self, note: bytes) -> Cosigned:
         with self._lock:

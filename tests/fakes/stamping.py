@@ -1,15 +1,14 @@
 """A time-stamping authority over HTTP on loopback: `fakes.tsa` answers, or it is wrong in the one way it is told. TEST ONLY."""
 
-import contextlib
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.client import HTTPMessage
 from pathlib import Path
 
+from fakes.answering import answering
 from fakes.tsa import Tsa
 
 
@@ -60,47 +59,9 @@ def stamping(tsa: Tsa) -> Iterator[Stamping]:
     """Let it listen."""
     made = Stamping(tsa)
 
-    class Handler(BaseHTTPRequestHandler):
-        """Its one route."""
+    def answer(_: str, head: HTTPMessage, body: bytes) -> tuple[int, bytes]:
+        return made.answer(body) if head["Content-Type"] == "application/timestamp-query" else (415, b"")
 
-        def do_POST(self) -> None:
-            """Answer."""
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            is_query = self.headers["Content-Type"] == "application/timestamp-query"
-            status, told = made.answer(body) if is_query else (415, b"")
-            if made.wrong == "drips its head":
-                self.wfile.write(b"HTTP/1.1 200 OK\r\nServer: ")
-                self._drip()
-                return
-            self.send_response(status)
-            self.send_header("Content-Type", "application/timestamp-reply")
-            if made.wrong == "drips":
-                self.end_headers()
-                self._drip()
-                return
-            self.send_header("Content-Length", str(len(told)))
-            self.end_headers()
-            with contextlib.suppress(OSError):
-                self.wfile.write(told)
-
-        def _drip(self) -> None:
-            with contextlib.suppress(OSError):
-                for _ in range(600):
-                    self.wfile.write(b"x")
-                    time.sleep(0.1)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.block_on_close = False
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    made.url = f"http://127.0.0.1:{server.server_port}/tsr"
-    try:
+    with answering(answer, lambda: made.wrong) as url:
+        made.url = f"{url}/tsr"
         yield made
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -1,13 +1,11 @@
 """A witness on a real socket (C2SP tlog-witness): honest, or wrong in the one way it is told. TEST ONLY: fixed keys."""
 
-import contextlib
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.client import HTTPMessage
 
+from fakes.answering import answering
 from fakes.notary import Notary
 
 from shared.checkpoint import open_checkpoint
@@ -82,45 +80,8 @@ class FakeWitness:
 def serving(witness: FakeWitness) -> Iterator[FakeWitness]:
     """Let it listen."""
 
-    class Handler(BaseHTTPRequestHandler):
-        """Its one route."""
+    def answer(path: str, _: HTTPMessage, body: bytes) -> tuple[int, bytes]:
+        return witness.add_checkpoint(body) if path == "/add-checkpoint" else (404, b"")
 
-        def do_POST(self) -> None:
-            """Answer."""
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, told = witness.add_checkpoint(body) if self.path == "/add-checkpoint" else (404, b"")
-            if witness.wrong == "drips":
-                self.send_response(200)
-                self.end_headers()
-            if witness.wrong == "drips its head":
-                self.wfile.write(b"HTTP/1.1 200 OK\r\nServer: ")
-            if witness.wrong.startswith("drips"):
-                self._drip()
-                return
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(told)))
-            self.end_headers()
-            self.wfile.write(told)
-
-        def _drip(self) -> None:
-            """A byte now and then, for a minute."""
-            with contextlib.suppress(OSError):
-                for _ in range(600):
-                    self.wfile.write(b"x")
-                    time.sleep(0.1)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.block_on_close = False
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    witness.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with answering(answer, lambda: witness.wrong) as witness.url:
         yield witness
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from fakes.case import Case
 from fakes.clock import FakeClock
+from fakes.device import download
 from fakes.history import History
 from fakes.witness import FakeWitness, serving
 
@@ -89,3 +90,19 @@ def test_evidence_without_a_log_for_one_who_trusts_witnesses(witnessed: tuple[Ca
     files = {name: data for name, data in case.files.items() if not name.startswith("log/")}
     step = check_evidence(case.signed_anew(files), Trust(witnesses=(one.vkey,)))[-1]
     assert (step.no, step.holds) == (12, False)
+
+
+def test_evidence_of_what_has_come_just_now(witnessed: tuple[Case, list[NoteKey]]) -> None:
+    """Its witnesses are asked when it is made, not up to a minute later: who trusts them takes it at once."""
+    case, (one, other, _) = witnessed
+    services = case.services
+    device = case.history.device("line-0")
+    case.history.batch(device, download(slot=40))
+    services.indexer.catch_up()
+    before = services.witnesses.newest
+    services.witnesses.start()
+    newest = Case(services, case.history, make_evidence(services, "line-0"))
+    after = services.witnesses.newest
+    assert before is not None and after is not None
+    assert after.size > before.size
+    assert last(newest, newest.files, one, other, quorum=2).holds

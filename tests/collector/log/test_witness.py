@@ -213,3 +213,31 @@ def test_an_answer_that_never_ends(log: Log, monkeypatch: pytest.MonkeyPatch, wr
         begun_s = time.monotonic()
         assert witnesses.go_round() is not None
         assert time.monotonic() - begun_s < 30
+
+
+def test_asked_at_once(log: Log) -> None:
+    """Who wants a quorum over what is published now has it at once, long before the minute is over; of what has one nobody is asked."""
+    log.grow(2)
+    with log.witnesses() as witnesses:
+        witnesses.wanted(2, 20)  # not begun: nothing is waited for
+        assert witnesses.newest is None
+        witnesses.start()
+        for size in (2, 5, 9):
+            log.grow(size - log.publisher.files.size)
+            witnesses.wanted(size, 20)
+            assert witnesses.newest is not None
+            assert witnesses.newest.size == size
+        asked = len(log.asked[0].asked)
+        witnesses.wanted(9, 20)
+        assert len(log.asked[0].asked) == asked
+
+
+def test_wanted_of_one_who_is_not_there(log: Log) -> None:
+    """Whoever waits for a quorum that there will not be is let go when they have been asked."""
+    log.grow(2)
+    log.asked[1].wrong = "500"
+    with log.witnesses() as witnesses:
+        witnesses.start()
+        witnesses.wanted(2, 3600)  # more than any test may take
+        assert witnesses.newest is None
+        assert log.asked[0].asked
