@@ -6,10 +6,10 @@ from pathlib import Path
 
 from collector import arguments_fleet, logs
 from collector.config import DEFAULT_PORT
+from collector.contracts import AREAS, DEFAULT_CRITERION, SPEEDS
 from collector.importers.imported import FORMATS
 from collector.importers.ucc import Load
 from collector.keyhistory import SERVERS
-from collector.lines import AREAS, DEFAULT_CRITERION, SPEEDS
 
 _UNITS = {"k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 

@@ -2,8 +2,7 @@
 
 import argparse
 
-from collector.case import DAYS_SHOWN
-from collector.fleet import CELL_DAYS, DIRECTIONS, FLEET_DAYS, LEAST_N, LINE_DAYS, MOST, MOST_SHOWN
+from collector.bounds import CELL_DAYS, DAYS_SHOWN, DIRECTIONS, FLEET_DAYS, LEAST_N, LINE_DAYS, MOST, MOST_SHOWN
 from collector.moments import FORMS
 
 _Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse gives it no public name

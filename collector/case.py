@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
+from collector.bounds import DAYS_SHOWN
 from collector.campaigns import fixed_campaigns
 from collector.dating import TimesView
 from collector.days import days_in_index, ended_slots, last_days
@@ -33,7 +34,6 @@ def subscriber_of(services: Services, name: str) -> Subscriber:
 
 
 MOMENT_S: Final = 0.3  # a person waits for it without noticing
-DAYS_SHOWN: Final = 28  # of a line, if nobody asks for more
 
 
 @contextmanager

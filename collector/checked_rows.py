@@ -18,7 +18,6 @@ from collector.errors import NotLoaded
 from collector.ledger.frame import Entry, EntryKind
 from collector.store.project import Known, rows_of
 from collector.store.rows import Rows
-from collector.web.quantities import counted
 from shared.grade import NOBODY, Peers, Reason
 
 Row = Mapping[str, Any]
@@ -128,15 +127,3 @@ class RowCheck:
 
 def _seq(row: Row) -> int:
     return int(row.get("seq") or 0)
-
-
-def in_words(told: Row) -> str:
-    """How many rows were compared with the ledger, and how they were chosen."""
-    rows, entries = counted(told["rows"], "row"), counted(told["rows_of_entries"], "entry", "entries")
-    match told["rows_asked"]:
-        case "all":
-            return f"compared column by column: {rows} of {entries}, which is all"
-        case "none":
-            return "no row of the index was compared column by column"
-        case _:
-            return f"compared column by column: {rows} of {entries}, chosen by chance; --rows all compares every one"

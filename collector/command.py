@@ -10,11 +10,9 @@ from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from collector import desk
 from collector.config import Config
-from collector.enrol import Portal
 from collector.errors import AlreadyRunning, BadRequest, CollectorError
-from collector.services import DESK_FILE, Services
+from collector.holding import DESK_FILE, FolderLock
 
 _WAIT_S = 15
 _TIMEOUT_S = 600
@@ -34,20 +32,6 @@ class Desk(Protocol):
 
     def run(self, command: str, told: dict[str, Any]) -> dict[str, Any]:
         """Run one command; raises a CollectorError."""
-
-
-class LocalDesk:
-    """Commands in this process: no collector runs over the folder."""
-
-    url = None
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._portal = Portal(services)
-
-    def run(self, command: str, told: dict[str, Any]) -> dict[str, Any]:
-        """Run one command here."""
-        return desk.run(command, self._services, self._portal, told)
 
 
 class RemoteDesk:
@@ -95,13 +79,20 @@ def address_for_probes(config: Config, desk: Desk) -> str | None:
 @contextlib.contextmanager
 def open_desk(config: Config) -> Iterator[Desk]:
     """The desk of a data folder, wherever it is; raises AlreadyRunning if another process holds it and does not answer."""
-    try:
-        services = Services.over_folder(config)
-    except AlreadyRunning:
-        yield _running(config)
-        return
-    with contextlib.closing(services):
-        yield LocalDesk(services)
+    with contextlib.ExitStack() as opened:
+        try:
+            desk = opened.enter_context(_own(config))
+        except AlreadyRunning:
+            desk = _running(config)
+        yield desk
+
+
+def _own(config: Config) -> contextlib.AbstractContextManager[Desk]:
+    """The desk in this process; raises AlreadyRunning."""
+    FolderLock(config.data).close()  # is it free? Only then what a collector needs is loaded
+    from collector.local_desk import local_desk  # noqa: PLC0415 - a command to a running collector needs none of it
+
+    return local_desk(config)
 
 
 def _running(config: Config) -> RemoteDesk:

@@ -4,13 +4,14 @@ import sys
 
 
 def main() -> int:
-    """Run the command line, if its libraries are here."""
+    """Run the command line; each command loads its libraries when it begins, and those may not be here."""
     try:
         from collector.__main__ import main as run  # noqa: PLC0415 - the import itself is what may fail
+
+        return run()
     except ModuleNotFoundError as error:
         sys.stderr.write(
             f"speedproof-collector needs {error.name}, which is not installed; "
             "the server side is an extra: pip install 'speedproof[collector]'\n"
         )
         return 1
-    return run()

@@ -7,7 +7,8 @@ it would be one customer's line under another name.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from collector.case import DAYS_SHOWN, at_a_moment, subscriber_of
+from collector.bounds import CELL_DAYS, DAYS_SHOWN, DIRECTIONS, FLEET_DAYS, LEAST_N, LINE_DAYS, MOST, MOST_SHOWN
+from collector.case import at_a_moment, subscriber_of
 from collector.cells import CellName
 from collector.days import days_in_index, edges_us, last_days
 from collector.errors import BadRequest, NotFound
@@ -30,15 +31,8 @@ from collector.web.localtime import LineClock
 
 HOUR_US: Final = 3_600_000_000
 DAY_US: Final = 24 * HOUR_US
-DIRECTIONS: Final = ("down", "up", "round_trip")
 UTC: Final = LineClock.of("UTC")
 WEEK_DAYS: Final = 7
-FLEET_DAYS: Final = 31
-CELL_DAYS: Final = 31
-LINE_DAYS: Final = 400
-LEAST_N: Final = 10  # measurements that ran: with fewer a median says little of a cell
-MOST: Final = 1000
-MOST_SHOWN: Final = 100
 Told = Mapping[str, Any]
 
 

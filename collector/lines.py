@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from collector.contracts import AREAS, SPEEDS
 from collector.errors import BadRequest, Conflict
 from collector.ledger.frame import Draft, EntryKind
 from collector.registry import Subscriber, read_subscriber
@@ -12,9 +13,6 @@ from shared import strictjson
 from shared.errors import Malformed
 from shared.strictjson import JsonObject
 
-DEFAULT_CRITERION = "cz-mobile-cert"
-SPEEDS = ("max_bps", "normal_bps", "min_bps", "advertised_bps", "estimated_max_bps", "required_bps")
-AREAS = ("urban", "semi_urban", "rural")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

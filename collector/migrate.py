@@ -15,12 +15,13 @@ from collector.catalog.sharing import share
 from collector.clock import SystemClock
 from collector.config import Config
 from collector.errors import BadRequest, IndexLags, IndexUnusable, NotLoaded
+from collector.holding import FolderLock
 from collector.keyfiles import load_or_create
 from collector.ledger.tail import Tail
 from collector.ledger.writer import Ledger
 from collector.peerkeys import trusted_peers
 from collector.projecting import projected
-from collector.services import INDEX, FolderLock, store_of
+from collector.services import INDEX, store_of
 from collector.store.duck import DuckStore
 
 Rows = dict[str, int]

@@ -17,12 +17,13 @@ import duckdb
 from collector.clock import SystemClock
 from collector.config import Config
 from collector.errors import BadRequest, IndexUnusable, LedgerDamaged
+from collector.holding import FolderLock
 from collector.ledger.segments import read_at
 from collector.ledger.tail import Tail
 from collector.ledger.writer import Ledger
 from collector.peerkeys import trusted_peers
 from collector.projecting import projected
-from collector.services import INDEX, FolderLock
+from collector.services import INDEX
 from collector.store.duck import DuckStore
 
 Digest = dict[str, tuple[int, str]]

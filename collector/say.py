@@ -5,9 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from collector import checked_rows
-from collector.provision.sheet import day
 from collector.web import words
+from collector.web.localtime import day
 from collector.web.quantities import counted
 
 Told = dict[str, Any]
@@ -142,7 +141,7 @@ def checked(told: Told) -> None:
         f"looked at {counted(told['entries'], 'ledger entry', 'ledger entries')}, "
         f"{counted(told['batches'], 'batch', 'batches')}, {counted(told['segments'], 'sealed segment')}, "
         f"{counted(told['leaves'], 'leaf', 'leaves')} of the log; the index holds entries up to {told['loaded_no']}",
-        checked_rows.in_words(told),
+        _rows_compared(told),
         *(
             f"{counted(number, 'batch', 'batches')} lost {'its' if number == 1 else 'their'} records by a rule of {days} days; "
             "everything else about them is here"
@@ -152,6 +151,18 @@ def checked(told: Told) -> None:
         *(f"{one['where']}: {one['what']}" for one in told["found"]),
         "everything agrees" if not told["found"] else "IT DOES NOT AGREE",
     )
+
+
+def _rows_compared(told: Told) -> str:
+    """How many rows were compared with the ledger, and how they were chosen."""
+    rows, entries = counted(told["rows"], "row"), counted(told["rows_of_entries"], "entry", "entries")
+    match told["rows_asked"]:
+        case "all":
+            return f"compared column by column: {rows} of {entries}, which is all"
+        case "none":
+            return "no row of the index was compared column by column"
+        case _:
+            return f"compared column by column: {rows} of {entries}, chosen by chance; --rows all compares every one"
 
 
 def archived(told: Told) -> None:

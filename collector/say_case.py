@@ -1,11 +1,10 @@
 """A whole case, in the words of the command line."""
 
 from collector.dating import TimesView
-from collector.provision.sheet import day
 from collector.say import Told, lines, verdicts
 from collector.view import GradeCount, PresenceView, Stretch
 from collector.web import keys, missing, presence, times, undelivered, words
-from collector.web.localtime import LineClock
+from collector.web.localtime import LineClock, day
 from collector.web.quantities import counted
 
 MOST_INTERRUPTIONS = 5

@@ -4,9 +4,8 @@ import shutil
 import sys
 
 from collector import qr
-from collector.provision.sheet import day
 from collector.say import Told, lines
-from collector.web.localtime import LineClock
+from collector.web.localtime import LineClock, day
 
 
 def code(told: Told) -> None:

@@ -1,9 +1,7 @@
 """What every use case is given: made once, in one place, closed in the opposite order."""
 
 import contextlib
-import fcntl
 import functools
-import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +12,8 @@ from collector.catalog.sharing import share
 from collector.clock import Clock, SystemClock
 from collector.config import Config
 from collector.criteria import load_criteria
-from collector.errors import AlreadyRunning, ArchiveAway
+from collector.errors import ArchiveAway
+from collector.holding import FolderLock
 from collector.indexer import LAKE_PACE, Indexer
 from collector.judge.criterion import Criterion
 from collector.learning import Alone, Learning, Together, found, keep
@@ -44,28 +43,6 @@ from shared.rotation import Whose
 OpenLedger = Callable[[Path, Callable[[], None]], LedgerPort]
 T = TypeVar("T")
 INDEX = "index.duckdb"
-DESK_FILE = "desk.json"
-
-
-class FolderLock:
-    """One process per data folder, as long as it lives; the system lets go if it dies."""
-
-    def __init__(self, data: Path) -> None:
-        """Take the folder, making it if need be; raises AlreadyRunning."""
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._file)
-            raise AlreadyRunning(f"a collector already runs over {data}") from error
-        (data / DESK_FILE).unlink(
-            missing_ok=True
-        )  # left by one that was killed: whoever listens there now is a stranger
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        os.close(self._file)
 
 
 @dataclass(slots=True)

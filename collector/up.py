@@ -31,9 +31,10 @@ from collector.crew import Crew
 from collector.daily import Daily
 from collector.enrol import Portal
 from collector.errors import BadRequest, CollectorError
+from collector.holding import DESK_FILE
 from collector.keyhistory import FOLDER as HISTORY
 from collector.retain import Run
-from collector.services import DESK_FILE, Services
+from collector.services import Services
 from shared.lineage import Lineage
 from shared.rotation import Whose
 

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from collector.api.given import EACH_ONCE, DeskCommand, GivenServices
 from collector.api.problems import MEDIA_TYPE
-from collector.case import DAYS_SHOWN
-from collector.fleet import CELL_DAYS, FLEET_DAYS, LINE_DAYS, MOST, cell_of, cells_of, days_of, fleet_of
+from collector.bounds import CELL_DAYS, DAYS_SHOWN, FLEET_DAYS, LINE_DAYS, MOST
+from collector.fleet import cell_of, cells_of, days_of, fleet_of
 from collector.moments import FORMS
 from collector.overview import CellsView, CellView, DaysView, FleetView
 from collector.services import Services

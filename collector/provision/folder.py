@@ -20,8 +20,9 @@ from typing import Any
 from collector.command import Desk
 from collector.errors import BadRequest
 from collector.provision.first_boot import user_data
-from collector.provision.sheet import day, render_sheet
+from collector.provision.sheet import render_sheet
 from collector.provision.units import Ready, Unit
+from collector.web.localtime import day
 from shared.enrolment import read_code
 from shared.invitation import Invitation
 from shared.provision import Provision, write_provision

@@ -4,7 +4,6 @@ One HTML file, whole in itself, eight labels on an A4 page. Times are in UTC and
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,6 +11,7 @@ from markupsafe import Markup
 
 from collector import qr
 from collector.provision.units import Ready
+from collector.web.localtime import day
 from shared.enrolment import show_code
 
 _ENVIRONMENT: Final = Environment(
@@ -37,8 +37,3 @@ def render_sheet(made: Sequence[Ready]) -> str:
         for ready in made
     ]
     return _ENVIRONMENT.get_template("sheet.html").render(labels=labels)
-
-
-def day(at_us: int) -> str:
-    """A moment to the minute, in UTC."""
-    return f"{datetime.fromtimestamp(at_us // 1_000_000, UTC):%Y-%m-%d %H:%M} UTC"

@@ -16,11 +16,12 @@ from fakes.served import Served
 
 from collector.config import Config
 from collector.errors import Conflict, IndexUnusable
+from collector.holding import DESK_FILE
 from collector.imports import keep_import
 from collector.ledger.frame import EntryKind
 from collector.ledger.segments import read_entries
 from collector.rebuild import rebuild
-from collector.services import DESK_FILE, INDEX, Services
+from collector.services import INDEX, Services
 
 
 def test_the_collector_ends_with_its_peer(tmp_path: Path) -> None:

@@ -22,11 +22,12 @@ from collector.evidence.bundle import make_evidence
 from collector.evidence.check import check_evidence
 from collector.evidence.logged import NO_TRUST, PROOFS, Trust
 from collector.evidence.pastlogs import next_file, proofs_file
+from collector.holding import FolderLock
 from collector.keyhistory import server_key
 from collector.log.following import begin_log, log_in_use, next_logs
 from collector.log.key import FILE, LogKey, Witness
 from collector.rotate import rotate, rotate_log
-from collector.services import FolderLock, Services
+from collector.services import Services
 from shared.checkpoint import open_checkpoint
 from shared.errors import NoKey
 from shared.keys import FileKey

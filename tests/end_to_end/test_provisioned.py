@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from fakes.served import Served, serving
 
-from collector.command import LocalDesk
 from collector.config import Config
+from collector.local_desk import LocalDesk
 from collector.provision.folder import Terms, provision
 from collector.provision.units import Unit
 from collector.services import Services

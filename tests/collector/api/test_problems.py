@@ -7,7 +7,7 @@ import pytest
 from fakes.clock import FakeClock
 from fakes.served import Served, serving
 
-import collector.__main__  # noqa: F401 - so that every error of this side is known
+from collector import commands
 from collector import errors as ours
 from collector.api.problems import MEDIA_TYPE, RETRY_AFTER_S, STATUS, problem, status_of
 from collector.command import CommandFailed
@@ -18,6 +18,8 @@ from collector.up import CannotStart
 from shared import errors as theirs
 from shared.errors import ChainGap, Expected, Refused, SpeedproofError
 
+for each in commands.COMMANDS:  # so that every error of this side is known
+    commands.command(each)
 NEVER_OVER_HTTP = {CommandFailed, CannotStart, CrewFailed}  # the command line's own
 
 

@@ -9,9 +9,9 @@ import pytest
 from fakes.clock import FakeClock
 from fakes.device import Device
 
-from collector.command import LocalDesk
 from collector.enrol import Portal
 from collector.errors import BadRequest, NotFound
+from collector.local_desk import LocalDesk
 from collector.provision.folder import Terms, provision
 from collector.provision.units import Unit, numbered
 from collector.services import Services

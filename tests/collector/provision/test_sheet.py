@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from fakes.provisioned import ready
 
-from collector.provision.sheet import day, render_sheet
+from collector.provision.sheet import render_sheet
+from collector.web.localtime import day
 
 
 def test_a_label_says_what_is_needed() -> None:

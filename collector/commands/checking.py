@@ -1,4 +1,4 @@
-"""The commands of whoever runs a collector: its ledger, its index, copies of them, what is kept and what goes."""
+"""`check`: whether ledger, index, log, seals, and what others have said of the log agree."""
 
 import argparse
 import base64
@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from collector import say
-from collector.backup import back_up, restore
 from collector.check import Check, Found
 from collector.checked_rows import SAMPLE, RowCheck
-from collector.clock import SystemClock
 from collector.command import open_desk
 from collector.config import Config
-from collector.errors import BadRequest, IndexUnusable, LedgerDamaged, NotFound
+from collector.errors import IndexUnusable, LedgerDamaged
 from collector.ledger.arranging import arranging
 from collector.ledger.inforce import InForce
-from collector.ledger.moving import move
 from collector.ledger.names import CONFIRMED
 from collector.log.aside import PAST
 from collector.log.checked import LeafCheck
@@ -27,11 +24,7 @@ from collector.log.checked_words import WordsCheck
 from collector.log.following import next_logs
 from collector.log.key import past_logs
 from collector.log.tsa import authority_of
-from collector.migrate import migrate_store
 from collector.options import config_of, tell
-from collector.rebuild import rebuild
-from collector.retain import days_of, retain_all
-from collector.rotate import rotate, rotate_log
 from collector.serverkeys import ServerKeys
 from shared.grade import trusting
 from shared.keys import PublicKey
@@ -41,45 +34,8 @@ from shared.rotation import Whose
 Result = dict[str, Any]
 
 
-def _rebuild(options: argparse.Namespace) -> None:
-    done = rebuild(config_of(options), lambda no, last: say.progress("rebuild", no, last, "entries"))
-    told: Result = {
-        "entries": done.entries,
-        "same_as_before": None if done.before is None else done.before == done.after,
-        "tables": {name: {"rows": rows, "sha256": digest} for name, (rows, digest) in done.after.items()},
-    }
-    tell(options, told, say.rebuilt)
-
-
-def _migrate_store(options: argparse.Namespace) -> None:
-    done = migrate_store(config_of(options), lambda no, last: say.progress("migrate-store", no, last, "entries"))
-    tell(
-        options,
-        asdict(done) | {"same_as_before": None if done.before is None else done.before == done.after},
-        say.migrated,
-    )
-
-
-def _back_up(options: argparse.Namespace) -> None:
-    config = config_of(options)
-    with (
-        open_desk(config) as desk,
-        arranging(config.data / "ledger", alone=False),
-    ):  # before it is asked how far it goes
-        no = int(desk.run("position", {})["ledger_no"])
-        done = back_up(
-            config.data, options.out, no, SystemClock(), lambda n, of, name: say.progress("backup", n, of, name)
-        )
-    tell(options, asdict(done) | {"folder": str(options.out)}, say.backed_up)
-
-
-def _restore(options: argparse.Namespace) -> None:
-    config = config_of(options)
-    done = restore(options.source, config.data, lambda n, of, name: say.progress("restore", n, of, name))
-    tell(options, asdict(done) | {"folder": str(config.data)}, say.restored)
-
-
-def _check(options: argparse.Namespace) -> None:
+def check(options: argparse.Namespace) -> None:
+    """Look at all of it, and say what does not agree; raises LedgerDamaged if anything does not."""
     config = config_of(options)
     ledger, found = config.data / "ledger", list[Found]()
     with contextlib.ExitStack() as opened:
@@ -159,45 +115,3 @@ def _chooser(asked: str, entries: int) -> Callable[[int], bool]:
             return lambda _no: False
         case _:
             return lambda _no: secrets.randbelow(max(1, entries)) < SAMPLE
-
-
-def _archive(options: argparse.Namespace) -> None:
-    config = config_of(options)
-    moved = move(
-        config.data / "ledger", options.to, options.keep, lambda n, of, name: say.progress("archive", n, of, name)
-    )
-    tell(options, {"to": options.to, "moved": [path.name for path in moved]}, say.archived)
-
-
-def _retain(options: argparse.Namespace) -> None:
-    config = config_of(options)
-    days = days_of(config.retain_days if options.days is None else options.days)
-    if not (config.data / "ledger").is_dir():
-        raise NotFound(f"{config.data} is no collector's data folder: there is no ledger in it")
-    with open_desk(config) as desk:
-        told = retain_all(
-            desk.run, days, lambda n, of, name: say.progress("retain", n, of, name), dry_run=options.dry_run
-        )
-    tell(options, told, say.retained)
-
-
-def _rotate(options: argparse.Namespace) -> None:
-    config = config_of(options)
-    is_log = options.whose == "log"
-    if options.log_origin is not None and not is_log:
-        raise BadRequest("--origin is for a log")
-    done = rotate_log(config, options.log_origin) if is_log else rotate(config, Whose(options.whose))
-    tell(options, asdict(done), say.rotated)
-
-
-OPERATIONS: dict[str, Callable[[argparse.Namespace], None]] = {
-    "rebuild": _rebuild,
-    "check": _check,
-    "audit": _check,
-    "migrate-store": _migrate_store,
-    "backup": _back_up,
-    "archive": _archive,
-    "retain": _retain,
-    "restore": _restore,
-    "rotate": _rotate,
-}
