@@ -70,7 +70,7 @@ class Line:
         deadline = time.monotonic() + timeout_s
         while not holds():
             assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-            time.sleep(0.5)
+            time.sleep(1.0)
 
 
 @pytest.fixture

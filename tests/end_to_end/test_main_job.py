@@ -6,13 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
+PAGE = "the page of this line: "
 
 
 def free_ports() -> int:
@@ -37,18 +40,64 @@ def command(*words: str) -> list[str]:
     return [sys.executable, str(ROOT / "scripts" / "main_job.py"), *words]
 
 
-@pytest.mark.slow
-def test_the_main_job_runs_to_a_verdict_and_goes_on_from_there(tmp_path: Path) -> None:
-    """One start does every step; a second one finds line, device and complaint there and adds to them."""
-    words = ["--once", "--data", str(tmp_path), "--port", str(free_ports())]
-    first = subprocess.run(command(*words), capture_output=True, text=True, timeout=120, check=False)
+@dataclass(frozen=True)
+class Jobs:
+    """What a first start said, to its end, and a second one, which still runs; the link of the page it serves."""
+
+    first: str
+    second: str
+    link: str
+
+
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    """The main job twice over one folder; the second goes on until it is interrupted."""
+    words = ["--data", str(tmp_path_factory.mktemp("main-job")), "--port", str(free_ports())]
+    first = subprocess.run(command("--once", *words), capture_output=True, text=True, timeout=120, check=False)
     assert first.returncode == 0, first.stdout + first.stderr
+    with subprocess.Popen(command(*words), stdout=subprocess.PIPE, text=True, start_new_session=True) as job:
+        try:
+            assert job.stdout is not None
+            said = []
+            for line in job.stdout:
+                said.append(line)
+                if line.startswith(PAGE):
+                    break
+            yield Jobs(first.stdout, "".join(said), said[-1].removeprefix(PAGE).strip())
+        finally:
+            job.send_signal(signal.SIGINT)
+            job.wait(20)
+        assert job.returncode == 0
+
+
+@pytest.mark.slow
+def test_the_main_job_runs_to_a_verdict_and_goes_on_from_there(jobs: Jobs) -> None:
+    """One start does every step; a second one finds line, device and complaint there and adds to them."""
     for step in ("[1/6]", "[6/6]", "line-1 added", "receipt: ", "INSUFFICIENT EVIDENCE", "/subscriber/line-1?key="):
-        assert step in first.stdout, step
-    second = subprocess.run(command(*words), capture_output=True, text=True, timeout=120, check=False)
-    assert second.returncode == 0, second.stdout + second.stderr
+        assert step in jobs.first, step
     for step in ("was there already", "enrolled already", "sent as batch 1", "on file already"):
-        assert step in second.stdout, step
+        assert step in jobs.second, step
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_page_of_the_line_opens_in_a_browser(jobs: Jobs, tmp_path: Path) -> None:
+    """The printed link opens the page in headless Chromium, chart and verdict on it; without the key it stays shut."""
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is not installed")
+    dom = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+         f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom", jobs.link],
+        capture_output=True, text=True, timeout=60, check=False,
+    ).stdout  # fmt: skip
+    assert "Not enough evidence" in dom
+    assert "<svg" in dom
+    assert "I have called three times." in dom
+    with pytest.raises(urllib.error.HTTPError) as shut:
+        urllib.request.urlopen(jobs.link.partition("?")[0], timeout=10)
+    with shut.value as answer:
+        assert answer.code == 401
 
 
 def test_a_step_that_fails_ends_the_main_job_with_an_error(tmp_path: Path) -> None:
@@ -67,39 +116,3 @@ def test_a_step_that_fails_ends_the_main_job_with_an_error(tmp_path: Path) -> No
     assert done.returncode == 1
     assert f"port {port}" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.browser
-def test_the_page_of_the_line_opens_in_a_browser(tmp_path: Path) -> None:
-    """The printed link opens the page in headless Chromium, chart and verdict on it; without the key it stays shut."""
-    if shutil.which("chromium") is None:
-        pytest.skip("chromium is not installed")
-    with subprocess.Popen(
-        command("--data", str(tmp_path), "--port", str(free_ports())),
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as job:
-        try:
-            assert job.stdout is not None
-            link = next(
-                line.split(": ", 1)[1].strip() for line in job.stdout if line.startswith("the page of this line: ")
-            )
-            dom = subprocess.run(
-                ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                 f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom", link],
-                capture_output=True, text=True, timeout=60, check=False,
-            ).stdout  # fmt: skip
-            assert "Not enough evidence" in dom
-            assert "<svg" in dom
-            assert "I have called three times." in dom
-            with pytest.raises(urllib.error.HTTPError) as shut:
-                urllib.request.urlopen(link.partition("?")[0], timeout=10)
-            with shut.value as answer:
-                assert answer.code == 401
-        finally:
-            job.send_signal(signal.SIGINT)
-            job.wait(20)
-            assert job.returncode == 0
