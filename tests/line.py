@@ -21,6 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("SPEEDPROOF_SHARED", REPOSITORY.parent / "shared"))
 BIN = Path(sys.executable).parent
 SUBSCRIBER = "line-1"
+LATE_US, ATTEMPTS = 800_000, 6  # after the mark the last job may come to it; how often they begin
 GOOD = {"down_mbps": 20, "up_mbps": 10, "rtt_ms": 40, "queue_ms": 300}
 
 
@@ -105,14 +106,21 @@ class Methods:
     process: "subprocess.Popen[bytes]"
 
     def order(self, *jobs: str, mark_us: int = 0, mark_bytes: int = 0, cancel_us: int = -1) -> "Ordered":
-        """Begin jobs that `fakes.jobs` names, all at once; returns when all have come to the mark."""
+        """Begin jobs that `fakes.jobs` names, all at once; returns when all have come to the mark.
+
+        On a busy machine the last one may come to it when the first is nearly over: then they begin anew.
+        """
         assert self.process.stdin is not None
-        ordered = Ordered(self, self.emulator.stats())
         order = {"jobs": jobs, "mark_us": mark_us, "mark_bytes": mark_bytes, "cancel_us": cancel_us}
-        self.process.stdin.write(json.dumps(order).encode() + b"\n")
-        self.process.stdin.flush()
-        assert self.told() == {"marked": True}
-        return ordered
+        for _ in range(ATTEMPTS):
+            ordered = Ordered(self, self.emulator.stats())
+            self.process.stdin.write(json.dumps(order).encode() + b"\n")
+            self.process.stdin.flush()
+            marked = self.told()
+            if not mark_us or (not marked["ended"] and marked["marked_us"] <= mark_us + LATE_US):
+                return ordered
+            ordered.ended()
+        pytest.fail(f"the jobs never came to the mark together: {marked}")
 
     def told(self) -> dict[str, Any]:
         """The next line it says."""

@@ -1,8 +1,8 @@
 """`python -m fakes.probing`: the probe's methods in a process of their own, ordered by a line of JSON, as `fakes.jobs` names them.
 
 An order is {"jobs": [names], "mark_us": n, "mark_bytes": n, "cancel_us": n}. All its jobs begin at once. A first line says
-that every job has come to the mark, or to its end; that long after it they are cancelled, if that is ordered. A second
-line says what came of each job and how long it took, and what the process had open and running before it cancelled
+that every job has come to the mark, or to its end, how long after the beginning, and which have ended; that long after it they
+are cancelled, if that is ordered. A second line says what came of each job and how long it took, and what the process had open and running before it cancelled
 them and in the end: tasks, sockets, threads, children.
 """
 
@@ -36,6 +36,7 @@ class Order:
     cancel_us: int = -1  # never
     had: dict[str, list[str]] = field(default_factory=dict)
     past: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
     marked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def passed(self, name: str) -> None:
@@ -61,15 +62,16 @@ class Order:
         except CouldNotRun as error:
             came = {"end": "could_not_run", "note": error.reason}
         finally:
+            self.ended.add(name)
             self.passed(name)
         return came | {"took_us": CLOCK.mono_us() - start_us}
 
     async def run(self) -> dict[str, Any]:
         """Run them all; what came of those that were not cancelled."""
-        tasks = {name: asyncio.create_task(self.one(name)) for name in self.jobs}
+        tasks, start_us = {name: asyncio.create_task(self.one(name)) for name in self.jobs}, CLOCK.mono_us()
         if self.mark_us:
             await self.marked.wait()
-        say({"marked": True})
+        say({"marked_us": CLOCK.mono_us() - start_us, "ended": sorted(self.ended)})
         if self.cancel_us >= 0:
             await asyncio.sleep(self.cancel_us / 1_000_000)
             self.had = left()
