@@ -11,7 +11,7 @@ overlap does not rest on it (collector/store/lake.py).
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,11 @@ from collector.store.limits import Limits
 if TYPE_CHECKING:
     import psycopg
 
-_EXTENSIONS = ("ducklake", "postgres_scanner", "httpfs")
+_EXTENSIONS = (
+    "ducklake",
+    "postgres_scanner",
+)  # of each the signature is checked, a tenth of a second for every instance
+_OF_BUCKETS = "httpfs"
 _SETTINGS = {
     "ducklake_max_retry_count": "100",
     "ducklake_retry_wait_ms": "5",
@@ -44,14 +48,15 @@ _CUT_OFF_VALUE = 5  # s, s, probes: gone after 30 s
 
 def open_lake(address: LakeAddress, limits: Limits, spill: Path) -> duckdb.DuckDBPyConnection:
     """An instance with the lake attached as `lake`, made if it is not there; raises duckdb.Error or IndexUnusable."""
-    _import_extensions()
+    bucket = address.bucket
+    extensions = _EXTENSIONS if bucket is None else (*_EXTENSIONS, _OF_BUCKETS)
+    _import_extensions(extensions)
     engine = duckdb.connect(":memory:", config=settings_of(limits) | {"temp_directory": str(spill)})  # type: ignore[arg-type]
     try:
-        for name in _EXTENSIONS:
+        for name in extensions:
             engine.execute(f"LOAD {name}")
         for name, value in _SETTINGS.items():
             engine.execute(f"SET {name} = {value}")
-        bucket = address.bucket
         if bucket is not None:
             engine.execute(_secret(*bucket))
         files = address.files.rstrip("/") + "/" if bucket is None else bucket[0]
@@ -86,12 +91,12 @@ def lake_cursor(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return cursor
 
 
-def _import_extensions() -> None:
+def _import_extensions(names: Iterable[str]) -> None:
     try:
         extensions = import_module("duckdb_extensions")
     except ImportError as error:
         raise IndexUnusable("a lake needs more packages: install the extra `lake`") from error
-    for name in _EXTENSIONS:
+    for name in names:
         extensions.import_extension(name)
 
 

@@ -40,9 +40,9 @@ def regrade(
     if writer.execute(queries.GRADED_BY).fetchall() == [(basis,)]:
         return
     with transaction(writer), writer.cursor() as reader:  # it sees what was there before
-        _take_new(writer, _new_grades(reader, peers, read_at), folder)
-        writer.execute(queries.REGRADE_SETTLE)
-        _apply(writer, runs)
+        if _take_new(writer, _new_grades(reader, peers, read_at), folder):
+            writer.execute(queries.REGRADE_SETTLE)
+            _apply(writer, runs)
         writer.execute(queries.MARK_GRADED, [basis])
 
 
@@ -59,20 +59,25 @@ def regrade_stream(
     if writer.execute(queries.LAKE_GRADED_BY, own).fetchall() == [(basis,)]:
         return
     with transaction(writer):
-        _take_new(writer, _new_grades(reader, peers, read_at, stream), folder)
-        others, settle = queries.LAKE_SETTLE
-        writer.execute(others, own)
-        writer.execute(settle)
-        _apply(writer, queries.REGRADE_COLD)
+        if _take_new(writer, _new_grades(reader, peers, read_at, stream), folder):
+            others, settle = queries.LAKE_SETTLE
+            writer.execute(others, own)
+            writer.execute(settle)
+            _apply(writer, queries.REGRADE_COLD)
         unmark, mark = queries.LAKE_MARK_GRADED
         writer.execute(unmark, own)
         writer.execute(mark, own | {"basis": basis})
 
 
-def _take_new(writer: duckdb.DuckDBPyConnection, new: Iterator[GradeRow], folder: Path) -> None:
-    writer.execute(queries.REGRADE_BEGIN)
+def _take_new(writer: duckdb.DuckDBPyConnection, new: Iterator[GradeRow], folder: Path) -> bool:
+    """Have the new grades beside the tables; whether there are any, without which there is nothing to do."""
+    found = False
     while some := [*islice(new, _AT_ONCE)]:
+        if not found:
+            writer.execute(queries.REGRADE_BEGIN)
+            found = True
         writer.execute(queries.REGRADE_TAKE, {"file": str(write_rows(some, folder / "grades.ndjson"))})
+    return found
 
 
 def apply_grades(

@@ -38,8 +38,13 @@ def _plain(folder: Path, peers: Peers, run_rows: int) -> Store:
     return MemoryStore(peers, run_rows)
 
 
+def _limits(run_rows: int) -> Limits:
+    """Bounds for a few rows: to share them among threads costs more than it saves."""
+    return Limits(threads=1, run_rows=run_rows, sort_rows=max(1, run_rows // 3))
+
+
 def _duck(folder: Path, peers: Peers, run_rows: int) -> Store:
-    return DuckStore(folder / "index.duckdb", peers, limits=Limits(run_rows=run_rows, sort_rows=max(1, run_rows // 3)))
+    return DuckStore(folder / "index.duckdb", peers, limits=_limits(run_rows))
 
 
 @functools.cache
@@ -66,9 +71,7 @@ def lake_of(folder: Path) -> LakeAddress:
 
 
 def _lake(folder: Path, peers: Peers, run_rows: int) -> Store:
-    return LakeStore(
-        lake_of(folder), folder, 0, peers, limits=Limits(run_rows=run_rows, sort_rows=max(1, run_rows // 3))
-    )
+    return LakeStore(lake_of(folder), folder, 0, peers, limits=_limits(run_rows))
 
 
 LAKE = "DuckLake"

@@ -1,2 +1,2 @@
 -- the row is whether nobody has made tables in the lake yet
-SELECT count(*) = 0 FROM duckdb_tables() WHERE database_name = 'lake'
+SELECT count(*) = 0 FROM ducklake_table_info('lake')
