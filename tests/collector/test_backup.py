@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from fakes.beside import counted
 from fakes.clock import FakeClock
+from fakes.commanded import commanded
 from fakes.device import download
+from fakes.lived import lived
 from fakes.logged import log_of
 from fakes.running import Running, command, running
 
@@ -24,20 +26,28 @@ def quiet(*_: object) -> None:
     """Show no progress."""
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+BULK = [download(t_us=list(range(8000))) for _ in range(20)]
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with sealed segments, settings and keys; its collector has ended."""
-    data = tmp_path / "data"
+    data = tmp_path_factory.mktemp("left") / "data"
     data.mkdir()
     (data / "collector.toml").write_text("segment_mb = 1\n")
     with running(data) as collector:
         device = collector.enrolled("anna")
-        bulk = [download(t_us=list(range(8000))) for _ in range(20)]
         for _ in range(5):
-            assert collector.post_batch(device.next(*bulk)).status == 201
+            assert collector.post_batch(device.next(*BULK)).status == 201
         assert collector.stop() == 0
     assert (data / "ledger" / "000002.seal").exists()
     return data
+
+
+@pytest.fixture
+def data(left: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(left, tmp_path / "data")
 
 
 @pytest.fixture
@@ -74,17 +84,15 @@ def test_there_and_back(data: Path, backup: Path, tmp_path: Path) -> None:
         checkpoint = open_checkpoint(collector.send("GET", "/log/checkpoint").body, log_of(collector)).checkpoint
         assert checkpoint.size == 6  # of the same leaves
         assert collector.stop() == 0
-    done = command(tmp_path / "again", "rebuild", "--json")
+    done = commanded(tmp_path / "again", "rebuild", "--json")
     assert json.loads(done.stdout)["same_as_before"] is True
 
 
 def test_only_what_is_new(data: Path, backup: Path) -> None:
     """A second backup into the same folder copies no sealed segment again; the first stays good if it is cut off."""
-    with running(data) as collector:
-        device = collector.enrolled("berta")
-        assert collector.post_batch(device.next()).status == 201
-        newest = collector.command("position", {}).told["ledger_no"]
-        assert collector.stop() == 0
+    with lived(data) as history:
+        history.batch(history.device("berta"))
+        newest = history.services.ledger.last_no
     first = (backup / MANIFEST).read_bytes()
     done = back_up(data, backup, newest, FakeClock(), quiet)
     assert done.bytes_copied < done.bytes_in_all / 3
@@ -103,20 +111,18 @@ def test_beside_an_archive(data: Path, backup: Path, tmp_path: Path) -> None:
         ledger = tmp_path / f"{name}-restored" / "ledger"
         assert (ledger / "000001.ndjson").exists() is again
         assert [entry.no for entry in read_entries(ledger)] == list(range(1, 9))
-    assert command(tmp_path / "fresh-restored", "check").returncode == 0
+    assert commanded(tmp_path / "fresh-restored", "check").returncode == 0
 
 
 def test_what_grew_and_was_archived_since(data: Path, backup: Path, tmp_path: Path) -> None:
     """A segment that grew when it was backed up, and is sealed and archived by the next time, is not looked for here any more."""
     (tmp_path / "archive").mkdir()
-    with running(data) as collector:
-        device = collector.enrolled("berta")
-        bulk = [download(t_us=list(range(8000))) for _ in range(20)]
+    with lived(data) as history:
+        device = history.device("berta")
         for _ in range(4):
-            assert collector.post_batch(device.next(*bulk)).status == 201
-        newest = collector.command("position", {}).told["ledger_no"]
-        assert collector.stop() == 0
-    assert command(data, "archive", "--to", str(tmp_path / "archive"), "--keep", "0").returncode == 0
+            history.batch(device, *BULK)
+        newest = history.services.ledger.last_no
+    assert commanded(data, "archive", "--to", str(tmp_path / "archive"), "--keep", "0").returncode == 0
     assert not (data / "ledger" / "000003.ndjson").exists()
     back_up(data, backup, newest, FakeClock(), quiet)
     assert restore(backup, tmp_path / "again", quiet).ledger_no == newest
@@ -171,7 +177,8 @@ def test_while_it_runs(tmp_path: Path, workers: str) -> None:
             thread.start()
         for number in range(3):
             before = set(acknowledged)
-            done = command(tmp_path / "data", "backup", "--out", str(tmp_path / "backup"), "--json")
+            asked = command if number == 0 else commanded
+            done = asked(tmp_path / "data", "backup", "--out", str(tmp_path / "backup"), "--json")
             assert done.returncode == 0, done.stderr
             restore(tmp_path / "backup", tmp_path / f"{number}", quiet)
             kept = {entry.meta.get("head") for entry in read_entries(tmp_path / f"{number}" / "ledger")}

@@ -3,21 +3,23 @@
 import contextlib
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
+from fakes.commanded import commanded
 from fakes.device import download
 from fakes.running import command, running
 
 from collector.ledger.names import seal_file, segment_name
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with two sealed segments, a fork kept aside and a complaint; its collector has ended."""
-    data = tmp_path / "data"
+    data = tmp_path_factory.mktemp("left") / "data"
     data.mkdir()
     (data / "collector.toml").write_text("segment_mb = 1\n")
     with running(data) as collector:
@@ -34,9 +36,15 @@ def data(tmp_path: Path) -> Path:
     return data
 
 
+@pytest.fixture
+def data(left: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be damaged."""
+    return shutil.copytree(left, tmp_path / "data")
+
+
 def checked(data: Path) -> tuple[int, list[str]]:
     """The exit code, and where something does not agree."""
-    done = command(data, "check", "--json")
+    done = commanded(data, "check", "--json")
     assert "Traceback" not in done.stderr
     told = json.loads(done.stdout)
     return done.returncode, [f"{one['where']}: {one['what']}" for one in told["found"]]
@@ -50,7 +58,7 @@ def test_all_agrees(data: Path) -> None:
     assert "16 ledger entries, 8 batches, 2 sealed segments" in done.stdout
     assert re.search(r"compared column by column: \d+ rows of 16 entries, chosen by chance", done.stdout)
     assert "everything agrees" in done.stdout
-    assert command(data, "audit").stdout == done.stdout
+    assert commanded(data, "audit").stdout == done.stdout
     with running(data, "--workers", "1") as collector:
         assert checked(data) == (0, [])
         assert collector.stop() == 0
@@ -149,7 +157,7 @@ def test_damage_is_named(data: Path, name: str) -> None:
 def test_how_much_is_compared_is_asked_and_told(data: Path) -> None:
     """Rows of all entries, of none, or of some by chance; what it did is said, and what was not looked at is not found."""
     statement(f"UPDATE hot SET rate_bps = 1 WHERE entry_no = {LAST_BATCH}")(data)
-    none, every = command(data, "check", "--rows", "none"), command(data, "check", "--rows", "all")
+    none, every = commanded(data, "check", "--rows", "none"), commanded(data, "check", "--rows", "all")
     assert (none.returncode, every.returncode) == (0, 1)
     assert "no row of the index was compared column by column" in none.stdout
     assert re.search(r"compared column by column: \d+ rows of 16 entries, which is all", every.stdout)

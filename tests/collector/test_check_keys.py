@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from fakes.clock import FakeClock
+from fakes.commanded import commanded
 from fakes.device import Device, download
-from fakes.running import command, running
+from fakes.running import running
 from fakes.served import Client, serving
 
 from collector.check import Check
@@ -44,10 +45,10 @@ def test_all_agrees(tmp_path: Path) -> None:
         assert collector.command("revoke", {"device": device.dev, "reason": "sold", "stolen_since": "1h"}).status == 200
         collector.whole_case("anna")
         for more in ([], ["--rows", "all"]):
-            done = command(tmp_path / "data", "check", "--json", *more)
+            done = commanded(tmp_path / "data", "check", "--json", *more)
             assert (done.returncode, json.loads(done.stdout)["found"]) == (0, []), done.stderr
         assert collector.stop() == 0
-    rebuilt = command(tmp_path / "data", "rebuild", "--json")
+    rebuilt = commanded(tmp_path / "data", "rebuild", "--json")
     assert json.loads(rebuilt.stdout)["same_as_before"]
 
 

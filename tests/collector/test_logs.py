@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fakes.commanded import commanded
 from fakes.device import download
-from fakes.running import command, running
+from fakes.running import running
 
 from collector import logs
 from shared.batch import pae_sha256_of
@@ -68,7 +69,7 @@ def test_misspelt(tmp_path: Path) -> None:
     """A format or level that is none is refused by name, on the command line and in the file."""
     data = tmp_path / "data"
     data.mkdir()
-    assert "--log-level" in command(data, "up", "--log-level", "loud").stderr
+    assert "--log-level" in commanded(data, "up", "--log-level", "loud").stderr
     (data / "collector.toml").write_text("log_format = 'xml'\n")
-    done = command(data, "up", "--port", "0", "--peer-port", "0")
+    done = commanded(data, "up", "--port", "0", "--peer-port", "0")
     assert (done.returncode, "log_format is one of text, json" in done.stderr) == (2, True)

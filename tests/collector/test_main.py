@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 from fakes.clock import FakeClock
+from fakes.commanded import commanded
 from fakes.device import Device
 from fakes.running import COMMAND, Running, command, is_there, running
 
@@ -249,18 +250,18 @@ def test_commands_reach_the_running_collector(up: tuple[Running, Path]) -> None:
     collector, folder = up
     done = command(folder, *ANNA, "--json")
     assert json.loads(done.stdout)["added"] is False
-    code = json.loads(command(folder, "code", "anna", "--json").stdout)["code"]
+    code = json.loads(commanded(folder, "code", "anna", "--json").stdout)["code"]
     device = Device()
     assert collector.post_enrolment(code, device.request(read_code(code))).status == 201
     assert collector.post_batch(device.next()).status == 201
-    shown = json.loads(command(folder, "case", "show", "anna", "--json").stdout)
+    shown = json.loads(commanded(folder, "case", "show", "anna", "--json").stdout)
     assert shown["counts"]["signed"]["ok"] == 1
-    refused = command(folder, "case", "show", "nobody")
+    refused = commanded(folder, "case", "show", "nobody")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "nobody" in refused.stderr
-    contradiction = command(folder, *ANNA[:-1], "advertised=11M")
+    contradiction = commanded(folder, *ANNA[:-1], "advertised=11M")
     assert contradiction.returncode == 1
-    busy = command(folder, "rebuild")
+    busy = commanded(folder, "rebuild")
     assert busy.returncode == 1
     assert "already runs" in busy.stderr
 
@@ -278,7 +279,7 @@ def test_ready_says_where(up: tuple[Running, Path]) -> None:
 
 def test_two_collectors_over_one_folder(up: tuple[Running, Path]) -> None:
     """A folder has one collector."""
-    done = command(up[1], "up", "--port", "0", "--peer-port", "0")
+    done = commanded(up[1], "up", "--port", "0", "--peer-port", "0")
     assert (done.returncode, done.stdout) == (1, "")
     assert "already runs over" in done.stderr
 
@@ -292,7 +293,7 @@ def test_port_taken(up: tuple[Running, Path], tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        done = command(tmp_path / "other", "up", "--port", "0", "--peer-port", str(taken.getsockname()[1]))
+        done = commanded(tmp_path / "other", "up", "--port", "0", "--peer-port", str(taken.getsockname()[1]))
     assert done.returncode == 1
     assert "peer did not come up" in done.stderr
     assert "Traceback" not in done.stderr
@@ -302,12 +303,12 @@ def test_port_taken(up: tuple[Running, Path], tmp_path: Path) -> None:
 def test_import(up: tuple[Running, Path], cli: Cli) -> None:
     """An import is the same with a collector running and without; the second time nothing is kept."""
     words = ("import", "measurements", "--format", "ucc", "--subscriber", "anna", str(LOG), "--json")
-    through = json.loads(command(up[1], *words).stdout)
+    through = json.loads(commanded(up[1], *words).stdout)
     cli.told(*ANNA)
     alone = cli.told(*words[:-1])
     assert through == alone
     assert through["kept"] == through["lines"] == 1155 + 77 + 5
-    assert json.loads(command(up[1], *words).stdout)["kept"] == cli.told(*words[:-1])["kept"] == 0
+    assert json.loads(commanded(up[1], *words).stdout)["kept"] == cli.told(*words[:-1])["kept"] == 0
     assert cli.told("case", "show", "anna")["counts"]["imported"]["failed"] == 5
 
 
@@ -388,7 +389,7 @@ def test_memory_stays_bounded(up: tuple[Running, Path]) -> None:
 
 def test_broken_pipe(data: Path) -> None:
     """A reader who leaves early is no error worth a traceback."""
-    command(data, *ANNA)
+    commanded(data, *ANNA)
     with subprocess.Popen(
         [*COMMAND, "case", "show", "anna", "--data", str(data)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

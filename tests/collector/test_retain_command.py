@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from fakes.aged import aged, live
 from fakes.clock import FakeClock
+from fakes.commanded import commanded
 from fakes.history import History
 from fakes.running import COMMAND, command, running
 
@@ -27,18 +29,24 @@ LONG_AGO_US = 1_690_000_000_000_000  # 2023
 PATIENCE_S = 60
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a collector whose two lines measured long ago, for twelve days."""
-    clock = FakeClock(LONG_AGO_US)
-    with aged(tmp_path / "data", clock) as services:
+    data, clock = tmp_path_factory.mktemp("left") / "data", FakeClock(LONG_AGO_US)
+    with aged(data, clock) as services:
         live(History(services), clock, 12)
-    return tmp_path / "data"
+    return data
+
+
+@pytest.fixture
+def data(left: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(left, tmp_path / "data")
 
 
 def told(data: Path, *words: str) -> dict[str, Any]:
     """What a command says, having worked."""
-    done = command(data, *words, "--json")
+    done = commanded(data, *words, "--json")
     assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stdout)
     return said
@@ -83,10 +91,10 @@ def test_in_words(data: Path) -> None:
     done = command(data, "retain", "--days", "30", "--dry-run")
     assert "would lose their records: about" in done.stdout
     assert "nothing was removed" in done.stdout
-    done = command(data, "retain", "--days", "30")
+    done = commanded(data, "retain", "--days", "30")
     assert "lost their records: 0.0 MB" in done.stdout
-    assert "by a rule of 30 days; everything else about them is here" in command(data, "check").stdout
-    assert "were removed by the rule of retention" in command(data, "case", "show", "line-0").stdout
+    assert "by a rule of 30 days; everything else about them is here" in commanded(data, "check").stdout
+    assert "were removed by the rule of retention" in commanded(data, "case", "show", "line-0").stdout
 
 
 def test_held_lines_are_named(tmp_path: Path) -> None:
@@ -99,7 +107,7 @@ def test_held_lines_are_named(tmp_path: Path) -> None:
     said = told(data, "retain", "--days", str(days + 3), "--dry-run")
     assert said["held"] > 0
     assert said["held_lines"]["line-1"] < at_us
-    done = command(data, "retain", "--days", str(days + 3))
+    done = commanded(data, "retain", "--days", str(days + 3))
     assert (
         f"{said['held']} batches as old are held, since their lines have complained:\n  line-1, last on 2023-"
         in done.stdout
@@ -119,7 +127,7 @@ def test_held_lines_are_named(tmp_path: Path) -> None:
 )
 def test_misused(data: Path, words: list[str], code: int, why: str) -> None:
     """What is no rule and no collector's folder is refused with a reason, and nothing is made or removed."""
-    done = command(data, "retain", *words)
+    done = commanded(data, "retain", *words)
     assert (done.returncode, done.stdout) == (code, "")
     assert why in done.stderr
     assert not Path("no-such-folder").exists()
@@ -137,7 +145,7 @@ def test_killed_again_and_again(data: Path) -> None:
         ) as process:
             ends = time.monotonic() + PATIENCE_S
             while process.poll() is None and len(tombs(data)) < number and time.monotonic() < ends:
-                pass
+                time.sleep(0.0005)  # a segment takes longer
             process.kill()
         after = list(read_entries(data / "ledger"))
         assert [(one.no, one.meta) for one in after[: len(before)]] == [(one.no, one.meta) for one in before]

@@ -10,6 +10,7 @@ import pytest
 from fakes.aged import aged, checked, live, retain_all_of
 from fakes.case import changed
 from fakes.clock import FakeClock
+from fakes.commanded import commanded
 from fakes.cosign import bearing, transfer
 from fakes.device import Device, download
 from fakes.history import History
@@ -313,19 +314,19 @@ def test_the_command(tmp_path: Path) -> None:
     with running(data) as collector:
         before = collector.told["collector_key"]
         collector.enrolled("anna")
-        done = command(data, "rotate", "collector")
+        done = commanded(data, "rotate", "collector")
         assert (done.returncode, done.stdout) == (1, "")
         assert "end it first" in done.stderr
         assert collector.stop() == 0
     told = json.loads(command(data, "rotate", "collector", "--json").stdout)
     assert told["old"] == before
     assert told["keys"] == 2
-    said = command(data, "rotate", "peer").stdout
+    said = commanded(data, "rotate", "peer").stdout
     assert "the peer's key is now" in said
     with running(data, "--workers", "1") as collector:
         assert collector.told["collector_key"] == told["new"]
         assert collector.post_batch(collector.enrolled("berta").next()).status == 201
-        assert command(data, "check").returncode == 0
+        assert commanded(data, "check").returncode == 0
         assert collector.stop() == 0
 
 

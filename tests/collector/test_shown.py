@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from fakes.commanded import commanded
 from fakes.fleet import END_US, HOURS, lived
 from fakes.running import command, running
 from hypothesis import given
@@ -182,11 +183,11 @@ def test_commands_ask_the_running_desk(data: Path, tmp_path: Path, cli: Cli) -> 
             alone = json.loads(cli.run(*COMMANDS[name], "--json")[1])
             assert json.loads(through.stdout) | {"as_of_us": 0} == alone | {"as_of_us": 0}
         assert collector.command("fleet", {}).told["devices"] == len(FLEET)
-        assert f"{len(FLEET)} devices" in command(folder, "fleet").stdout
-        refused = command(folder, "cells", "--since", "2026-11-20")
+        assert f"{len(FLEET)} devices" in commanded(folder, "fleet").stdout
+        refused = commanded(folder, "cells", "--since", "2026-11-20")
         assert (refused.returncode, refused.stdout) == (2, "")
         assert "different moment" in refused.stderr
-        assert command(folder, "days", "nobody").returncode == 1
+        assert commanded(folder, "days", "nobody").returncode == 1
         assert collector.stop() == 0
 
 

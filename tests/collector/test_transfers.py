@@ -10,9 +10,9 @@ import duckdb
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from fakes.clock import FakeClock
+from fakes.commanded import commanded
 from fakes.cosign import OTHER_PEER, PEER, transfer, trust
 from fakes.device import Device, download
-from fakes.running import command
 from fakes.served import Answer, Served, serving
 
 from collector.config import Config
@@ -191,10 +191,10 @@ def test_a_statement_edited_in_the_index_is_named(tmp_path: Path, clock: FakeClo
     with contextlib.closing(Services.over_folder(config, clock)) as services, serving(services) as running:
         assert answers(post(running, transfer(running.enrolled("anna").dev).seal(PEER))) == ["kept"]
         services.indexer.caught_up(services.ledger.newest_no())
-    assert command(config.data, "audit", "--rows", "all").returncode == 0
+    assert commanded(config.data, "audit", "--rows", "all").returncode == 0
     with contextlib.closing(duckdb.connect(str(config.data / INDEX))) as index:
         index.execute(sql)
-    done = command(config.data, "audit", "--rows", "all")
+    done = commanded(config.data, "audit", "--rows", "all")
     assert done.returncode == 1
     assert words in done.stdout
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 from fakes.beside import counted
+from fakes.commanded import commanded
 from fakes.device import Device, download
 from fakes.faulty_disk import FAULTS, FaultyDisk, put
-from fakes.running import Running, command, running
+from fakes.running import Running, running
 
 from collector.ledger.frame import EntryKind
 from collector.ledger.segments import read_entries
@@ -33,9 +34,9 @@ def kept(collector: Running) -> list[str]:
 
 def is_whole(data: Path) -> None:
     """Nothing disagrees, and the index made anew is the one that grew."""
-    done = command(data, "check", "--json")
+    done = commanded(data, "check", "--json")
     assert json.loads(done.stdout)["found"] == []
-    assert json.loads(command(data, "rebuild", "--json").stdout)["same_as_before"] is True
+    assert json.loads(commanded(data, "rebuild", "--json").stdout)["same_as_before"] is True
 
 
 def refused(collector: Running, device: Device, says: str) -> bytes:
