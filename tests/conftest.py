@@ -1,5 +1,8 @@
 """What costs a process to have: one for the whole run. And what takes long comes first."""
 
+import atexit
+import os
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,12 @@ from hypothesis import settings
 
 settings.register_profile("any machine", deadline=None)  # no test asserts how long anything takes
 settings.load_profile("any machine")
+
+# Hundreds of processes are started: what may not be written beside the source is compiled once for all of them elsewhere.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    compiled = tempfile.TemporaryDirectory(prefix="speedproof-pyc-")
+    atexit.register(compiled.cleanup)
+    os.environ["PYTHONPYCACHEPREFIX"] = compiled.name
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
