@@ -26,9 +26,9 @@ def segments(folder: Path) -> list[int]:
 
 
 def size(folder: Path, segment: int) -> int | None:
-    """How long a segment is; None if it is not there. Raises OSError."""
+    """How long a segment is; None if it is not there. Raises OSError. Asked at every look, so no path is taken apart for it."""
     try:
-        return (folder / name(segment)).stat().st_size
+        return os.stat(f"{folder}{os.sep}{name(segment)}").st_size  # noqa: PTH116 - quicker, often
     except FileNotFoundError:
         return None
 

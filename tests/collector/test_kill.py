@@ -25,7 +25,7 @@ from shared.dsse import b64_exact
 from shared.note import NoteKey
 from shared.tree import check_consistency
 
-KILLS = 8
+KILLS = int(os.environ.get("SPEEDPROOF_KILLS", "4"))  # `scripts/soak_kill.py` kills for as long as one likes
 DEVICES = 5
 RECORDS = 3
 

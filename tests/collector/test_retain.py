@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from collector.rebuild import rebuild
 from collector.retain import DAY_US, candidates, outlook, retain
 from collector.services import Services
 
+DAYS = 20
 STEPS = ("prepare", "enter", "put in place", "forget", "remove", "end")
 
 
@@ -35,11 +37,20 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with twenty days of two lines, of which the second complained on the third day."""
+    data, clock = tmp_path_factory.mktemp("left") / "data", FakeClock()
+    with aged(data, clock) as made:
+        live(History(made), clock, DAYS, complaint_on=2)
+    return data
+
+
 @pytest.fixture
-def services(tmp_path: Path, clock: FakeClock) -> Iterator[Services]:
-    """Twenty days of two lines, of which the second complained on the third day."""
-    with aged(tmp_path / "data", clock) as made:
-        live(History(made), clock, 20, complaint_on=2)
+def services(left: Path, tmp_path: Path, clock: FakeClock) -> Iterator[Services]:
+    """A collector over a copy of it, on the day after."""
+    clock.advance(DAYS * DAY_US)
+    with aged(shutil.copytree(left, tmp_path / "data"), clock) as made:
         yield made
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from fakes.device import Device, download
+from fakes.lived import lived
 from fakes.logged import log_of, proven
 from fakes.running import PATIENCE_S, Running, is_there, running
 from fakes.served import Answer
@@ -173,9 +174,11 @@ def test_a_process_that_dies(collector: Running, module: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_none_is_left(tmp_path: Path, number: signal.Signals) -> None:
-    """However the first process ends, all others end with it, and the next collector goes on where it stood."""
+@pytest.mark.parametrize(
+    ("number", "options"), [(signal.SIGKILL, ("--workers", "1")), (signal.SIGTERM, ())], ids=["SIGKILL", "SIGTERM"]
+)
+def test_none_is_left(tmp_path: Path, number: signal.Signals, options: tuple[str, ...]) -> None:
+    """However the first process ends, all others end with it, and the next collector, with workers or without, goes on where it stood."""
     data = tmp_path / "data"
     with running(data, "--workers", "1") as collector:
         device = collector.enrolled("anna")
@@ -184,18 +187,16 @@ def test_none_is_left(tmp_path: Path, number: signal.Signals) -> None:
         collector.process.send_signal(number)
         assert collector.process.wait(PATIENCE_S) == (0 if number is signal.SIGTERM else -number)
         until(lambda: not any(map(is_there, below)))
-    for options in ((), ("--workers", "1")):
-        with running(data, *options) as collector:
-            assert collector.post_batch(device.next()).status == 201
-            assert collector.stop() == 0
+    with running(data, *options) as collector:
+        assert collector.post_batch(device.next()).status == 201
+        assert collector.stop() == 0
 
 
 def test_one_that_cannot_start(tmp_path: Path) -> None:
     """A ledger that does not read back stops the start, and what is wrong is told."""
     data = tmp_path / "data"
-    with running(data) as collector:
-        collector.enrolled("anna")
-        assert collector.stop() == 0
+    with lived(data) as history:
+        history.device("anna")
     segment = data / "ledger" / "000001.ndjson"
     segment.write_bytes(segment.read_bytes().replace(b'"kind":"code"', b'"kind":"none"'))
     with pytest.raises(AssertionError, match="did not come up"), running(data, "--workers", "1"):

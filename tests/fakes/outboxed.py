@@ -1,7 +1,6 @@
 """A device with an outbox and a keeper: measures nothing, but starts, finishes, seals and sends as the agent does."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from fakes.clock import FakeClock
+from fakes.fast import fast_folder as fast_folder
 from fakes.keeper import Keeper, drive
 from strategies import COLLECTOR, DEVICE
 
@@ -122,12 +122,6 @@ def goes_on(folder: Path, keeper: Keeper) -> Boxed:
     assert len(keeper.seqs) + keeper.lost == keeper.head.seq == tally.next_seq
     assert keeper.lost == tally.lost or tally.lost < keeper.lost
     return boxed
-
-
-def fast_folder() -> Path:
-    """Make a folder where syncing costs nothing, if there is such a place."""
-    memory = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix="outbox-", dir=memory if memory.is_dir() else None))
 
 
 @contextmanager

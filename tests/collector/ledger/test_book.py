@@ -4,13 +4,13 @@ import contextlib
 import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fakes.clock import FakeClock
 from fakes.entries import DEVS, batch, draft, enrolment, kept_aside, linked
+from fakes.fast import fast_folder
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -261,7 +261,7 @@ class Writing(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """Open."""
-        self.folder = Path(tempfile.mkdtemp(prefix="speedproof-book-"))
+        self.folder = fast_folder()
         self.book = Book(self.folder, FakeClock(), segment_bytes=3000, snapshot_every=5000)
         commit(self.book, enrolment(0), enrolment(1), enrolment(2))
         self.chains: list[list[str]] = [[], [], []]
