@@ -3,6 +3,7 @@
 import atexit
 import gc
 import os
+import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from fakes import bucket as fake_bucket
 from fakes import postgres
 from hypothesis import settings
 
+# Or every process that a test starts compiles all that it imports: half a second for a collector.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 settings.register_profile("any machine", deadline=None)  # no test asserts how long anything takes
 settings.load_profile("any machine")
 

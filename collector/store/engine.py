@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import sys
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
@@ -12,6 +14,10 @@ from collector.store import queries
 from collector.store.limits import Limits
 
 log = logging.getLogger(__name__)
+# The engine looks for pandas with every value it is given, and does not remember that there is none: it looks in every folder
+# of the path, a tenth of a millisecond for each item of a list. So it is told at once.
+if "pandas" not in sys.modules and find_spec("pandas") is None:
+    sys.modules["pandas"] = None  # type: ignore[assignment] # what Python has for "there is none"
 
 
 def open_engine(path: Path | None, limits: Limits) -> duckdb.DuckDBPyConnection:

@@ -15,7 +15,9 @@ from urllib.parse import quote
 import pytest
 
 _SETTINGS = "listen_addresses=''\nunix_socket_directories='{}'\nmax_connections=200\nmax_locks_per_transaction=256\n"
-_SETTINGS += "fsync=off\n"  # whoever kills a server does not cut its machine's power
+_SETTINGS += (
+    "fsync=off\nautovacuum=off\n"  # whoever kills a server does not cut its machine's power; and nothing here grows old
+)
 
 
 @dataclass

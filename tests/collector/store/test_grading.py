@@ -12,6 +12,7 @@ from fakes.clock import FakeClock
 from fakes.cosign import OTHER_PEER, PEER, SID, bearing, download, transfer, trust
 from fakes.device import Device
 from fakes.history import History
+from fakes.streams import Streams
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,6 @@ from collector.config import Config
 from collector.ingest import Ingest
 from collector.keychange import rotate
 from collector.ledger.frame import Entry
-from collector.ledger.segments import read_entries
 from collector.rebuild import rebuild
 from collector.services import INDEX, Services
 from collector.store import queries
@@ -227,9 +227,7 @@ WORDS = st.lists(
 )
 
 
-def loaded(
-    entries: Sequence[Entry], ends: Sequence[int], services: Services, peers: Peers
-) -> dict[str, tuple[int, str]]:
+def loaded(entries: Sequence[Entry], ends: Sequence[int], peers: Peers) -> dict[str, tuple[int, str]]:
     """The digest of an index loaded in these pieces."""
     with contextlib.closing(DuckStore(None, peers)) as store:
         for start, end in itertools.pairwise([0, *sorted(end % (len(entries) + 1) for end in ends), len(entries)]):
@@ -240,18 +238,15 @@ def loaded(
 @given(words=WORDS, pieces=PIECES, trusted=st.sampled_from([NOBODY, trusting([PEER.public])]))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_grades_do_not_hang_on_how_the_index_grew(
-    tmp_path_factory: pytest.TempPathFactory,
-    words: list[tuple[int, str, FileKey, bool]],
-    pieces: list[int],
-    trusted: Peers,
+    words: list[tuple[int, str, FileKey, bool]], pieces: list[int], trusted: Peers
 ) -> None:
     """Loaded in any pieces, whatever sessions are borne by whom, the index is the one that is loaded at once."""
-    with contextlib.closing(over(tmp_path_factory.mktemp("data"))) as services:
-        history = History(services)
-        devices = [history.device("line-0"), history.device("line-1")]
-        for number, sid, key, honest in words:
-            one, dev = devices[number], devices[number if honest else 1 - number].dev
-            record = bearing(download(dev), transfer(dev, sid=sid), key) if sid else {"end": "ok", "method": "upload"}
-            history.batch(one, record)
-        entries = list(read_entries(services.ledger.folder))
-        assert loaded(entries, pieces, services, trusted) == loaded(entries, (), services, trusted)
+    streams = Streams()
+    for line in ("line-0", "line-1"):
+        streams.line(line)
+        streams.device(line)
+    for at_us, (number, sid, key, honest) in enumerate(words):
+        one, dev = streams.devices[number], streams.devices[number if honest else 1 - number].dev
+        record = bearing(download(dev), transfer(dev, sid=sid), key) if sid else {"end": "ok", "method": "upload"}
+        streams.batch(one, [record], at_us)
+    assert loaded(streams.entries[0], pieces, trusted) == loaded(streams.entries[0], (), trusted)

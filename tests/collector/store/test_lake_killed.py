@@ -18,7 +18,7 @@ from collector.store.duck import DuckStore
 from collector.store.lake import LakeStore
 from collector.store.limits import Limits
 
-KILLS, BATCHES, RECORDS, PIECE = 5, 240, 10, 4
+KILLS, BATCHES, RECORDS, PIECE, RUN_ROWS = 5, 160, 10, 4, 200
 DISTINCT = "SELECT count(*), count(DISTINCT (stream, entry_no, seq)) FROM record"
 SEGMENTS = 'SELECT count(*), count(DISTINCT (stream, segment, "offset")) FROM batch'
 CHILD = """
@@ -34,7 +34,7 @@ CHILD = """
 
     catalog, files, folder, stream, piece = *sys.argv[1:5], int(sys.argv[5])
     entries = pickle.loads((Path(folder) / "entries").read_bytes())
-    store = LakeStore(LakeAddress(catalog, files), Path(folder), int(stream), limits=Limits(run_rows=300))
+    store = LakeStore(LakeAddress(catalog, files), Path(folder), int(stream), limits=Limits(run_rows=int(sys.argv[6])))
     while (loaded := store.loaded_no(int(stream))) < len(entries):
         try:
             store.load(entries[loaded : loaded + piece], int(stream))
@@ -56,7 +56,7 @@ class Collector:
         (folder / "entries").write_bytes(pickle.dumps(streams.entries[stream]))
         child = folder / "child.py"
         child.write_text(textwrap.dedent(CHILD))
-        told = (address.catalog, address.files, folder, stream, PIECE)
+        told = (address.catalog, address.files, folder, stream, PIECE, RUN_ROWS)
         self._command = [sys.executable, str(child), *(str(one) for one in told)]
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -102,7 +102,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
         for kill in range(KILLS):
             killed.start()
             promised = killed.told()
-            killed.kill(0.037 * kill)
+            killed.kill(0.023 * kill)
             assert promised <= watching.loaded_no(1) < len(streams.entries[1])
         killed.start()
         assert (killed.ends(), steady.ends()) == (0, 0)
@@ -111,7 +111,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
         assert watching._ask(SEGMENTS) == [(batches, batches)]
         found = watching.digest()
         days = watching.line_days("line-0")
-    with contextlib.closing(DuckStore(None, limits=Limits(run_rows=300))) as wanted:
+    with contextlib.closing(DuckStore(None, limits=Limits(run_rows=RUN_ROWS))) as wanted:
         for stream, entries in streams.entries.items():
             wanted.load(entries, stream)
         assert found == wanted.digest()
