@@ -90,13 +90,24 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def seen(request: pytest.FixtureRequest) -> Iterator[Seen]:
-    """An application behind this kind of connection, in either event loop."""
-    app = Seen()
+@dataclass
+class Behind:
+    """What listens for all tests; each has an application of its own."""
+
+    app: Seen = field(default_factory=Seen)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application that is there when a request comes answer it to its end."""
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+def behind(request: pytest.FixtureRequest) -> Iterator[Behind]:
+    """A server with this kind of connection, in either event loop."""
+    app = Behind()
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        app.port = listener.getsockname()[1]
+        app.app.port = listener.getsockname()[1]
         config = uvicorn.Config(
             app, log_level="critical", ws="none", http=Connection, lifespan="off", loop=request.param,
             timeout_keep_alive=1, timeout_graceful_shutdown=1,
@@ -110,6 +121,13 @@ def seen(request: pytest.FixtureRequest) -> Iterator[Seen]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+@pytest.fixture
+def seen(behind: Behind) -> Seen:
+    """An application behind it, which nobody has asked yet."""
+    behind.app = Seen(behind.app.port)
+    return behind.app
 
 
 def test_a_head_has_an_end(seen: Seen) -> None:

@@ -340,4 +340,4 @@ def head_of(entry: Entry) -> str:
 
 
 TestWriting = Writing.TestCase
-TestWriting.settings = settings(deadline=None)
+TestWriting.settings = settings(max_examples=60, deadline=None)
