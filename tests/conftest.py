@@ -1,10 +1,8 @@
 """What costs a process to have: one for the whole run. And what takes long comes first."""
 
-import atexit
 import gc
 import os
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,12 +17,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 settings.register_profile("any machine", deadline=None)  # no test asserts how long anything takes
 settings.load_profile("any machine")
-
-# Hundreds of processes are started: what may not be written beside the source is compiled once for all of them elsewhere.
-if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
-    compiled = tempfile.TemporaryDirectory(prefix="speedproof-pyc-")
-    atexit.register(compiled.cleanup)
-    os.environ["PYTHONPYCACHEPREFIX"] = compiled.name
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

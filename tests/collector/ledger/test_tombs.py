@@ -1,6 +1,7 @@
 """Tombstones: read back as written, every byte of them accounted for, and segments that go from wherever they are."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,24 +19,33 @@ from collector.ledger.removals import Removals
 from collector.ledger.seals import seal_beside
 from collector.ledger.segments import read_at, read_entries
 from collector.ledger.tombs import tomb_beside
-from collector.retain import candidates, outlook, retain
+from collector.retain import DAY_US, candidates, outlook, retain
 from collector.services import Services
 from shared.keys import FileKey
 from shared.lineage import Lineage
 
-DAYS = 5
+DAYS, LIVED_DAYS = 5, 12
 
 
 def quiet(*_: object) -> None:
     """Show no progress."""
 
 
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with twelve days of two lines, the second with an open case."""
+    data, clock = tmp_path_factory.mktemp("left") / "data", FakeClock()
+    with aged(data, clock) as made:
+        live(History(made), clock, LIVED_DAYS, complaint_on=10)
+    return data
+
+
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    """Twelve days of two lines, the second with an open case."""
+def services(left: Path, tmp_path: Path) -> Iterator[Services]:
+    """A collector over a copy of it, on the day after."""
     clock = FakeClock()
-    with aged(tmp_path / "data", clock) as made:
-        live(History(made), clock, 12, complaint_on=10)
+    clock.advance(LIVED_DAYS * DAY_US)
+    with aged(shutil.copytree(left, tmp_path / "data"), clock) as made:
         yield made
 
 
