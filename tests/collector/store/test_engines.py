@@ -110,10 +110,12 @@ class Engines(RuleBasedStateMachine):
 
     @initialize()
     def lines(self) -> None:
-        """Two lines, the first with a device."""
+        """Two lines, the first with a device, which all engines know of."""
         for line in LINES:
             self.streams.line(line)
         self.streams.device(LINES[0])
+        for store in self.stores.values():
+            store.load(self.streams.entries[0])
 
     @rule(line=st.sampled_from(LINES))
     def enrol(self, line: str) -> None:
@@ -257,7 +259,7 @@ class Engines(RuleBasedStateMachine):
 
 TestEngines = pytest.mark.slow(Engines.TestCase)
 TestEngines.settings = settings(
-    max_examples=12,
+    max_examples=8,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
