@@ -10,7 +10,7 @@ import json
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from collector.criteria import criterion_file
 from collector.errors import Busy
 from collector.evidence.dated import TIMES, WITNESSES, Mark
 from collector.evidence.drawn import DAY_S, WINDOWS, Window
+from collector.evidence.enclosed import enclosed_in
 from collector.evidence.grades import FOLDER
 from collector.evidence.history import history_files, statement_file
 from collector.evidence.logged import CHECKPOINT, PROOFS, VKEY, WRONG, Place
@@ -111,6 +112,7 @@ def _collected(services: Services, subscriber: str) -> Collected:
         if entry.kind is EntryKind.ENROLMENT:
             salts[_dev(entry)] = statement.text(entry.meta, "salt")
     members |= _log(services, placing, tested_days)
+    members |= enclosed_in(members, placing.newest, partial(_key_of, services), services.log_key.public)
     case = replace(case, peers=compare(pulls))
     members["case.json"] = json.dumps(asdict(case), indent=1, sort_keys=True).encode() + b"\n"
     plans: JsonObject = {one.dev: {"guard_s": plan.guard_s, "slot_s": plan.slot_s} for one, plan in devices}
@@ -200,6 +202,12 @@ def _marks(services: Services, leaves: Mapping[str, int], size: int) -> Iterator
     step = -(-len(found) // MOST_MARKS)
     for mark in dict.fromkeys([*found[step - 1 :: step], found[-1]]) if found else ():
         yield Mark(mark.note, tuple(consistency(services.publisher.files.node, mark.size, size)))
+
+
+def _key_of(services: Services, dev: str) -> PublicKey | None:
+    """The key of a device of this id, if it is known here."""
+    device = services.registry.devices.get(dev)
+    return None if device is None else device.key
 
 
 def _dev(entry: Entry) -> str:

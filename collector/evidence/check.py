@@ -14,7 +14,8 @@
     10  criteria    the rules in the file are those the signed verdict names, and the case shows that verdict
     11  counter-signatures  every record, graded anew by its peer's counter-signature, has the grade the case says
     12  log         batches, enrolments and complaints are in the collector's public log, in the order in which they must have
-                    come there; it is the log you were told of, and witnesses you trust have seen it, if you were told of any
+                    come there; it is the log you were told of, and witnesses you trust have seen it, if you were told of any;
+                    bundles for programs of others (`enclosed`) are what batches, proofs, tokens and keys make them
     13  kept        what the customer kept of receipts and proofs is of batches that are here, if it was given
     14  omission    what is missing is said as it is: the bound and coverage of each day, computed anew from the records;
                     numbers without a record; batches that contradict a chain; tests by hand, which count in nothing

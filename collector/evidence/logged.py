@@ -7,7 +7,7 @@ Leaves are made anew of the files, so a file that was changed after it was logge
 a log, or by another collector, have no line; how many is said. Whose log it is the reader knows from elsewhere (a vkey).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -30,6 +30,7 @@ from shared.tree import WrongProof, check_inclusion, leaf_hash
 CHECKPOINT: Final = "log/checkpoint"
 PROOFS: Final = "log/proofs.ndjson"
 VKEY: Final = "log/vkey"
+BUNDLES: Final = "bundles/"
 WRONG: Final = "log/wrong.txt"  # instead of these three: why the collector does not give out its log
 FOLDERS: Final = (  # whose files are leaves
     "batches", "complaints", "enrolments", "refused", "removed", "revocations", "rotations", "transfers",
@@ -55,11 +56,15 @@ NO_TRUST: Final = Trust()
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """What is in the log, in words; the places of files that are leaves (below 0: in logs before it); the tree's checkpoint."""
+    """What is in the log, in words; the places of files that are leaves (below 0: in logs before it); the tree's checkpoint.
+
+    `bundled`: of the batches that have a bundle in the file, where they are in that tree.
+    """
 
     words: str
     leaves: Mapping[str, int] = field(default_factory=dict)
     checkpoint: Checkpoint | None = None
+    bundled: Mapping[str, "Place"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,11 @@ class Place:
 def is_leaf(name: str) -> bool:
     """Whether a member of an evidence file is a leaf of the log."""
     return name.partition("/")[0] in FOLDERS or is_statement(name) or is_next(name)
+
+
+def bundle_of(name: str) -> str:
+    """Where the bundle of a batch stands: `batches/<dev>/<number>.ndjson`."""
+    return f"{BUNDLES}{name.removeprefix('batches/').removesuffix('.ndjson')}.sigstore.json"
 
 
 def log_key_of(files: Mapping[str, bytes], trust: Trust) -> NoteKey | None:
@@ -129,7 +139,8 @@ def logged(
         for batch in batches
         if isinstance(batch, OpenedBatch)
     }
-    indices = _indices(files, {**keys, **servers}, over, checkpoint, opened)
+    bundled: dict[str, Place] = {}
+    indices = _indices(files, {**keys, **servers}, over, checkpoint, opened, bundled)
     check_order(files, lines, indices, _signed_by_servers(files, chains))
     last: dict[str, tuple[int, str]] = {}
     for dev in keys_in_turn:
@@ -150,7 +161,7 @@ def logged(
     more = f"; {without} files are not in it" if without else ""
     more += f"; {earlier} leaves in {len(over)} logs before it" if over else ""
     words = f"{len(indices) - earlier} leaves of {checkpoint.size} in {checkpoint.origin} ({known}){witnessed}{more}"
-    return Logged(words, {name: at - before_newest for name, at in indices.items()}, checkpoint)
+    return Logged(words, {name: at - before_newest for name, at in indices.items()}, checkpoint, bundled)
 
 
 def _signed_by_servers(
@@ -203,10 +214,11 @@ def _indices(
     over: Sequence[NextLog],
     checkpoint: Checkpoint,
     opened: Mapping[str, Envelope],
+    bundled: MutableMapping[str, "Place"],
 ) -> dict[str, int]:
     """The place of each file that has a proof: as if the leaves of all logs, oldest first, were one row.
 
-    `opened`: the envelopes of files that were read before.
+    `opened`: the envelopes of files that were read before. Into `bundled` go the places in the newest log of those with a bundle.
     """
     indices: dict[str, int] = {}
     before = 0
@@ -218,6 +230,8 @@ def _indices(
                 raise Malformed(f"{place.of}: not the first leaf of the log that it names")
             _check(place, files[place.of], keys, tree, opened.get(place.of))
             indices[place.of] = before + place.index
+            if tree is checkpoint and bundle_of(place.of) in files:
+                bundled[place.of] = place
         before += tree.size
     if len(set(indices.values())) != len(indices):
         raise Malformed("two files have one place in the log")
@@ -225,14 +239,6 @@ def _indices(
         if next_file(one.old.name) not in indices:
             raise Malformed(f"{next_file(one.old.name)}: not in the log that it names")
     return indices
-
-
-def bundle_parts(files: Mapping[str, bytes], name: str) -> tuple[Envelope, Place, bytes]:
-    """What a Sigstore bundle of a file is made of: envelope, place, the checkpoint's note; raises Malformed if it has none."""
-    for place in _places(files.get(PROOFS, b"")):
-        if place.of == name and name in files:
-            return _envelope(files[name]), place, files[CHECKPOINT]
-    raise Malformed(f"{name}: no proof")
 
 
 def places_in(files: Mapping[str, bytes]) -> dict[str, Place]:

@@ -34,7 +34,7 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 BEGINNING: Final = b"%PDF-"
 WHOLE, PART, AUTHORITY, BUNDLE = "evidence.zip", "evidence-part.zip", "collector-certificate.pem", ".sigstore.json"
 _CHANGING: Final = frozenset(
-    {"criteria", "keys", "log", "tombstones"}
+    {"bundles", "criteria", "keys", "log", "tombstones"}
 )  # folders of which a later file may say something else
 _IN_A_PART: Final = ("collector", "enrolments", "batches", "receipts", "complaints", "criteria")
 

@@ -3,6 +3,7 @@
 from collector.evidence.casefile import CASE, read_case
 from collector.evidence.dated import dated, marks_in, seen_of, witnesses_of
 from collector.evidence.drawn import keys_in, plans_in, starts
+from collector.evidence.enclosed import check_enclosed
 from collector.evidence.found import Found, StepFailed, member
 from collector.evidence.grades import peers_in, regrade, told_in
 from collector.evidence.history import peers_line
@@ -50,10 +51,12 @@ def counter_signatures(found: Found) -> str:
 
 
 def log(found: Found) -> str:
-    """It is in the collector's public log."""
+    """It is in the collector's public log, and bundles that say so are made of just that."""
     keys = {key.key_id: key for key in peers_in(found.files).values()} | found.devices
     found.logged = logged(found.files, keys, found.trust, found.chains(), found.keys, found.revoked, found.lines)
-    return found.logged.words
+    key = None if found.logged.checkpoint is None else log_key_of(found.files, found.trust)
+    number = check_enclosed(found.files, found.devices, found.logged.bundled, key)
+    return f"{found.logged.words}; {number} Sigstore bundles" if number else found.logged.words
 
 
 def kept(found: Found) -> str:

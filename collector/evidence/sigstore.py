@@ -8,7 +8,7 @@ The bundles are made of what has been checked. The root of trust holds nothing o
 made the time-stamps, which lies below the reader's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from collector.evidence.found import Found
@@ -22,6 +22,7 @@ from shared.note import NoteKey
 from shared.strictjson import Json, JsonObject
 from shared.timestamp import chain_of, read_roots
 
+Chain = tuple[bytes, ...]  # certificates (DER), the root last
 TRUSTED_ROOT: Final = "trusted_root.json"
 _ED25519_SPKI: Final = bytes.fromhex("302a300506032b6570032100")  # RFC 8410, section 4: what stands before the 32 bytes
 _VALID: Final[JsonObject] = {"start": "1970-01-01T00:00:00Z"}
@@ -41,12 +42,12 @@ def taken_out(found: Found) -> Mapping[str, bytes]:
         members[f"{keys[name].key_id}/{batches[name].said.batch:08d}.sigstore.json"] = bundle + b"\n"
         members[f"{keys[name].key_id}/key.pem"] = keys[name].to_pem()
     if found.trust.vkey is not None:
-        members[TRUSTED_ROOT] = strictjson.encode(_trusted(found, log)) + b"\n"
+        members[TRUSTED_ROOT] = strictjson.encode(root_of_trust(log, _chains(found))) + b"\n"
     return members
 
 
-def _trusted(found: Found, log: NoteKey) -> JsonObject:
-    """Sigstore's trusted root (v0.1) with one log and, if he named one whose token is here, one authority."""
+def root_of_trust(log: NoteKey, chains: Sequence[Chain], by: str = "the reader") -> JsonObject:
+    """Sigstore's trusted root (v0.1) with one log, and an authority for each of these chains, all of them named by somebody."""
     spki: JsonObject = {"keyDetails": "PKIX_ED25519", "rawBytes": b64(_ED25519_SPKI + log.key), "validFor": _VALID}
     tlog: JsonObject = {
         "baseUrl": f"https://{log.name}",
@@ -58,26 +59,25 @@ def _trusted(found: Found, log: NoteKey) -> JsonObject:
         "certificateAuthorities": [],
         "ctlogs": [],
         "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-        "timestampAuthorities": _authorities(found),
+        "timestampAuthorities": [_authority(chain, by) for chain in chains],
         "tlogs": [tlog],
     }
 
 
-def _authorities(found: Found) -> list[Json]:
+def _authority(chain: Chain, by: str) -> JsonObject:
+    certificates: list[Json] = [{"rawBytes": b64(one)} for one in chain]
+    subject: JsonObject = {"commonName": f"as named by {by}", "organization": f"as named by {by}"}
+    return {
+        "certChain": {"certificates": certificates},
+        "subject": subject,
+        "uri": "https://tsa.invalid",
+        "validFor": _VALID,
+    }
+
+
+def _chains(found: Found) -> list[Chain]:
+    """Of the authorities whom the reader named those whose tokens are here."""
     tokens = tokens_of(found.files)
-    if found.trust.tsa_roots is None or not tokens:
+    if found.trust.tsa_roots is None:
         return []
-    chains = {chain_of(token, read_roots(found.trust.tsa_roots)) for token in tokens.values()}
-    made: list[Json] = []
-    for chain in sorted(chains):
-        certificates: list[Json] = [{"rawBytes": b64(one)} for one in chain]
-        subject: JsonObject = {"commonName": "as named by the reader", "organization": "as named by the reader"}
-        made.append(
-            {
-                "certChain": {"certificates": certificates},
-                "subject": subject,
-                "uri": "https://tsa.invalid",
-                "validFor": _VALID,
-            }
-        )
-    return made
+    return sorted({chain_of(token, read_roots(found.trust.tsa_roots)) for token in tokens.values()})

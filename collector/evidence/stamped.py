@@ -17,7 +17,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from collector.evidence.found import Found, StepFailed
-from collector.evidence.logged import CHECKPOINT, FOLDERS, log_key_of, places_in
+from collector.evidence.logged import CHECKPOINT, FOLDERS, Place, log_key_of, places_in
 from shared import statement, strictjson
 from shared.bundle import Bundle, Proof, write_bundle
 from shared.checkpoint import Checkpoint, open_checkpoint
@@ -136,7 +136,14 @@ def _stamp(told: JsonObject, data: bytes, roots: "tuple[Certificate, ...] | None
 
 def tokens_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """The token of each file that has one of its own, whoever made it; raises Malformed."""
-    return {statement.text(told, "of"): b64_exact(told.get("token")) for _, told in _lines(files, TOKENS)}
+    found = {}
+    for where, told in _lines(files, TOKENS):
+        try:
+            name = statement.text(told, "of")
+            found[name] = b64_exact(told.get("token"))
+        except Malformed as error:
+            raise Malformed(f"{where}: {error}") from error
+    return found
 
 
 def sigstore_bundle(files: Mapping[str, bytes], name: str, key: PublicKey, log: NoteKey) -> bytes:
@@ -147,16 +154,19 @@ def sigstore_bundle(files: Mapping[str, bytes], name: str, key: PublicKey, log: 
 
 
 def sigstore_bundles(
-    files: Mapping[str, bytes], keys: Mapping[str, PublicKey], log: NoteKey
+    files: Mapping[str, bytes], keys: Mapping[str, PublicKey], log: NoteKey, places: "Mapping[str, Place] | None" = None
 ) -> Iterator[tuple[str, bytes]]:
-    """The same of several files, by name, each signed by its key; what has no proof is passed over."""
-    places, tokens = places_in(files), tokens_of(files)
-    note = files.get(CHECKPOINT, b"")
-    for name, key in keys.items():
-        place, own = places.get(name), tokens.get(name)
-        if place is None or name not in files:
-            continue
-        one = open_checkpoint(note, log).checkpoint
+    """The same of several files, by name, each signed by its key; what has no proof is passed over.
+
+    `places`: what the proofs say, if somebody has read them before.
+    """
+    known, tokens, note = places_in(files) if places is None else places, tokens_of(files), files.get(CHECKPOINT, b"")
+    provable = [(name, key, known[name]) for name, key in keys.items() if name in known and name in files]
+    if not provable:
+        return
+    one = open_checkpoint(note, log).checkpoint
+    for name, key, place in provable:
+        own = tokens.get(name)
         envelope = read_envelope(files[name].partition(b"\n")[0])
         proof = Proof(place.index, one.size, one.root, place.hashes, note)
         leaf = leaf_of(envelope.pae_sha256, envelope.signature, key.spki)

@@ -2,8 +2,8 @@
 
 A report is to be sent by e-mail, so it aims at 2 MB with its pages. If the whole evidence file fits, that is attached
 (`evidence.zip`). Otherwise `evidence-part.zip` holds the manifest with the collector's signature, which names every file by its
-SHA-256, all files but measurements, receipts and proofs, and as many of each device's newest batches with their receipts as fit.
-Beside either a Sigstore bundle of each device's newest batch, which programs of others can check by itself. Pure.
+SHA-256, all files but measurements, receipts, proofs and bundles, and as many of each device's newest batches with their receipts
+as fit. Beside either a Sigstore bundle of each device's newest batch, which programs of others can check by itself. Pure.
 """
 
 import io
@@ -22,7 +22,7 @@ AUTHORITY: Final = "collector-certificate.pem"
 BUNDLE: Final = ".sigstore.json"
 MOST_BYTES: Final = 1_600_000  # of the evidence: pages, bundles and signature are the rest of 2 MB
 MOST_DEVICES: Final = 4  # whose newest batch has a bundle
-_MANY: Final = frozenset({"batches", "receipts", "removed", "refused", "imports", "transfers"})
+_MANY: Final = frozenset({"batches", "receipts", "removed", "refused", "imports", "transfers", "bundles"})
 _PROOFS: Final = "/proofs.ndjson"
 _ENTRY_BYTES: Final = 260  # of a member in a zip, beside what is in it: its name twice, its sizes twice
 

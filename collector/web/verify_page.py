@@ -17,7 +17,7 @@ NAME: Final = "verify.html"
 # What a script needs stands before it.
 SCRIPTS: Final = (
     "bytes", "sha256", "strictjson", "inflate", "zip", "keys", "dsse", "batch", "signed", "history", "devices", "log", "pastlogs",
-    "grade", "casefile", "kept", "transfers", "dated", "drawn", "rate",
+    "enclosed", "grade", "casefile", "kept", "transfers", "dated", "drawn", "rate",
     "omission", "favour", "steps", "page",
 )  # fmt: skip
 _SOURCES: Final = files("collector.web").joinpath("verify")

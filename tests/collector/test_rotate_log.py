@@ -290,7 +290,7 @@ def test_evidence_before_between_and_after(folder: Folder) -> None:
     details = {step.name: step.detail for step in check_evidence(kept[-1], Trust(vkey=told[0]))}
     assert "3 leaves of 3 in " in details["log"]
     assert "it follows the log that you were told, number 2 since" in details["log"]
-    assert details["log"].endswith("; 5 leaves in 2 logs before it")
+    assert "; 5 leaves in 2 logs before it; " in details["log"]
     assert "files are not in it" not in details["log"]
     strange = LogKey.generate().public.vkey
     assert "does not lead to it" in failed(kept[-1], Trust(vkey=strange))[1]

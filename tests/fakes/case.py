@@ -9,7 +9,7 @@ from fakes.history import History
 
 from collector.evidence.archive import read_archive
 from collector.evidence.check import Step
-from collector.evidence.logged import PROOFS
+from collector.evidence.logged import BUNDLES, PROOFS
 from collector.services import Services
 from shared import dsse, strictjson
 from shared.dsse import read_envelope
@@ -32,13 +32,18 @@ class Case:
         """The members, to be tampered with."""
         return read_archive(self.zipped)
 
+    @property
+    def unbundled(self) -> Files:
+        """The members without the bundles: for changing what those are made of."""
+        return without(self.files, BUNDLES)
+
     def signed_anew(self, files: Mapping[str, bytes], key: FileKey | None = None) -> Files:
         """The members under a manifest made to fit, signed with the collector's own key (or another)."""
         return signed_anew(files, key or self.services.collector_key)
 
     def without_newest(self) -> Files:
         """The evidence without the newest batch of the first device and without any trace of it, counted and signed anew."""
-        files, dev = self.files, self.history.devices[0].dev
+        files, dev = self.unbundled, self.history.devices[0].dev
         name = max(one for one in files if one.startswith(f"batches/{dev}"))
         del files[name], files[name.replace("batches/", "receipts/").replace(".ndjson", ".json")]
         files[PROOFS] = b"".join(line for line in files[PROOFS].splitlines(keepends=True) if name.encode() not in line)
@@ -48,6 +53,11 @@ class Case:
         told["grades"][0]["n"] -= 2
         files["case.json"] = json.dumps(told).encode()
         return self.signed_anew(files)
+
+
+def without(files: Files, *folders: str) -> Files:
+    """The members that are not in these folders."""
+    return {name: data for name, data in files.items() if not name.startswith(folders)}
 
 
 def signed_anew(files: Mapping[str, bytes], signer: FileKey) -> Files:

@@ -81,12 +81,7 @@ class Given:
     def outside(self, *bundles: Spelt, log: LogKey | None = None, key: FileKey | None = None) -> list[str]:
         """What Sigstore's verifier says of each."""
         spki = (key or self.device.key).public.spki
-        asked = {"root": self.trusted(log), "keys": {self.device.dev: b64(spki)}, "bundles": bundles}
-        done = subprocess.run(
-            ("node", str(INSTALLED / "verify.mjs")), input=json.dumps(asked).encode(), capture_output=True, check=True
-        )
-        found: list[str] = json.loads(done.stdout)
-        return found
+        return said_of({"root": self.trusted(log), "keys": {self.device.dev: b64(spki)}, "bundles": bundles})
 
     def ours(self, bundle: Spelt) -> bool:
         """Whether we accept it; time-stamps are not ours to judge."""
@@ -120,6 +115,14 @@ def sigstore() -> None:
     if shutil.which("node") is None:
         pytest.skip("node is not installed")
     shutil.copy(HERE / "verify.mjs", installed(HERE / "package.json", INSTALLED.name))
+
+
+def said_of(asked: Spelt) -> list[str]:
+    """What Sigstore's verifier says of each bundle, by a root of trust and keys (`verify.mjs`)."""
+    command = ("node", str(INSTALLED / "verify.mjs"))
+    done = subprocess.run(command, input=json.dumps(asked).encode(), capture_output=True, check=True)
+    found: list[str] = json.loads(done.stdout)
+    return found
 
 
 def changed(bundle: Spelt, change: Callable[[Spelt, Spelt], None]) -> Spelt:

@@ -1,4 +1,4 @@
-// Says of each bundle what Sigstore's own verifier says; stdin: {"root", "keys": {hint: SPKI base64}, "bundles"}, stdout: a list of texts.
+// Says of each bundle what Sigstore's own verifier says; stdin: {"root", "keys": {hint: SPKI base64}, "bundles", "stamps": how many it asks for, or 1}, stdout: a list of texts.
 import { bundleFromJSON } from '@sigstore/bundle';
 import { toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
@@ -11,7 +11,7 @@ const keys = (hint) => {
   return { publicKey: createPublicKey({ key: Buffer.from(spki, 'base64'), format: 'der', type: 'spki' }), validFor: () => true };
 };
 const material = toTrustMaterial(TrustedRoot.fromJSON(asked.root), keys);
-const verifier = new Verifier(material, { tlogThreshold: 1, timestampThreshold: 1, ctlogThreshold: 0 });
+const verifier = new Verifier(material, { tlogThreshold: 1, timestampThreshold: asked.stamps ?? 1, ctlogThreshold: 0 });
 const found = asked.bundles.map((one) => {
   try { verifier.verify(toSignedEntity(bundleFromJSON(one))); return 'ok'; } catch (error) { return `${error.code ?? error.name}: ${error.message}`; }
 });

@@ -176,14 +176,15 @@ async function logged(found) {
   if (files.has("log/wrong.txt")) throw new Malformed("log/wrong.txt: the collector itself says that its log contradicts its ledger");
   if (!files.has("log/checkpoint")) {
     if (trust.vkey || trust.witnesses.length) throw new Malformed("no checkpoint is in this file, so nothing of it is in the log that you were told of");
-    found.logged = { leaves: new Map(), checkpoint: null };
+    found.logged = { leaves: new Map(), checkpoint: null, bundled: new Map() };
     return "the collector had no log when this was made";
   }
   const key = await logKeyOf(found);
   if (!key) throw new Malformed("log/vkey: the key of the log is not here");
   const checkpoint = await openCheckpoint(files.get("log/checkpoint"), key, trust.witnesses.map(noteKeyOf));
   const over = await pastLogs(found, key);
-  const indices = await proofsIn(found, over, checkpoint);
+  const bundled = new Map();
+  const indices = await proofsIn(found, over, checkpoint, bundled);
   checkOrder(found, indices);
   checkDevicesOrder(found, indices);
   const number = trust.vkey ? await leadsTo(found, noteKeyOf(trust.vkey), key) : 0;
@@ -194,14 +195,20 @@ async function logged(found) {
   const without = [...files.keys()].filter(isLeaf).length - indices.size;
   const more = (without ? `; ${without} files are not in it` : "") + (over.length ? `; ${earlier} leaves in ${over.length} logs before it` : "");
   const witnessed = witnessedBy(checkpoint, trust);
-  found.logged = { leaves: new Map([...indices].map(([name, at]) => [name, at - before])), checkpoint };
+  found.logged = { leaves: new Map([...indices].map(([name, at]) => [name, at - before])), checkpoint, bundled };
   return `${indices.size - earlier} leaves of ${checkpoint.size} in ${checkpoint.origin} (${known})${witnessed}${more}`;
 }
 
 const isLeaf = (name) => LEAF_FOLDERS.includes(name.split("/")[0]) || isRotationFile(name) || isNextFile(name);
 
-/** The place of each file that has a proof, as if the leaves of all logs, oldest first, were one row; throws Malformed. */
-async function proofsIn(found, over, checkpoint) {
+/** Where the bundle of a batch stands. */
+const bundleOf = (name) => `bundles/${name.replace(/^batches\//, "").replace(/\.ndjson$/, "")}.sigstore.json`;
+
+/**
+ * The place of each file that has a proof, as if the leaves of all logs, oldest first, were one row; throws Malformed. Into
+ * `bundled` go the places in the newest log of those with a bundle.
+ */
+async function proofsIn(found, over, checkpoint, bundled) {
   const peers = [...(await peersIn(found)).values()].map((key) => [key.id, key]);
   const keys = new Map([...peers, ...found.devices, ...[...found.lines.values()].flatMap((line) => [...line.byId])]), indices = new Map();
   let before = 0;
@@ -216,6 +223,7 @@ async function proofsIn(found, over, checkpoint) {
       if (isNextFile(of) && index) throw new Malformed(`${of}: not the first leaf of the log that it names`);
       checkPlace(of, found.files.get(of), index, proof, keys, tree);
       indices.set(of, before + index);
+      if (tree === checkpoint && found.files.has(bundleOf(of))) bundled.set(of, { index, proof });
       await found.step(indices.size);
     }
     before += tree.size;

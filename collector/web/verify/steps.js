@@ -162,7 +162,7 @@ const CHECKS = {
   counts: async (found) => countsIn(found),
   criteria: async (found) => rulesIn(found),
   "counter-signatures": counterSignatures,
-  log: logged,
+  log: async (found) => (await logged(found)) + (await enclosedIn(found)),
   kept: compareKept,
   omission: omissionIn,
   peers: peersBesideIn,

@@ -413,7 +413,7 @@ def test_the_log_that_one_was_told_of(case: Case) -> None:
     assert (step.no, step.name, step.holds) == (12, "log", True)
     assert "(as you were told)" in step.detail
     assert not check_evidence(case.files, Trust(vkey=other))[-1].holds
-    without = {name: data for name, data in case.files.items() if not name.startswith("log/")}
+    without = {name: data for name, data in case.unbundled.items() if not name.startswith("log/")}
     assert (
         check_evidence(case.signed_anew(without))[NAMES.index("log")].detail
         == "the collector had no log when this was made"

@@ -145,7 +145,7 @@ def test_whose_word_it_is(collector: Collector) -> None:
     assert "2 live" in step_of(steps, "time").detail
     without = {name: data for name, data in case.files.items() if name not in {TIMES, WITNESSES}}
     assert "0 live, 0 offline, 4 undated" in collector.step(case, case.signed_anew(without)).detail
-    bare = {name: data for name, data in case.files.items() if not name.startswith("log/")}
+    bare = {name: data for name, data in case.unbundled.items() if not name.startswith("log/")}
     assert step_of(check_evidence(case.signed_anew(bare)), "time").detail == "no log tells when anything was made"
 
 

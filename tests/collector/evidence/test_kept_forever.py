@@ -42,5 +42,7 @@ def test_and_nothing_else(file: Path) -> None:
 
 
 def test_some_are_kept() -> None:
-    """There is one of the format as it was first, and one with every key followed by another."""
-    assert {file.stem for file in KEPT} >= {"0.1.0-a", "0.1.0-b"}
+    """There is one of the format as it was first, one with every key followed by another, and one with bundles, the log followed."""
+    assert {file.stem for file in KEPT} >= {"0.1.0-a", "0.1.0-b", "0.1.0-c"}
+    bundled = [file.stem for file in KEPT if any("sigstore.json" in name for name in read_archive(file.read_bytes()))]
+    assert bundled == ["0.1.0-c"]

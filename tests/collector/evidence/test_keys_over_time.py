@@ -19,9 +19,11 @@ from collector.config import Config
 from collector.evidence.archive import read_archive
 from collector.evidence.bundle import make_evidence
 from collector.evidence.check import Step, check_evidence
+from collector.evidence.logged import bundle_of
 from collector.ledger.chains import Chains, Standing
 from collector.registry import Registry
 from collector.services import Services
+from shared.bundle import check_bundle, read_bundle
 from shared.keys import FileKey
 from shared.revocation import make_revocation
 from shared.rotation import Whose, make_rotation
@@ -86,6 +88,20 @@ def test_it_holds(made: tuple[Services, list[Device], Files]) -> None:
     names = {f"rotations/{one.dev}.json" for one in devices[1:3]}
     assert names == {name for name in files if name.startswith("rotations/")}
     assert sum(name.startswith("revocations/") for name in files) == 1
+
+
+def test_each_key_has_its_bundles(made: tuple[Services, list[Device], Files]) -> None:
+    """A bundle is signed by the key that signed the batch, which stands beside it: of each key of a device its newest batch at least."""
+    services, devices, files = made
+    signing = [device for device in devices if any(name.startswith(f"batches/{device.dev}/") for name in files)]
+    assert [device.dev for device in signing] == [devices[0].dev, devices[2].dev, devices[3].dev]
+    for device in signing:
+        assert files[f"bundles/{device.dev}/key.pem"] == device.key.public.to_pem()
+        newest = max(name for name in files if name.startswith(f"batches/{device.dev}/"))
+        check_bundle(read_bundle(files[bundle_of(newest)][:-1]), device.key.public, services.log_key.public)
+    assert {step.name: step for step in check_evidence(files)}["log"].detail.endswith("; 4 Sigstore bundles")
+    swapped = files | {f"bundles/{signing[0].dev}/key.pem": signing[1].key.public.to_pem()}
+    assert failing(services, swapped).detail.startswith(f"bundles/{signing[0].dev}/key.pem: not what the batch")
 
 
 Change = Callable[[list[Device], Files], object]

@@ -63,6 +63,18 @@ def test_the_chain_holds_and_the_rule_is_named(case: Case) -> None:
     assert steps[4].detail == f"{len(batches)} batches, {3 * len(batches)} records"
 
 
+def test_what_was_removed_has_no_bundle(case: Case) -> None:
+    """Bundles are of batches that are here whole; one of a batch that was removed is of none that is here."""
+    files = case.files
+    numbers = [name.split("/")[2][:8] for name in named(files, "batches")]
+    bundles = [name for name in named(files, "bundles") if name.endswith(".sigstore.json")]
+    assert [name.split("/")[2][:8] for name in bundles] == numbers
+    assert step_of(check_evidence(files), "log").detail.endswith(f"; {len(numbers)} Sigstore bundles")
+    more = named(files, "removed")[0].replace("removed/", "bundles/").replace(".json", ".sigstore.json")
+    last = check_evidence(case.signed_anew(files | {more: files[bundles[0]]}))[-1]
+    assert (last.name, last.detail) == ("log", f"{more}: of no batch that is here and in the log")
+
+
 def test_of_what_was_removed_no_transfer_is_missed(case: Case) -> None:
     """A peer's word on a start whose record was removed by the rule says nothing against the device."""
     files = case.files

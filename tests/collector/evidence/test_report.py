@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fakes.history import History
 from fakes.reported import Reported, reported
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from collector.evidence.__main__ import main
 from collector.evidence.archive import NotEvidence, read_archive
+from collector.evidence.bundle import make_evidence
 from collector.evidence.check import STEPS
 from collector.evidence.logged import Trust
 from collector.evidence.report import check_report
@@ -209,6 +211,20 @@ def test_only_a_part_is_never_called_whole(
     assert "and so does its evidence" in capsys.readouterr().out
     assert main([str(pdf), "--evidence", str(other)]) == 1
     assert "not in the evidence file that you gave" in capsys.readouterr().out
+
+
+def test_evidence_of_a_later_moment(tmp_path: Path) -> None:
+    """Evidence that was made later, with another checkpoint and so other bundles, holds all that the report lists as signed."""
+    with reported(tmp_path) as made:
+        history = History(made.services)
+        device = history.device("line-0")
+        history.batch(device)
+        later = read_archive(make_evidence(made.services, "line-0"))
+        found = check_report(made.made.pdf, ANYBODY, evidence=later)
+    before = read_archive(Document(made.made.pdf).attachments()["evidence.zip"])
+    changed = [name for name in before if name.startswith("bundles/") and before[name] != later[name]]
+    assert len(changed) > 1
+    assert found.holds, found.steps[-1]
 
 
 def test_without_the_extra(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,15 +24,16 @@ from collector.config import Config
 from collector.evidence.__main__ import main
 from collector.evidence.bundle import make_evidence
 from collector.evidence.check import Step, check_evidence, steps_of
+from collector.evidence.enclosed import ROOT, enclosed_in
 from collector.evidence.found import Found
-from collector.evidence.logged import CHECKPOINT, PROOFS, Trust
+from collector.evidence.logged import CHECKPOINT, PROOFS, Trust, bundle_of
 from collector.evidence.sigstore import TRUSTED_ROOT, taken_out
 from collector.evidence.stamped import ROOTS, STAMPS, TOKENS, sigstore_bundle, stamps_in, tokens_in
 from collector.log import stamps as stamps_module
 from collector.log.growth import Growth
 from collector.log.key import Witness
 from collector.services import Services
-from shared.bundle import check_bundle, read_bundle
+from shared.bundle import check_bundle, read_bundle, write_bundle
 from shared.checkpoint import open_checkpoint
 from shared.dsse import b64, b64_exact
 from shared.errors import Malformed
@@ -144,7 +145,7 @@ def test_whom_a_reader_trusts(stamped: Stamped, tmp_path: Path) -> None:
     last = check_evidence(files, Trust(tsa_roots=other))[-1]
     assert (last.name, last.holds, last.detail.startswith(f"{STAMPS}: line 1")) == ("time-stamps", False, True)
     without = stamped.case.signed_anew(
-        {name: data for name, data in files.items() if name not in (STAMPS, TOKENS, ROOTS)}
+        {name: data for name, data in stamped.case.unbundled.items() if name not in (STAMPS, TOKENS, ROOTS)}
     )
     assert step(check_evidence(without, Trust())).detail == "no time-stamps"
     last = check_evidence(without, stamped.trust())[-1]
@@ -196,7 +197,7 @@ CHANGES: dict[str, tuple[str, Callable[[list[dict[str, object]]], object]]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_anything_changed(stamped: Stamped, change: str) -> None:
     """One thing changed and the manifest signed anew: refused at this step, the line named, for whoever trusts the authority."""
-    files = stamped.case.files
+    files = stamped.case.unbundled
     name, make = CHANGES[change]
     told = lines(files, name)
     make(told)
@@ -209,21 +210,21 @@ def test_anything_changed(stamped: Stamped, change: str) -> None:
 @given(st.sampled_from((STAMPS, TOKENS)), st.binary(max_size=60), st.booleans())
 def test_any_bytes(stamped: Stamped, name: str, data: bytes, trusts: bool) -> None:
     """Whatever stands where time-stamps do, the step fails by name, be there an authority to believe or not."""
-    files = stamped.case.signed_anew(stamped.case.files | {name: data + b"\n"})
+    files = stamped.case.signed_anew(stamped.case.unbundled | {name: data + b"\n"})
     last = check_evidence(files, stamped.trust(tsa=trusts))[-1]
     assert (last.name, last.holds, last.detail.startswith(f"{name}: line")) == ("time-stamps", False, True)
 
 
 def test_lines_that_do_not_end(stamped: Stamped) -> None:
     """A member that is cut off is no shorter one."""
-    files = stamped.case.files
+    files = stamped.case.unbundled
     cut = stamped.case.signed_anew(files | {STAMPS: files[STAMPS][:-1]})
     assert "does not end" in check_evidence(cut, stamped.trust())[-1].detail
 
 
 def test_a_token_of_another_batch(stamped: Stamped) -> None:
     """T5: the token of one batch says nothing of another, older one."""
-    files = stamped.case.files
+    files = stamped.case.unbundled
     told = lines(files, TOKENS)
     older = min(name for name in files if name.startswith("batches/"))
     told[0]["of"] = older
@@ -234,7 +235,7 @@ def test_a_token_of_another_batch(stamped: Stamped) -> None:
 @pytest.mark.threat("T22")
 def test_either_clock_can_be_taken_away(stamped: Stamped) -> None:
     """T22: without the time-stamps it holds by the witness, without the cosignatures by the authority; who asks for both sees it."""
-    files, case = stamped.case.files, stamped.case
+    files, case = stamped.case.unbundled, stamped.case
     by_witness = case.signed_anew({name: data for name, data in files.items() if name not in (STAMPS, TOKENS, ROOTS)})
     assert all(one.holds for one in check_evidence(by_witness, stamped.trust(tsa=False, witness=True)))
     bare = {name: data for name, data in files.items() if name not in ("log/times.ndjson", "log/witnesses")}
@@ -317,14 +318,78 @@ def test_bundles_for_others(stamped: Stamped, tmp_path: Path, capsys: pytest.Cap
     assert not (tmp_path / "no").exists()
 
 
+def test_bundles_in_the_zip(stamped: Stamped) -> None:
+    """The newest batch's own bundle has its token, and the root of trust the chain of whoever made it, the root last."""
+    files = stamped.case.files
+    batch = str(lines(files, TOKENS)[0]["of"])
+    with_token = [name for name in files if name.endswith(".sigstore.json") and b"signedTimestamp" in files[name]]
+    assert with_token == [bundle_of(batch)]
+    (token,) = read_bundle(files[bundle_of(batch)][:-1]).tokens
+    assert b64(token) == lines(files, TOKENS)[0]["token"]
+    (authority,) = json.loads(files[ROOT])["timestampAuthorities"]
+    assert [b64_exact(one["rawBytes"]) for one in authority["certChain"]["certificates"]] == stamped.tsa.certificates()
+
+
+def test_other_tokens_in_bundles(stamped: Stamped, tmp_path: Path) -> None:
+    """A bundle with another token than its batch's, or none, is refused, and so is a chain of which a certificate is nowhere else."""
+    case, files = stamped.case, stamped.case.files
+    name = bundle_of(str(lines(files, TOKENS)[0]["of"]))
+    bundle, root = read_bundle(files[name][:-1]), json.loads(files[ROOT])
+    other = Tsa.begin(tmp_path / "other")
+    for tokens in ((), (other.stamp(bundle.envelope.signature),), bundle.tokens * 2):
+        changed = files | {name: write_bundle(replace(bundle, tokens=tokens)) + b"\n"}
+        assert failing_at_the_log(case, changed).startswith(f"{name}: not what the batch")
+    told = lines(files, TOKENS)
+    told[0]["token"] = b64(other.stamp(bundle.envelope.signature))
+    assert failing_at_the_log(case, files | {TOKENS: spelt(told)}).startswith(f"{name}: not what the batch")
+    certificates = root["timestampAuthorities"][0]["certChain"]["certificates"]
+    for place, one in enumerate(other.certificates()):
+        was, certificates[place] = certificates[place], {"rawBytes": b64(one)}
+        assert failing_at_the_log(case, files | {ROOT: spelt([root])}).startswith(
+            f"{ROOT}: a certificate that is in no"
+        )
+        certificates[place] = was
+    without_roots = {one: data for one, data in files.items() if one != ROOTS}
+    assert failing_at_the_log(case, without_roots).startswith(f"{ROOT}: a certificate that is in no")
+
+
+def failing_at_the_log(case: Case, files: Files) -> str:
+    """Why, once the collector has signed it as it is."""
+    last = check_evidence(case.signed_anew(files), Trust())[-1]
+    assert (last.no, last.name, last.holds) == (12, "log", False)
+    return last.detail
+
+
+def test_roots_that_are_no_help(stamped: Stamped, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certificates that cannot be read, or in another place than in the file, or no package to read tokens: a root of trust without."""
+    files, log = stamped.case.unbundled, stamped.case.services.log_key.public
+    devices = {device.dev: device.key.public for device in stamped.case.history.devices}
+    leaves = {str(told["of"]): int(str(told["index"])) for told in lines(files, PROOFS)}
+
+    def authorities(files: Files) -> int:
+        made = enclosed_in(files, leaves, devices.get, log)
+        assert step(check_evidence(stamped.case.signed_anew(files | made)), "log").holds
+        return len(json.loads(made[ROOT])["timestampAuthorities"])
+
+    assert authorities(files) == 1
+    assert authorities({name: data for name, data in files.items() if name != ROOTS}) == 0
+    assert authorities(files | {ROOTS: b"none"}) == 0
+    assert authorities({name: data for name, data in files.items() if name != TOKENS}) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("collector.evidence.enclosed.MOST_ROOT_BYTES", 1000)
+        assert len(json.loads(enclosed_in(files, leaves, devices.get, log)[ROOT])["timestampAuthorities"]) == 0
+    monkeypatch.setitem(sys.modules, "rfc3161_client", None)
+    assert authorities(files) == 0
+
+
 def test_bundles_of_what_has_none(stamped: Stamped, tmp_path: Path) -> None:
     """Evidence without a log has none, and that is said; a batch without a proof is passed over."""
-    files = {name: data for name, data in stamped.case.files.items() if not name.startswith("log/")}
+    files = {name: data for name, data in stamped.case.unbundled.items() if not name.startswith("log/")}
     without = Found(stamped.case.signed_anew(files), Trust())
     assert all(one.holds for one in steps_of(without))
     with pytest.raises(Malformed, match="without a log"):
         taken_out(without)
-    files = stamped.case.files
+    files = stamped.case.unbundled
     files[PROOFS] = files[PROOFS].split(b"\n", 1)[1]
     fewer = Found(stamped.case.signed_anew(files), Trust())
     assert all(one.holds for one in steps_of(fewer))

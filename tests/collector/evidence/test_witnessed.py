@@ -61,7 +61,7 @@ def test_another_tree_for_the_court(witnessed: tuple[Case, list[NoteKey]]) -> No
     case, (one, other, third) = witnessed
     note = read_note(case.files[CHECKPOINT])
     bare = type(note)(note.text, note.signatures[:1]).data
-    files = case.signed_anew(case.files | {CHECKPOINT: bare})
+    files = case.signed_anew(case.unbundled | {CHECKPOINT: bare})
     assert last(case, files).holds
     for witnesses, quorum in (([one], 1), ([one, other], 2)):
         step = last(case, files, *witnesses, quorum=quorum)

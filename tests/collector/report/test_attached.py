@@ -28,6 +28,7 @@ def members(batches: dict[str, int], size: int = 900) -> dict[str, bytes]:
         for number in range(count):
             made[f"batches/{dev}/{number:08d}.ndjson"] = noise(f"{dev}{number}", size)
             made[f"receipts/{dev}/{number:08d}.json"] = noise(f"r{dev}{number}", 60)
+            made[f"bundles/{dev}/{number:08d}.sigstore.json"] = noise(f"b{dev}{number}", 90)
     return made | {"manifest.json": json.dumps(sorted(made)).encode(), "manifest.dsse.json": b"s"}
 
 
@@ -51,7 +52,7 @@ def test_a_part_fits_and_holds_the_newest(batches: dict[str, int], most_bytes: i
         assert {"case.json", "keys/collector.pem", "log/checkpoint", "manifest.json", "manifest.dsse.json"} <= set(
             found
         )
-        assert not any(name.endswith("proofs.ndjson") for name in found)
+        assert not any(name.endswith("proofs.ndjson") or name.startswith("bundles/") for name in found)
         for dev, count in batches.items():
             numbers = sorted(int(name[10:18]) for name in found if name.startswith(f"batches/{dev}"))
             assert numbers == list(range(count - len(numbers), count))
