@@ -44,6 +44,10 @@ class CrewFailed(CollectorError):
     """A process could not be started, or ended again and again."""
 
 
+class DidNotComeUp(CrewFailed):
+    """A process ended before it said that it was ready."""
+
+
 @dataclass(slots=True)
 class Mate:
     """One process that is kept running."""
@@ -56,9 +60,10 @@ class Mate:
     told: Mapping[str, str] = field(default_factory=dict)  # what is in its environment besides
     ends: list[float] = field(default_factory=list)
     process: "subprocess.Popen[bytes] | None" = None
+    why: str = ""  # it did not come up the last time that it did not
 
     def start(self) -> dict[str, Any]:
-        """Start it, also again; what it said when it was ready. Raises CrewFailed."""
+        """Start it, also again; what it said when it was ready. Raises DidNotComeUp, OSError."""
         self._let_go()
         command = [sys.executable, "-m", *self.command]
         with self.errors.open("ab") as errors:
@@ -72,10 +77,12 @@ class Mate:
             )
         return _ready(self.name, self.process.stdout, self.errors)
 
-    def end(self) -> None:
-        """Tell it to end, and wait."""
+    def end(self, *, at_once: bool = False) -> None:
+        """Tell it to end, and wait; or have it end."""
         if self.process is None:
             return
+        if at_once:
+            self.process.kill()
         if self.process.stdin is not None:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
@@ -194,8 +201,12 @@ class Crew:
         log.warning("%s ended (exit code %s); it is started again", mate.name, code)
         try:
             if len(mate.ends) > _MOST_ENDS:
-                raise CrewFailed(f"{mate.name} ended {len(mate.ends)} times in {_ENDS_WITHIN_S} s; see {mate.errors}")
+                why = f" ({mate.why})" if mate.why else ""
+                raise CrewFailed(f"{mate.name} ended {len(mate.ends)} times in {_ENDS_WITHIN_S} s{why}; see {mate.errors}")
             mate.start()
+        except DidNotComeUp as error:  # it may have been killed on its way
+            mate.why = str(error)
+            mate.end(at_once=True)
         except (CrewFailed, OSError) as error:
             self.failure = str(error)
             self.failed()
@@ -238,5 +249,5 @@ def _ready(name: str, output: IO[bytes] | None, log_file: Path) -> dict[str, Any
         told: dict[str, Any] = json.loads(line)
     except ValueError as error:
         tail = log_file.read_text(errors="replace").strip().splitlines()[-1:]
-        raise CrewFailed(f"{name} did not come up: {' '.join(tail) or 'it said nothing'}") from error
+        raise DidNotComeUp(f"{name} did not come up: {' '.join(tail) or 'it said nothing'}") from error
     return told

@@ -8,6 +8,7 @@ CollectorError
 ├── NotAllowed           the desk's token is missing or wrong
 ├── StorageFull          nothing was kept; free some space and send again
 ├── LedgerAway           the process that writes the ledger is not there; whether it wrote is not known
+├── Ending               the collector is told to end while this is being answered; whether it was done is not known
 ├── CatalogAway          the collectors' catalog does not answer; whether the entry was kept is not known
 ├── Outrun               another entry came first, so what this one rests on has to be looked at again
 ├── Misdirected          a device whose receipts another key signs; a collector that has it takes it
@@ -59,6 +60,10 @@ class StorageFull(CollectorError):
 
 class LedgerAway(CollectorError):
     """The process that writes the ledger is not there: whether it wrote is not known, so send it again."""
+
+
+class Ending(CollectorError):
+    """The collector ends before the answer is there; whether what was asked was done is not known."""
 
 
 class CatalogAway(CollectorError):

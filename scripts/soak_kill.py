@@ -80,6 +80,13 @@ def soak_for(soak: Soak, options: argparse.Namespace) -> Counter[str]:
     return took_s
 
 
+def faults(soak: Soak) -> str:
+    """What the collector's processes said last of faults of their own, or said last at all."""
+    told = {log: log.read_text(errors="replace") for log in (soak.log, *soak.data.glob("*.log")) if log.exists()}
+    traced = {log: text[max(0, text.rindex("Traceback") - 500) :] for log, text in told.items() if "Traceback" in text}
+    return "".join(f"{log.name}: …{text[-6000:]}\n" for log, text in sorted((traced or told).items()))
+
+
 def main() -> int:
     """Kill, check, say."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -104,7 +111,7 @@ def main() -> int:
             soak_for(soak, options)
             batches = soak.check_all()
         except Broken as error:
-            sys.stdout.write(f"BROKEN: {error}\n")
+            sys.stdout.write(f"BROKEN: {error}\n{faults(soak)}")
             return 1
         finally:
             soak.end()

@@ -7,11 +7,13 @@
     a reader who stops     60 s without taking a byte, while more waits than the system's buffers hold; then he is dropped
     an upgrade             is not offered: the request is answered as it is, or refused if it brings a body, which the parser
                            would take for the other protocol
+    the end of it all      what is not answered 3 s after the collector was told to end is answered 503: send it again
     end of sending         whoever says no more may still listen: what was asked is answered, then the connection ends
 
 What the parser cannot read is refused in the same words as everything else, and is not worth a warning: anybody can send it.
 """
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -26,7 +28,7 @@ from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallab
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from collector.api.problems import problem
-from collector.errors import BadRequest, CollectorError, HeadTooLarge, TooSlow
+from collector.errors import BadRequest, CollectorError, Ending, HeadTooLarge, TooSlow
 
 HEAD_BYTES: Final = 64 * 1024
 HEAD_S: Final = 30.0
@@ -135,7 +137,14 @@ class Connection(HttpToolsProtocol):
                 cycle.disconnected = cycle.disconnected or self.transport.is_closing()
                 await send(message)
 
-            await app(scope, receive, send_if_there)
+            try:
+                await app(scope, receive, send_if_there)
+            except asyncio.CancelledError:  # by uvicorn, whose patience at the end is over
+                if cycle.response_started:
+                    raise
+                status, fields, body = _spelt(Ending("the collector is ending; send it again"))
+                await send_if_there({"type": "http.response.start", "status": status, "headers": fields})
+                await send_if_there({"type": "http.response.body", "body": body, "more_body": False})
 
         super()._start_asgi_task(cycle, answered)
 
@@ -220,16 +229,22 @@ class Connection(HttpToolsProtocol):
             if self.pipeline or _is_answered(cycle):
                 self.transport.abort()
                 return
-        status, headers, words = problem(error)
-        body = json.dumps(words).encode()
-        fields = [*self.server_state.default_headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
-        fields += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        status, own, body = _spelt(error)
+        fields = [*self.server_state.default_headers, *own, (b"connection", b"close")]
         lines = b"".join(b"%b: %b\r\n" % field for field in fields)
         self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + body)
         self.transport.write_eof()
         self._thrown_bytes = 0
         self._has_head()
         self._headless = self.loop.call_later(LINGER_S, self.transport.abort)
+
+
+def _spelt(error: CollectorError) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Status, headers and body of the answer to an error."""
+    status, headers, words = problem(error)
+    body = json.dumps(words).encode()
+    fields = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    return status, [*fields, (b"content-length", b"%d" % len(body))], body
 
 
 def _is_answered(cycle: RequestResponseCycle) -> bool:

@@ -43,6 +43,7 @@ STATUS: dict[type[SpeedproofError], tuple[HTTPStatus, str]] = {
     ours.NotAllowed: (HTTPStatus.UNAUTHORIZED, "not_allowed"),
     ours.StorageFull: (HTTPStatus.SERVICE_UNAVAILABLE, "storage_full"),
     ours.LedgerAway: (HTTPStatus.SERVICE_UNAVAILABLE, "ledger_away"),
+    ours.Ending: (HTTPStatus.SERVICE_UNAVAILABLE, "ending"),
     ours.CatalogAway: (HTTPStatus.SERVICE_UNAVAILABLE, "catalog_away"),
     ours.Outrun: (HTTPStatus.SERVICE_UNAVAILABLE, "outrun"),
     ours.Misdirected: (HTTPStatus.SERVICE_UNAVAILABLE, "misdirected"),

@@ -64,9 +64,12 @@ def at_random(soak: Soak, victim: str) -> bool:
     soak.a_moment(0.5)
     if victim == PARENT:
         soak.kill()
-    elif pids := collector.pids().get(victim):
-        os.kill(soak.chance.choice(pids), signal.SIGKILL)
-        soak.a_moment(0.5)
+        return True
+    pids = collector.pids().get(victim)
+    if not pids:  # it was killed just now, and is being started again
+        return False
+    os.kill(soak.chance.choice(pids), signal.SIGKILL)
+    soak.a_moment(0.5)
     return True
 
 

@@ -173,6 +173,23 @@ def test_a_process_that_dies(collector: Running, module: str) -> None:
     until(lambda: collector.case(f"after-{module}")["counts"]["signed"]["ok"] == 4)  # the index comes after
 
 
+def test_one_that_dies_while_it_starts(tmp_path: Path) -> None:
+    """The writer is killed, and the next one before it is ready: another is there soon, and the collector never ended."""
+    with running(tmp_path / "data", "--workers", "1") as collector:
+        device = collector.enrolled("anna")
+        assert collector.post_batch(device.next()).status == 201
+        seen = set(collector.children[CLERK])
+        os.kill(seen.pop(), signal.SIGKILL)
+        for _ in range(2):
+            until(lambda: bool(set(collector.children.get(CLERK, [])) - seen))
+            (pid,) = collector.children[CLERK]
+            os.kill(pid, signal.SIGKILL)  # it is importing what it needs
+            seen.add(pid)
+        assert sent(collector, device.next()).status in (200, 201)
+        assert collector.stop() == 0
+    assert "ended by itself" not in (tmp_path / "data.log").read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "options"), [(signal.SIGKILL, ("--workers", "1")), (signal.SIGTERM, ())], ids=["SIGKILL", "SIGTERM"]

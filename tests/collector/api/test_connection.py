@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
+from uvicorn.config import LoopFactoryType
 
 from collector.api import connection
 from collector.api.connection import HEAD_BYTES, MOST_WAITING, Connection
@@ -101,15 +102,14 @@ class Behind:
         await self.app(scope, receive, send)
 
 
-@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
-def behind(request: pytest.FixtureRequest) -> Iterator[Behind]:
-    """A server with this kind of connection, in either event loop."""
-    app = Behind()
+@contextlib.contextmanager
+def listening(app: Behind, loop: LoopFactoryType) -> Iterator[_Server]:
+    """A server with this kind of connection; it has ended when this is left."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         app.app.port = listener.getsockname()[1]
         config = uvicorn.Config(
-            app, log_level="critical", ws="none", http=Connection, lifespan="off", loop=request.param,
+            app, log_level="critical", ws="none", http=Connection, lifespan="off", loop=loop,
             timeout_keep_alive=1, timeout_graceful_shutdown=1,
         )  # fmt: skip
         server = _Server(config)
@@ -117,10 +117,18 @@ def behind(request: pytest.FixtureRequest) -> Iterator[Behind]:
         thread.start()
         try:
             assert server.ready.wait(PATIENCE_S)
-            yield app
+            yield server
         finally:
             server.should_exit = True
             thread.join()
+
+
+@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+def behind(request: pytest.FixtureRequest) -> Iterator[Behind]:
+    """A server for many tests, in either event loop."""
+    app = Behind()
+    with listening(app, request.param):
+        yield app
 
 
 @pytest.fixture
@@ -284,3 +292,40 @@ def test_old_clients(seen: Seen) -> None:
     assert seen.talk(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").startswith(b"HTTP/1.1 200 ")
     assert seen.talk(b"GET http://elsewhere/a?b HTTP/1.1\r\nConnection: close\r\n\r\n").startswith(b"HTTP/1.1 200 ")
     assert [path for path, _ in seen.asked] == ["/", "/a"]
+
+
+class Endless(Seen):
+    """One whose answers never end: not begun, or begun and not whole."""
+
+    begins = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wait for ever."""
+        self.asked.append((scope["path"], b""))
+        if self.begins:
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
+            await send({"type": "http.response.body", "body": b"be", "more_body": True})
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("begins", [False, True])
+def test_who_still_waits_at_the_end_is_told_so(loop: LoopFactoryType, begins: bool) -> None:
+    """Whoever was not answered in time when all ends is told to send it again; an answer that was begun stays unfinished."""
+    app = Endless()
+    app.begins = begins
+    with listening(Behind(app), loop) as server, socket.create_connection(("127.0.0.1", app.port)) as one:
+        one.settimeout(PATIENCE_S)
+        one.sendall(b"POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        deadline = time.monotonic() + PATIENCE_S
+        while not app.asked:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        server.should_exit = True
+        said = rest(one)
+    if begins:
+        assert said.endswith(b"\r\n\r\nbe")
+        return
+    assert said.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: " in said
+    assert error(said) == (503, "ending")

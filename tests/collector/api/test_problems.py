@@ -12,7 +12,7 @@ from collector import errors as ours
 from collector.api.problems import MEDIA_TYPE, RETRY_AFTER_S, STATUS, problem, status_of
 from collector.command import CommandFailed
 from collector.config import Config
-from collector.crew import CrewFailed
+from collector.crew import CrewFailed, DidNotComeUp
 from collector.services import Services
 from collector.up import CannotStart
 from shared import errors as theirs
@@ -20,7 +20,7 @@ from shared.errors import ChainGap, Expected, Refused, SpeedproofError
 
 for each in commands.COMMANDS:  # so that every error of this side is known
     commands.command(each)
-NEVER_OVER_HTTP = {CommandFailed, CannotStart, CrewFailed}  # the command line's own
+NEVER_OVER_HTTP = {CommandFailed, CannotStart, CrewFailed, DidNotComeUp}  # the command line's own
 
 
 def leaves(kind: type[SpeedproofError]) -> Iterator[type[SpeedproofError]]:
