@@ -202,7 +202,9 @@ class Crew:
         try:
             if len(mate.ends) > _MOST_ENDS:
                 why = f" ({mate.why})" if mate.why else ""
-                raise CrewFailed(f"{mate.name} ended {len(mate.ends)} times in {_ENDS_WITHIN_S} s{why}; see {mate.errors}")
+                raise CrewFailed(
+                    f"{mate.name} ended {len(mate.ends)} times in {_ENDS_WITHIN_S} s{why}; see {mate.errors}"
+                )
             mate.start()
         except DidNotComeUp as error:  # it may have been killed on its way
             mate.why = str(error)
