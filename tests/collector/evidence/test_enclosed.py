@@ -1,5 +1,6 @@
 """The Sigstore bundles in an evidence file itself: which there are, and that anything but what the file makes them is refused."""
 
+import contextlib
 import copy
 import io
 import json
@@ -12,15 +13,20 @@ from typing import Any
 
 import pytest
 from fakes.case import Case, Files, step_of
+from fakes.clock import FakeClock
+from fakes.history import History
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collector.config import Config
 from collector.evidence.bundle import make_evidence
 from collector.evidence.check import Step, check_evidence
 from collector.evidence.enclosed import MOST_ROOT_BYTES, ROOT, enclosed_in, newest_of
 from collector.evidence.logged import BUNDLES, PROOFS, WRONG, Trust, bundle_of
 from collector.evidence.stamped import TOKENS, sigstore_bundle
 from collector.log.key import LogKey
+from collector.rotate import rotate_log
+from collector.services import Services
 from shared.bundle import check_bundle, read_bundle
 from shared.dsse import b64
 from shared.keys import FileKey, PublicKey
@@ -232,6 +238,26 @@ def test_a_log_that_is_not_given_out(case: Case, monkeypatch: pytest.MonkeyPatch
     assert WRONG in files
     assert not any(name.startswith(BUNDLES) for name in files)
     assert enclosed_in(case.files, placed(case.files), lambda _: None, case.services.log_key.public) == {}
+
+
+def test_a_log_before_this_one(tmp_path: Path) -> None:
+    """A batch in the log before has no bundle, and one with its place there beside the new log's checkpoint is refused."""
+    config, clock = Config(data=tmp_path / "data"), FakeClock()
+    with contextlib.closing(Services.over_folder(config, clock)) as services:
+        history = History(services)
+        history.batch(device := history.device("line-0"))
+    rotate_log(config, None)
+    with contextlib.closing(Services.over_folder(config, clock)) as services:
+        history = History(services, [device])
+        history.batch(device)
+        case = Case(services, history, make_evidence(services, "line-0"))
+        files, log = case.files, services.log_key.public
+        old, new = (name for name in sorted(files) if name.startswith("batches/"))
+        assert bundles_in(files) == [bundle_of(new)]
+        assert log_of(files).detail.endswith(" leaves in 1 logs before it; 1 Sigstore bundles")
+        (past,) = (name for name in files if name.startswith("log/past/") and name.endswith("proofs.ndjson"))
+        made = sigstore_bundle(files | {PROOFS: files[past]}, old, device.key.public, log)
+        refused(case, {bundle_of(old): made + b"\n"}, bundle_of(old), NOT_OF_A_BATCH)
 
 
 def test_bundles_up_to_a_limit(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
