@@ -29,6 +29,7 @@ _SETTINGS: Final = {
     "client_min_messages": "warning",
 }
 _PATIENCE_S: Final = 5
+_LET_GO_S: Final = 2
 _PAUSE_US: Final = 1_000_000
 
 
@@ -60,14 +61,15 @@ class Session:
                 failed.callback(opened.close)
                 for name, value in _SETTINGS.items():
                     opened.execute("SELECT set_config(%s, %s, false)", [name, value])
-                row = opened.execute("SELECT pg_try_advisory_lock(%s, %s)", [_STREAMS, self._stream]).fetchone()
-                if (row is None or not row[0]) and self._was_open:
-                    raise CatalogAway(
-                        "the catalog still has this collector's last connection; it is asked again in a moment"
-                    )
-                if row is None or not row[0]:
-                    raise AlreadyRunning(
-                        f"another collector writes stream {self._stream}; each has a number of its own"
+                if not _took(opened, self._stream):
+                    raise (
+                        CatalogAway(
+                            "the catalog still has this collector's last connection; it is asked again in a moment"
+                        )
+                        if self._was_open
+                        else AlreadyRunning(
+                            f"another collector writes stream {self._stream}; each has a number of its own"
+                        )
                     )
                 opened.commit()
                 _migrate(opened)
@@ -96,6 +98,17 @@ def named_errors() -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise CatalogAway(f"the catalog does not answer: {str(error).strip() or type(error).__name__}") from error
+
+
+def _took(connection: psycopg.Connection, stream: int) -> bool:
+    """Whether the stream is this connection's now; of one that ended a moment ago the server may hear a little later."""
+    try:
+        with connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = '{_LET_GO_S}s'")
+            connection.execute("SELECT pg_advisory_lock(%s, %s)", [_STREAMS, stream])
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
 
 
 def lock_control(connection: psycopg.Connection) -> None:

@@ -57,7 +57,7 @@ async def downloaded(
             assert answer.status == 200, await answer.read()
             envelope = envelope_in(await answer.read(), "transfer")
     told = read_transfer(envelope, key)
-    assert told.probe_bytes == received_bytes >= wanted_bytes
+    assert told.probe_bytes == received_bytes > 0  # one who reads slowly may be cut off before he has all of it
     members = {"co": co_member(envelope), "received_bytes": received_bytes, "sid": ticket.sid}
     near_us = min(max(dur_us, told.dur_us - NEAR_US), told.dur_us + NEAR_US)
     return download(**members, dur_us=near_us), told
