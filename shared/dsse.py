@@ -18,6 +18,12 @@ from shared.strictjson import Decode, Encode
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_ENVELOPE_BYTES = 16 * 1024
 HEX64 = re.compile(r"[0-9a-f]{64}")
+_SPELT = (
+    re.compile(  # an envelope as it must be spelt, to the letter: whatever this matches the strict reader takes too
+        rb'\{"payload":"([A-Za-z0-9+/=]*)","payloadType":"application/vnd\.in-toto\+json",'
+        rb'"signatures":\[\{"keyid":"([0-9a-f]{64})","sig":"([A-Za-z0-9+/=]*)"\}\]\}'
+    )
+)
 
 
 def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
@@ -77,6 +83,10 @@ def read_envelope(line: bytes, decode: Decode = strictjson.decode) -> Envelope:
     """Read one envelope line without its LF; raises Malformed. `decode` takes what `strictjson.decode` takes, no more."""
     if len(line) > MAX_ENVELOPE_BYTES:
         raise Malformed(f"an envelope of more than {MAX_ENVELOPE_BYTES} bytes")
+    spelt = _SPELT.fullmatch(line)
+    if spelt is not None:  # as every good one: for speed
+        payload, keyid, signature = spelt.groups()
+        return Envelope(b64_exact(payload.decode()), keyid.decode(), b64_exact(signature.decode()))
     fields = decode(line)
     if fields.keys() != {"payload", "payloadType", "signatures"}:
         raise Malformed("an envelope has exactly payload, payloadType and signatures")
@@ -88,7 +98,8 @@ def read_envelope(line: bytes, decode: Decode = strictjson.decode) -> Envelope:
     one = signatures[0]
     if not isinstance(one, dict) or one.keys() != {"keyid", "sig"}:
         raise Malformed("a signature has exactly keyid and sig")
-    keyid = one["keyid"]
-    if not isinstance(keyid, str) or not HEX64.fullmatch(keyid):
+    if not isinstance(one["keyid"], str) or not HEX64.fullmatch(one["keyid"]):
         raise Malformed("keyid is not 64 lower-case hex digits")
-    return Envelope(b64_exact(fields["payload"]), keyid, b64_exact(one["sig"]))
+    b64_exact(fields["payload"])
+    b64_exact(one["sig"])
+    raise Malformed("not in the one permitted spelling")  # which `decode` should have said

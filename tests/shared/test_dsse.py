@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import DEVICE, OTHER_DEVICE, wild
+from strategies import DEVICE, OTHER_DEVICE, mangled, wild
 
+from shared import strictjson
 from shared.dsse import (
     MAX_ENVELOPE_BYTES,
     PAYLOAD_TYPE,
@@ -127,6 +128,29 @@ def test_missing_member() -> None:
     """An envelope without its signatures is refused."""
     with pytest.raises(Malformed, match="exactly payload"):
         read_envelope(b'{"payload":"","payloadType":"application/vnd.in-toto+json"}')
+
+
+@given(mangled(st.binary(max_size=60).map(lambda payload: seal(payload, DEVICE))))
+def test_what_is_known_by_its_spelling(line: bytes) -> None:
+    """Whatever is taken for an envelope by its spelling alone is what the strict reader reads, member for member."""
+    try:
+        envelope = read_envelope(line)
+    except Malformed:
+        return
+    fields = strictjson.decode(line)
+    assert fields == {
+        "payload": b64(envelope.payload),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": [{"keyid": envelope.key_id, "sig": b64(envelope.signature)}],
+    }
+    assert strictjson.encode(fields) == line
+
+
+def test_a_reader_that_takes_too_much() -> None:
+    """An envelope in another spelling is refused even if whoever reads JSON for it has let that pass."""
+    assert read_envelope(LINE, json.loads) == read_envelope(LINE)
+    with pytest.raises(Malformed, match="spelling"):
+        read_envelope(LINE.replace(b":", b": ", 1), json.loads)
 
 
 def test_longest_envelope() -> None:
