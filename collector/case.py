@@ -8,6 +8,7 @@ from typing import Final
 
 from collector.bounds import DAYS_SHOWN
 from collector.campaigns import fixed_campaigns
+from collector.criteria import unknown_criterion
 from collector.dating import TimesView
 from collector.days import days_in_index, ended_slots, last_days
 from collector.delays import delays_of
@@ -83,8 +84,7 @@ def case_in_index(
     complaints = store.complaints(name)
     chosen = services.criteria.get(criterion or subscriber.criterion)
     if chosen is None:
-        known = ", ".join(sorted(services.criteria))
-        raise BadRequest(f"unknown criterion {criterion or subscriber.criterion!r}; known are {known}")
+        raise BadRequest(unknown_criterion(criterion or subscriber.criterion, services.criteria))
     opened_us = complaints[0].received_us if complaints else None  # by our clock: the device's could be set back
     removed = {row.dev: row for row in store.removed(name)}
     devices, counts, presence = _devices(services, store, name, rows, removed)

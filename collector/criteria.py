@@ -1,13 +1,14 @@
 """The criteria a collector judges by: those shipped, and those of a folder its operator names."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from collector.errors import BadRequest
 from collector.judge.criterion import Criterion, builtin, load_folder
 from collector.judge.errors import CriterionError
 from shared.criteria.files import shipped
+from shared.criteria.unsupported import why_unsupported
 
 
 def load_criteria(folder: Path | None) -> Mapping[str, Criterion]:
@@ -24,6 +25,12 @@ def load_criteria(folder: Path | None) -> Mapping[str, Criterion]:
         return load_folder(texts)
     except CriterionError as error:
         raise BadRequest(f"criterion {error}") from error
+
+
+def unknown_criterion(name: object, known: Iterable[str]) -> str:
+    """What to say of an id that is none of these: which there are, or why there is none although the regime is known."""
+    why = why_unsupported(str(name))
+    return f"unknown criterion {name!r}; known are {', '.join(sorted(known))}" if why is None else f"criterion {why}"
 
 
 def criterion_file(folder: Path | None, criterion: Criterion) -> bytes:

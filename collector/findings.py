@@ -208,7 +208,8 @@ def _unless_omitted(criterion: Criterion, case: Case, finding: Finding, choice: 
         return finding
     # like one that counts: on a network and at a place unknown it would count for nothing
     like = sort_out(criterion.leave_outs, choice.window.case).counted[0].sample
-    if choice.holds_with(lambda at_us, index: _as_promised(like, case.contract, at_us, index)):
+    best_bps = criterion.best_bps(case.direction)
+    if choice.holds_with(lambda at_us, index: _as_promised(like, case.contract, best_bps, at_us, index)):
         return finding
     gone = f"; {choice.gone} more are gone from the chain" if choice.gone else ""
     gone += f"; of {choice.peers} only the peer's word came" if choice.peers else ""
@@ -224,14 +225,17 @@ def _unless_omitted(criterion: Criterion, case: Case, finding: Finding, choice: 
     )
 
 
-def _as_promised(like: Sample, contract: Contract, at_us: int, index: int) -> Sample:
-    """A start without a result as the operator would have wished it, as and where another one was made."""
+def _as_promised(like: Sample, contract: Contract, best_bps: int, at_us: int, index: int) -> Sample:
+    """A start without a result as the operator would have wished it, as and where another one was made.
+
+    `best_bps`: the speed that the rule itself names, if it does; what was promised may be less.
+    """
     one = replace(like, at_us=at_us, index=index, failure=None, flaws=(), rate_bps=None, rtt_us=None)
     if like.direction is Direction.ROUND_TRIP:
         return replace(one, rtt_us=1)
     speeds = (contract.max_bps, contract.advertised_bps, contract.estimated_max_bps, contract.normal_bps,
               contract.required_bps, contract.min_bps)  # fmt: skip
-    return replace(one, rate_bps=max(speed for speed in (*speeds, 0) if speed is not None))
+    return replace(one, rate_bps=max(speed for speed in (*speeds, best_bps) if speed is not None))
 
 
 def _of(left_out: Sequence[LeftOut], direction: Direction, from_us: int, to_us: int | None) -> list[LeftOut]:
@@ -244,10 +248,10 @@ def _of(left_out: Sequence[LeftOut], direction: Direction, from_us: int, to_us: 
 
 
 def _cases(criterion: Criterion, subscriber: Subscriber, samples: Sequence[Sample]) -> Iterator[Case]:
-    """One case for each direction the criterion judges and the contract speaks of."""
+    """One case for each direction the criterion judges and the contract speaks of, round trips as far as it needs none."""
     for direction in criterion.basis:
         promised = subscriber.contract.get(direction.value, {})
-        if promised or direction is Direction.ROUND_TRIP:
+        if promised or (direction is Direction.ROUND_TRIP and not criterion.basis[direction]):
             contract = Contract(subscriber.time_zone, **promised, area_class=subscriber.area_class)
             yield Case(direction, contract, tuple(samples))
 

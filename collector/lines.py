@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from collector.contracts import AREAS, SPEEDS
+from collector.criteria import unknown_criterion
 from collector.errors import BadRequest, Conflict
 from collector.ledger.frame import Draft, EntryKind
 from collector.registry import Subscriber, read_subscriber
@@ -48,9 +49,7 @@ def _check(services: Services, told: JsonObject) -> None:
         raise BadRequest("a subscriber's id has 1 to 64 letters, digits, dots, dashes or underscores")
     zone_named(str(told.get("time_zone", "")))
     if str(told.get("criterion")) not in services.criteria:
-        raise BadRequest(
-            f"unknown criterion {told.get('criterion')!r}; known are {', '.join(sorted(services.criteria))}"
-        )
+        raise BadRequest(unknown_criterion(told.get("criterion"), services.criteria))
     if told.get("area_class", "urban") not in AREAS:
         raise BadRequest(f"area_class is one of {', '.join(AREAS)}")
     contract = told.get("contract")

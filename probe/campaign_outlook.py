@@ -9,7 +9,7 @@ from probe.measure.transfer import TransferPlan
 from probe.remembered import used_bytes
 from shared import kpi
 from shared.record import Record
-from shared.sampling import Need, Rule
+from shared.sampling import FIRST_OF_HOUR, Need, Rule
 from shared.strictjson import Json
 
 
@@ -117,5 +117,6 @@ _LACKS: Final[Mapping[str, Callable[[Need, Record], str]]] = MappingProxyType(
         "one_network": _nothing,
         "rsrp_known": _signal,
         "rsrp_against_limit": _nothing,
+        FIRST_OF_HOUR: _nothing,
     }
 )

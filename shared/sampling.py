@@ -15,11 +15,13 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from shared.criteria.bound import Bound
-from shared.criteria.completeness import Condition, Count, Days, Gaps, Slots, Span, read_condition
+from shared.criteria.completeness import Condition, Count, Days, Gaps, Span, read_condition
 from shared.criteria.errors import CannotPlan, CriterionError
+from shared.criteria.hours import HoursOfDay, Slots, first_of_each_hour
 from shared.criteria.table import Table
 
 DIRECTIONS: Final = ("down", "up", "round_trip")
+FIRST_OF_HOUR: Final = "first_of_hour"  # of each hour of day the earliest test is used, the others are left aside
 # What a validity row may say besides its name, its predicate and what otherwise becomes of the test.
 PREDICATES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -33,12 +35,16 @@ PREDICATES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "one_network": (),
         "rsrp_known": ("except_radios",),
         "rsrp_against_limit": ("except_radios", "op"),
+        FIRST_OF_HOUR: (),
     }
 )
 LATE_S: Final = 60  # ours: how much later than planned a test may start, so that the rule's gaps and spans still hold
 APART_S: Final = 300  # ours, where a rule names no gap: minutes apart, tests repeat each other
 EVEN_PER_CENT: Final = (
     95  # ours, where a rule names a span and no gap: spread over it evenly, the rest is left to chance
+)
+MONTH_DATES: Final = (
+    14  # ours, where a rule names a month and no days: over so many, so that a plan waits less than as long
 )
 OVERLAP_S: Final = 120  # ours: the tests of one start, one after the other, last no longer than this
 _DAY_H: Final = 24
@@ -171,13 +177,15 @@ def _read_need(table: Table) -> tuple[Need, tuple[int, int]]:
 def unmet(rule: Rule, starts: Starts) -> tuple[str, ...]:
     """The completeness conditions that a set does not meet: each one's name and words, in the rule's order."""
     counting = tuple(one for one in starts.counted if rule.hours[0] <= one.hour < rule.hours[1])
+    if any(one.predicate == FIRST_OF_HOUR for one in rule.needs):
+        counting = first_of_each_hour(counting)
     answers = [one.answer(Starts(counting, starts.not_started)) for one in rule.completeness]
     return tuple(f"{one.name}: {one.words}" for one in answers if not one.holds)
 
 
 def asks_of(rule: Rule) -> Asks:
     """The least set of tests that could meet the rule; raises CannotPlan where its rows leave that open."""
-    slots = _rows(rule, Slots)
+    slots: tuple[Slots | HoursOfDay, ...] = (*_rows(rule, Slots), *_rows(rule, HoursOfDay))
     days, gaps, spans = _rows(rule, Days), _rows(rule, Gaps), _rows(rule, Span)
     apart_days = max(1, _least(one.apart_days for one in days))
     window_days = _most(one.window_days for one in days)
@@ -186,12 +194,13 @@ def asks_of(rule: Rule) -> Asks:
         if len(slots) > 1:
             raise CannotPlan(rule.id, "asks for hours of the day in more than one way")
         hours = tuple((hour, hour + 1) for hour in range(slots[0].from_hour, slots[0].to_hour))
-        per_date = (len(hours),) * slots[0].dates
+        per_date = (len(hours),) * (slots[0].dates if isinstance(slots[0], Slots) else 1)
     else:
         hours = (rule.hours,)
         per_date = _per_date(rule, apart_days, window_days, spans_one_date=span_s is not None)
     fullest, alone = max(per_date), len(per_date) == 1
-    least_gap_s = tuple(_gap_s(gaps, number, span_s, fullest, alone=alone) for number in range(1, fullest))
+    spread_s = None if slots else span_s  # in its hour each test has its place already
+    least_gap_s = tuple(_gap_s(gaps, number, spread_s, fullest, alone=alone) for number in range(1, fullest))
     over_night = (one for one in gaps if not one.per_date and one.between is None)
     return Asks(
         per_date=per_date,
@@ -218,7 +227,8 @@ def _per_date(rule: Rule, apart_days: int, window_days: int | None, *, spans_one
         raise CannotPlan(rule.id, "does not say how many measurements it asks for")
     if spans_one_date:
         return (count,)
-    room = 1 if window_days is None else (window_days - 1) // apart_days + 1
+    alone = MONTH_DATES if any(one.months is not None for one in days) else 1
+    room = ((alone if window_days is None else window_days) - 1) // apart_days + 1
     most = _most(one.dates for one in days)
     number = min(count, max(dates, room if most is None else min(room, most)))
     if number < 1:

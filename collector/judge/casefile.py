@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from collector.judge.criterion import Criterion
-from collector.judge.errors import CaseError, UnknownCriterion
+from collector.judge.errors import CaseError, UnknownCriterion, UnsupportedCriterion
 from collector.judge.evaluate import judge
 from collector.judge.sample import read_case
+from shared.criteria.unsupported import why_unsupported
 
 
 def judge_text(
@@ -19,6 +20,8 @@ def judge_text(
 ) -> dict[str, object] | list[dict[str, object]]:
     """The result for one case, or for a file of cases the array of results, each with its case's `id`."""
     if criterion_id not in criteria:
+        if (why := why_unsupported(criterion_id)) is not None:
+            raise UnsupportedCriterion("criterion", why)
         known = ", ".join(sorted(criteria))
         raise UnknownCriterion("criterion", f"{criterion_id!r:.80} is unknown; known are {known}")
     criterion = criteria[criterion_id]

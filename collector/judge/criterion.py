@@ -15,12 +15,13 @@ from types import MappingProxyType
 from typing import Final
 
 from collector.judge.comparison import AREA_CLASS
-from collector.judge.deviation import Deviation, read_deviation
+from collector.judge.deviation import AnyDeviation, read_deviation
 from collector.judge.errors import CriterionError
 from collector.judge.radio import RsrpRow
-from collector.judge.sample import CONTRACT_VALUES, Direction
-from collector.judge.validity import AnyValidity, Validity, read_validity
-from shared.criteria.completeness import Condition, read_condition
+from collector.judge.sample import CONTRACT_VALUES, Case, Direction
+from collector.judge.tally import Tally, sort_out
+from collector.judge.validity import AnyValidity, FirstOfHour, OneNetwork, Validity, read_validity
+from shared.criteria.completeness import Condition, Count, Days, Span, read_condition
 from shared.criteria.files import shipped
 from shared.criteria.table import Table
 
@@ -54,7 +55,7 @@ class Criterion:
     basis: Mapping[Direction, tuple[str, ...]]
     validity: tuple[AnyValidity, ...]
     completeness: tuple[Condition, ...]
-    deviation: tuple[Deviation, ...]
+    deviation: tuple[AnyDeviation, ...]
     sources: tuple[Source, ...]
     limits: tuple[str, ...]
     sha256: str
@@ -65,13 +66,30 @@ class Criterion:
         return tuple(one for one in self.validity if isinstance(one, Validity) and one.leaves_out)
 
     @property
-    def voids(self) -> tuple[AnyValidity, ...]:
+    def voids(self) -> tuple[Validity | OneNetwork, ...]:
         """The rules that every counted measurement must keep."""
-        return tuple(one for one in self.validity if not one.leaves_out)
+        return tuple(one for one in self.validity if not isinstance(one, FirstOfHour) and not one.leaves_out)
 
-    def deviations(self, direction: Direction) -> tuple[Deviation, ...]:
+    @property
+    def by_hour(self) -> FirstOfHour | None:
+        """The rule by which one measurement of each hour is used, None if all are."""
+        return next((one for one in self.validity if isinstance(one, FirstOfHour)), None)
+
+    def narrow(self, tally: Tally) -> Tally:
+        """Of what counts in a window, what is used."""
+        return tally if self.by_hour is None else self.by_hour.narrow(tally)
+
+    def tally(self, case: Case) -> Tally:
+        """What the rule counts and uses of a window."""
+        return self.narrow(sort_out(self.leave_outs, case))
+
+    def deviations(self, direction: Direction) -> tuple[AnyDeviation, ...]:
         """The deviations that speak of a direction."""
         return tuple(one for one in self.deviation if direction in one.directions)
+
+    def best_bps(self, direction: Direction) -> int:
+        """The highest speed that the rule itself names for a direction, 0 if it holds results against promises only."""
+        return max((one.fixed_bps for one in self.deviations(direction)), default=0)
 
 
 def load_criterion(text: str | bytes, name: str) -> Criterion:
@@ -158,17 +176,28 @@ def _check(criterion: Criterion, name: str) -> None:
     if not _ID.fullmatch(criterion.id):
         raise CriterionError(f"{name}.id", "must be lower-case words and numbers joined by hyphens")
     conditions = [BASIS, *(one.name for one in (*criterion.validity, *criterion.completeness))]
-    for names in (conditions, [one.name for one in criterion.deviation]):
+    deviations_of = ([one.name for one in criterion.deviations(direction)] for direction in Direction)
+    for names in (conditions, *deviations_of):
         twice = sorted({one for one in names if names.count(one) > 1})
         if twice:
             raise CriterionError(name, f"the name {twice[0]!r} is used twice")
+    if criterion.by_hour is not None and not _of_a_span(criterion):
+        raise CriterionError(
+            name, f"{criterion.by_hour.name!r} goes with a span_s of at most so long, no count and no days"
+        )
     for direction, needs in criterion.basis.items():
         deviations = criterion.deviations(direction)
         if bool(deviations) == (criterion.status == FACTS_ONLY):
             problem = "facts_only goes with no deviation" if deviations else f"no deviation for {direction.value}"
             raise CriterionError(f"{name}.deviation", problem)
-        used = {one.threshold.of for one in deviations if one.threshold.of is not None}
-        used |= {AREA_CLASS for one in deviations if one.threshold.percent_by_area}
+        used = {name for one in deviations for name in one.needs}
         if used != set(needs) and criterion.status != FACTS_ONLY:
             problem = f"needs {sorted(needs)}, but the deviations use {sorted(used)}"
             raise CriterionError(f"{name}.basis.{direction.value}", problem)
+
+
+def _of_a_span(criterion: Criterion) -> bool:
+    """Whether a stretch of time, and nothing else, says where a set of this rule begins and ends."""
+    rows = [one.primitive for one in criterion.completeness]
+    spans = [one for one in rows if isinstance(one, Span) and one.span_s.most is not None]
+    return bool(spans) and not any(isinstance(one, Count | Days) for one in rows)

@@ -1,16 +1,16 @@
 """Deviation: whether results fall short of what was promised, each rule in its own way of counting.
 
-The primitives `share`, `days_with_any`, `bad_count`, `bad_run`, `quantile` and `mean`, one class each. They
-are asked only when the set is complete; of an empty set none holds. No floats: shares and means are
+The primitives `share`, `days_with_any`, `bad_count`, `bad_run`, `quantile` and `mean`, one class each, and `success_share`,
+which asks of no figure. They are asked only when the set is complete; of an empty set none holds. No floats: shares and means are
 compared crosswise.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
-from collector.judge.comparison import Limit, Threshold, mean_words
+from collector.judge.comparison import AREA_CLASS, Limit, Threshold, mean_words
 from collector.judge.errors import CriterionError
 from collector.judge.sample import Case, Contract, Direction
 from collector.judge.tally import Placed, Tally
@@ -205,6 +205,17 @@ class Deviation:
     threshold: Threshold
     primitive: Primitive
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The contract members that its threshold is made of."""
+        of = () if self.threshold.of is None else (self.threshold.of,)
+        return of + ((AREA_CLASS,) if self.threshold.percent_by_area else ())
+
+    @property
+    def fixed_bps(self) -> int:
+        """The speed of the rule's own that results are held against, 0 if there is none."""
+        return self.threshold.fixed if self.threshold.unit == "bps" else 0
+
     def lacks(self, contract: Contract) -> tuple[str, ...]:
         """The contract members it needs and does not find."""
         return self.threshold.lacks(contract)
@@ -213,6 +224,34 @@ class Deviation:
         """Whether the deviation is there, and why, in words."""
         met, words = self.primitive.answer(tally, self.threshold.limit(case.contract))
         return Answer(self.name, met, words)
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessShare:
+    """The share, in percent, of attempts that did not fail, however fast or slow; it needs no contract."""
+
+    name: str
+    directions: tuple[Direction, ...]
+    percent: Bound
+    needs: ClassVar[tuple[str, ...]] = ()
+    fixed_bps: ClassVar[int] = 0
+
+    def lacks(self, _contract: Contract) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
+    def answer(self, tally: Tally, _case: Case) -> Answer:
+        """100 * successes against percent * attempts: what was counted and did not fail, of all that was counted."""
+        n = len(tally.counted)
+        successes = sum(one.sample.failure is None for one in tally.counted)
+        met = n > 0 and self.percent.admits(100 * successes, n)
+        share = f"{LEVELS[self.percent.op]} {self.percent.n} %"
+        return Answer(
+            self.name, met, f"{successes} of {n} attempted {RESULTS[tally.direction]} succeeded{_mark(share)}"
+        )
+
+
+AnyDeviation = Deviation | SuccessShare
 
 
 PRIMITIVES: Final[Mapping[str, Callable[[Table], Primitive]]] = MappingProxyType(
@@ -227,13 +266,21 @@ PRIMITIVES: Final[Mapping[str, Callable[[Table], Primitive]]] = MappingProxyType
 )
 
 
-def read_deviation(table: Table, directions: tuple[Direction, ...]) -> Deviation:
+_SUCCESS_SHARE: Final = "success_share"
+
+
+def read_deviation(table: Table, directions: tuple[Direction, ...]) -> AnyDeviation:
     """Read one `[[deviation]]` entry; without `directions` it speaks of all the criterion judges."""
     name = table.text("name")
     if "directions" in table:
         known = tuple(one.value for one in directions)
         directions = tuple(Direction(one) for one in table.texts("directions", known))
-    primitive = PRIMITIVES[table.text("primitive", PRIMITIVES)](table)
+    kind = table.text("primitive", (*PRIMITIVES, _SUCCESS_SHARE))
+    if kind == _SUCCESS_SHARE:
+        percent = Bound.read(table, "share_percent")
+        table.close()
+        return SuccessShare(name, directions, percent)
+    primitive = PRIMITIVES[kind](table)
     threshold = Threshold.read(table, "limit")
     for direction in directions:
         unit = "us" if direction is Direction.ROUND_TRIP else "bps"

@@ -22,7 +22,7 @@ from itertools import accumulate
 from collector.judge.criterion import Criterion
 from collector.judge.sample import Case, Sample
 from collector.judge.tally import Placed, Tally, place, sort_out
-from collector.judge.window import candidates, exact_count, window_days
+from collector.judge.window import Dates, candidates, dates_of, exact_count, hourly_span_us
 from shared.criteria.completeness import Count, Days
 
 Good = Callable[[int], Sample]
@@ -69,7 +69,9 @@ def stands(criterion: Criterion, case: Case, opened_at_us: int, gaps: Sequence[G
     hidden = sorted(_hidden(criterion, since, gaps, good), key=lambda one: one.from_us)
     question = _Question(criterion, since, whole, tuple(hidden))
     exact = exact_count(criterion)
-    return question.of_dates(window_days(criterion)) if exact is None else question.of_runs(exact)
+    if exact is not None:
+        return question.of_runs(exact)
+    return question.of_dates(dates_of(criterion)) if criterion.by_hour is None else question.of_hours()
 
 
 def _hidden(criterion: Criterion, case: Case, gaps: Sequence[Gap], good: Good) -> Iterator[_Hidden]:
@@ -103,12 +105,24 @@ class _Question:
                 )
         return False
 
-    def of_dates(self, days: int | None) -> bool:
+    def of_hours(self) -> bool:
+        """For a rule that uses one measurement of each hour: nothing may be hidden before the judged stretch is over.
+
+        A good result at an earlier minute of an hour would be used instead, so none can be put in without knowing when.
+        """
+        for one in candidates(self.criterion, self.case, self.whole, last_first=False):
+            used = self.criterion.narrow(one.tally)
+            if self._complete(used):
+                over_us = used.counted[0].at_us + (hourly_span_us(self.criterion) or 0)
+                return self._deviates(used) and all(gap.from_us > over_us for gap in self.hidden)
+        return False
+
+    def of_dates(self, dates: Dates | None) -> bool:
         """For a rule of a window of dates, or of all there is: every window in the order of its first date."""
         counted = self.whole.counted
-        firsts = {_day(one) for one in counted} | {_day(one) for gap in self.hidden for one in gap.early}
-        for first in sorted(firsts)[: None if days is not None else 1]:
-            end = first + days if days is not None else max(firsts) + 1
+        days = {_day(one) for one in counted} | {_day(one) for gap in self.hidden for one in gap.early}
+        for first in sorted(days)[:1] if dates is None else dates.firsts(days):
+            end = max(days) + 1 if dates is None else dates.end(first)
             seen = _between(counted, first, end)
             spared = _between(self.whole.not_started, first, end)
             bare = replace(self.whole, counted=seen, not_started=spared)

@@ -10,8 +10,8 @@
 from collector.judge.criterion import BASIS, FACTS_ONLY, Criterion
 from collector.judge.errors import CaseError
 from collector.judge.finding import Finding, Verdict
+from collector.judge.operating import rows_of
 from collector.judge.sample import Case
-from collector.judge.tally import sort_out
 from collector.judge.words import promise
 from shared.criteria.answer import Answer
 
@@ -23,7 +23,7 @@ def judge(criterion: Criterion, case: Case, place: str = "$") -> Finding:
     """
     if case.direction not in criterion.basis:
         raise CaseError(f"{place}.direction", f"{criterion.id} does not judge {case.direction.value}")
-    tally = sort_out(criterion.leave_outs, case)
+    tally = criterion.tally(case)
     conditions = (
         *_basis(criterion, case),
         *(one.answer(tally) for one in (*criterion.completeness, *criterion.voids)),
@@ -50,6 +50,7 @@ def judge(criterion: Criterion, case: Case, place: str = "$") -> Finding:
         samples_failed=sum(one.sample.failure is not None for one in tally.counted),
         samples_rejected=tuple(sorted(tally.rejected, key=lambda one: one.index)),
         limits=criterion.limits,
+        operating=rows_of(criterion.id, case.direction),
     )
 
 

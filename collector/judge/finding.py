@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from collector.judge.operating import Operating
 from collector.judge.sample import Direction
 from collector.judge.tally import Rejection
 from shared.criteria.answer import Answer
@@ -39,6 +40,7 @@ class Finding:
     samples_failed: int
     samples_rejected: tuple[Rejection, ...]
     limits: tuple[str, ...]
+    operating: tuple[Operating, ...] = ()  # what the rule does by chance to a line in a known state
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -72,4 +74,5 @@ class Finding:
             "samples_used": self.samples_used,
             "samples_rejected": [{"index": one.index, "reason": one.reason} for one in self.samples_rejected],
             "limits": list(self.limits),
+            "operating": [one.as_json() for one in self.operating],
         }

@@ -6,8 +6,9 @@ is said by the criterion.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 from typing import Protocol
 
 from collector.judge.sample import Case, Direction, Sample
@@ -108,10 +109,14 @@ def _may_excuse(rules: Sequence[LeaveOut], direction: Direction, seen: set[Sampl
 
 
 def _in_order(placed: list[Placed]) -> tuple[Placed, ...]:
-    """By start; the slower first among equal starts, so that the order of the input cannot show."""
+    """By start; the slower first among equal starts, then by all they say, so that the order of the input cannot show."""
 
     def key(one: Placed) -> tuple[int, bool, int]:
         value = one.sample.value
         return one.sample.at_us, value is None, value or 0
 
-    return tuple(sorted(placed, key=key))
+    in_order = sorted(placed, key=key)
+    starts = [one.sample.at_us for one in in_order]
+    if any(early == late for early, late in pairwise(starts)):
+        in_order.sort(key=lambda one: (*key(one), repr(replace(one.sample, index=0))))
+    return tuple(in_order)

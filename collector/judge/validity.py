@@ -6,15 +6,16 @@ network.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import ClassVar, Final, Protocol
 
 from collector.judge.errors import CriterionError
 from collector.judge.radio import RsrpAgainstLimit, RsrpKnown, RsrpRow
-from collector.judge.tally import Placed, Tally
+from collector.judge.tally import Placed, Rejection, Tally
 from shared.criteria.answer import Answer
 from shared.criteria.bound import OPERATORS
+from shared.criteria.hours import first_of_each_hour
 from shared.criteria.table import Table
 
 OTHERWISE: Final = ("leave_out", "void")
@@ -183,7 +184,22 @@ class OneNetwork:
         return Answer(self.name, len(networks) <= 1, f"one network for all tests needed; networks: {there}")
 
 
-AnyValidity = Validity | OneNetwork
+@dataclass(frozen=True, slots=True)
+class FirstOfHour:
+    """Of each hour of day the earliest measurement is used, whatever its date; the others are left aside."""
+
+    name: str
+    leaves_out: ClassVar[bool] = True
+
+    def narrow(self, tally: Tally) -> Tally:
+        """The tally with those that are used; asked after every other rule that leaves something out."""
+        used = first_of_each_hour(tally.counted)
+        kept = {id(one) for one in used}
+        aside = tuple(Rejection(one.sample.index, "later_in_hour") for one in tally.counted if id(one) not in kept)
+        return replace(tally, counted=used, rejected=(*tally.rejected, *aside))
+
+
+AnyValidity = Validity | OneNetwork | FirstOfHour
 
 
 def _no_flaw(table: Table, _: tuple[RsrpRow, ...]) -> Predicate:
@@ -227,12 +243,17 @@ PREDICATES: Final[Mapping[str, Callable[[Table, tuple[RsrpRow, ...]], Predicate]
     }
 )
 _ONE_NETWORK: Final = "one_network"
+_FIRST_OF_HOUR: Final = "first_of_hour"
 
 
 def read_validity(table: Table, rows: tuple[RsrpRow, ...]) -> AnyValidity:
     """Read one `[[validity]]` entry."""
     name = table.text("name")
-    kind = table.text("predicate", (*PREDICATES, _ONE_NETWORK))
+    kind = table.text("predicate", (*PREDICATES, _ONE_NETWORK, _FIRST_OF_HOUR))
+    if kind == _FIRST_OF_HOUR:
+        table.text("otherwise", ("leave_out",))
+        table.close()
+        return FirstOfHour(name)
     if kind == _ONE_NETWORK:
         table.text("otherwise", ("void",))
         table.close()

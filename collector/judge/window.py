@@ -12,17 +12,22 @@ judged, and what they did not plan takes no part.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from calendar import monthrange
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
 from collector.judge.criterion import Criterion
 from collector.judge.sample import Case, Sample
 from collector.judge.tally import Placed, Tally, place, sort_out
 from shared.criteria.completeness import Count, Days, Span
+from shared.criteria.hours import HoursOfDay
 
 _LONGEST_DAY_S: Final = 90_000  # one on which the clocks are set back
+_LONGEST_MONTH_DAYS: Final = 31
+_SECOND_US: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def fixed(criterion: Criterion, case: Case, campaigns: Sequence[Sequence[Sample]
     last = Window(case, complete=False, starts_tried=0)
     for place_of, samples in enumerate(campaigns):
         one = _only(replace(case, samples=tuple(samples)), lambda _: True)
-        tally = sort_out(criterion.leave_outs, one)
+        tally = criterion.tally(one)
         complete = all(condition.answer(tally).holds for condition in criterion.completeness)
         last = Window(one, complete=complete, starts_tried=place_of + 1)
         if complete and all(rule.answer(tally).holds for rule in criterion.voids):
@@ -98,8 +103,9 @@ def _first_complete(criterion: Criterion, case: Case, *, last_first: bool) -> tu
     void: Candidate | None = None
     for one in candidates(criterion, case, whole, last_first=last_first):
         tried += 1
-        if all(condition.answer(one.tally).holds for condition in criterion.completeness):
-            if all(rule.answer(one.tally).holds for rule in criterion.voids):
+        used = criterion.narrow(one.tally)
+        if all(condition.answer(used).holds for condition in criterion.completeness):
+            if all(rule.answer(used).holds for rule in criterion.voids):
                 return _window(case, whole, one, tried), tried
             void = void or one
     return (None if void is None else _window(case, whole, void, tried)), tried
@@ -114,26 +120,40 @@ def candidates(criterion: Criterion, case: Case, whole: Tally, *, last_first: bo
     """Every place where a campaign of this rule could start, by the kind of its count.
 
     An exact count: each run of so many counted samples. Else a window of days: its dates, from each date
-    with a counted sample. Else: all there is.
+    with a counted sample; of months: each month with one. Else, if one measurement of each hour is used: the rule's span
+    from the first counted sample of each hour. Else: all there is.
     """
-    exact, days = exact_count(criterion), window_days(criterion)
+    exact, days, span_us = exact_count(criterion), dates_of(criterion), hourly_span_us(criterion)
     if exact is not None:
         for first in _from_either_end(range(len(whole.counted) - exact + 1), last_first=last_first):
             yield _run(whole, whole.counted[first : first + exact])
     elif days is not None:
-        dates = sorted({one.day.toordinal() for one in whole.counted})
-        for date in _from_either_end(dates, last_first=last_first):
-            yield _dates(whole, case, date, date + days)
+        firsts = days.firsts({one.day.toordinal() for one in whole.counted})
+        for first in _from_either_end(firsts, last_first=last_first):
+            yield _dates(whole, case, first, days.end(first))
+    elif span_us is not None:
+        hours = [_hour(one) for one in whole.counted]
+        begins = [n for n, hour in enumerate(hours) if n == 0 or hour != hours[n - 1]]
+        for first in _from_either_end(begins, last_first=last_first):
+            from_us = whole.counted[first].at_us
+            yield _between(whole, from_us, from_us + span_us)
     else:
         yield Candidate(whole, lambda _: True)
 
 
 def _run(whole: Tally, counted: tuple[Placed, ...]) -> Candidate:
     """A run of counted samples, and what was not started between its ends."""
-    from_us, to_us = counted[0].sample.at_us, counted[-1].sample.at_us
-    low = bisect_left(whole.not_started, from_us, key=_at_us)
-    high = bisect_right(whole.not_started, to_us, key=_at_us)
-    tally = replace(whole, counted=counted, not_started=whole.not_started[low:high])
+    between = _between(whole, counted[0].sample.at_us, counted[-1].sample.at_us)
+    return replace(between, tally=replace(between.tally, counted=counted))
+
+
+def _between(whole: Tally, from_us: int, to_us: int) -> Candidate:
+    """All that started within this stretch of time, both ends included."""
+
+    def of(placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
+        return placed[bisect_left(placed, from_us, key=_at_us) : bisect_right(placed, to_us, key=_at_us)]
+
+    tally = replace(whole, counted=of(whole.counted), not_started=of(whole.not_started))
     return Candidate(tally, lambda sample: from_us <= sample.at_us <= to_us)
 
 
@@ -170,10 +190,43 @@ def exact_count(criterion: Criterion) -> int | None:
     return next((one.counted.n for one in counts if one.counted.op == "==" and one.counted.n), None)
 
 
-def window_days(criterion: Criterion) -> int | None:
-    """Within how many dates the rule wants them all, if it says so."""
-    windows = [one.primitive.window_days for one in criterion.completeness if isinstance(one.primitive, Days)]
-    return next((one.n for one in windows if one is not None and one.op == "<="), None)
+def _hour(placed: Placed) -> tuple[int, int]:
+    return _day(placed), placed.hour
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """Windows of dates (proleptic Gregorian ordinals): so many from the first, or, with None, those of its calendar month."""
+
+    days: int | None
+
+    def firsts(self, dates: Iterable[int]) -> list[int]:
+        """Where the windows of these dates begin, each once, in order."""
+        if self.days is not None:
+            return sorted(set(dates))
+        return sorted({date.fromordinal(one).replace(day=1).toordinal() for one in dates})
+
+    def end(self, first: int) -> int:
+        """The date after the last of a window."""
+        if self.days is not None:
+            return first + self.days
+        begin = date.fromordinal(first)
+        return first + monthrange(begin.year, begin.month)[1]
+
+
+def dates_of(criterion: Criterion) -> Dates | None:
+    """Within which dates the rule wants them all, if it says so."""
+    rows = [one.primitive for one in criterion.completeness if isinstance(one.primitive, Days)]
+    days = next((one.window_days.n for one in rows if one.window_days is not None and one.window_days.op == "<="), None)
+    one_month = any(one.months is not None and one.months.most == 1 for one in rows)
+    return Dates(days) if days is not None or one_month else None
+
+
+def hourly_span_us(criterion: Criterion) -> int | None:
+    """Within what time (µs) a rule wants its hours of the day, of each of which it uses one measurement; None for others."""
+    spans = [one.primitive.span_s for one in criterion.completeness if isinstance(one.primitive, Span)]
+    most = [one.most for one in spans if one.most is not None]
+    return min(most) * _SECOND_US if most and criterion.by_hour is not None else None
 
 
 def least_set(criterion: Criterion) -> tuple[int, int | None]:
@@ -183,13 +236,17 @@ def least_set(criterion: Criterion) -> tuple[int, int | None]:
         match one.primitive:
             case Count(counted=bound) if bound.op in {"==", ">=", ">"}:
                 least = max(least, bound.n)
+            case HoursOfDay(from_hour=first, to_hour=end):
+                least = max(least, end - first)
+            case Days(months=bound) if bound is not None and bound.most == 1:
+                lasts_s.append(_LONGEST_MONTH_DAYS * _LONGEST_DAY_S)
             case Days(window_days=bound) if bound is not None and bound.op in {"==", "<=", "<"}:
                 lasts_s.append(bound.n * _LONGEST_DAY_S)
             case Days(dates=bound, excused_by=()) if bound is not None and (bound.op, bound.n) == ("<=", 1):
                 lasts_s.append(_LONGEST_DAY_S)
             case Span(span_s=bound) if bound.op in {"==", "<=", "<"}:
                 lasts_s.append(bound.n)
-    return least, min(lasts_s) * 1_000_000 if lasts_s else None
+    return least, min(lasts_s) * _SECOND_US if lasts_s else None
 
 
 def _only(case: Case, keep: Callable[[Sample], bool]) -> Case:

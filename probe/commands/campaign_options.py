@@ -7,6 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from shared.criteria.files import shipped
+from shared.criteria.unsupported import why_unsupported
 from shared.errors import Malformed
 from shared.sampling import Rule, read_rule
 
@@ -31,6 +32,8 @@ def rule_of(name: str, path: Path | None) -> tuple[bytes, Rule]:
     rules = [(text, read_rule(text, file)) for file, text in texts.items()]
     found = [(text, rule) for text, rule in rules if rule.id == name]
     if not found:
+        if (why := why_unsupported(name)) is not None:
+            raise Malformed(f"criterion {why}")
         raise Malformed(f"no criterion {name!r} is known; known are {', '.join(sorted(rule.id for _, rule in rules))}")
     if len(found) > 1:
         raise Malformed(f"there are two criteria {name!r}: a rule is not changed, a new one gets an id of its own")

@@ -1,7 +1,7 @@
 """Completeness: whether what was measured is the set the rule asks for. Looks at moments, never at results.
 
 The judge asks it of what was measured, the planner of what it plans, and a campaign's progress of what is still missing.
-The primitives `count`, `days`, `slots` and `spacing` (`hours` is a validity predicate), one class each:
+The primitives `count`, `days`, `slots`, `hours_of_day` and `spacing` (`hours` is a validity predicate), one class each:
 what its entry in a criterion may say, and its answer. Days are local dates with a counted measurement; gaps
 and spans are elapsed time. Where nothing was measured a condition on neighbours, spans or windows holds;
 what is missing then is the count.
@@ -10,52 +10,20 @@ what is missing then is the count.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 
 from shared.criteria.amounts import AMOUNTS, counted, duration
 from shared.criteria.answer import Answer
 from shared.criteria.bound import Bound
 from shared.criteria.errors import CriterionError
+from shared.criteria.hours import HoursOfDay, Slots
+from shared.criteria.moments import Completeness, Moment, Moments
 from shared.criteria.table import Table
 
 _SECOND_US: Final = 1_000_000
-
-
-class Moment(Protocol):
-    """When a measurement started, with its calendar day and hour at the customer's place."""
-
-    @property
-    def at_us(self) -> int:
-        """The instant (unix µs)."""
-
-    @property
-    def day(self) -> date:
-        """The local date."""
-
-    @property
-    def hour(self) -> int:
-        """The local hour."""
-
-
-class Moments(Protocol):
-    """The starts of a set of measurements that count, in the order of time."""
-
-    @property
-    def counted(self) -> Sequence[Moment]:
-        """Those that count."""
-
-    def present(self, excused_by: Sequence[str]) -> Sequence[Moment]:
-        """The same, and those that were not started for one of these reasons."""
-
-
-class Completeness(Protocol):
-    """A condition on the set of counted measurements: whether it holds, and why, in words."""
-
-    def answer(self, moments: Moments) -> tuple[bool, str]:
-        """What it says about this set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +45,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The spread over dates: how many, how full, how far apart, from first to last (one at least).
+    """The spread over dates: how many, how full, how far apart, from first to last (one at least), in how many months.
 
     `dates_with` narrows what `dates` counts to the dates with so many measurements; `excused_by` also takes
     as present what was not started for these reasons.
@@ -89,6 +57,7 @@ class Days:
     apart_days: Bound | None
     window_days: Bound | None
     excused_by: tuple[str, ...]
+    months: Bound | None = None
 
     @classmethod
     def read(cls, table: Table) -> "Days":
@@ -100,9 +69,10 @@ class Days:
             apart_days=Bound.read_optional(table, "apart_days"),
             window_days=Bound.read_optional(table, "window_days"),
             excused_by=table.texts("excused_by") if "excused_by" in table else (),
+            months=Bound.read_optional(table, "months"),
         )
-        if days.dates is days.per_date is days.apart_days is days.window_days:  # all None
-            raise CriterionError(table.place, "needs one of dates, per_date, apart_days and window_days")
+        if days.dates is days.per_date is days.apart_days is days.window_days is days.months:  # all None
+            raise CriterionError(table.place, "needs one of dates, per_date, apart_days, window_days and months")
         if days.dates_with is not None and days.dates is None:
             raise CriterionError(table.at("dates_with"), "needs dates")
         return days
@@ -132,44 +102,13 @@ class Days:
             holds = not days or self.window_days.admits(window)
             needed = f"{self.window_days.words('calendar day')} from the first to the last"
             answers.append((holds, needed, counted(window, "calendar day")))
+        if self.months is not None:
+            months = len({(day.year, day.month) for day in days})
+            holds = not days or self.months.admits(months)
+            answers.append((holds, self.months.words("calendar month"), counted(months, "calendar month")))
         every_needed = " and ".join(needed for _, needed, _ in answers)
         every_there = ", ".join(there for _, _, there in answers)
         return all(holds for holds, _, _ in answers), f"{every_needed} needed; {every_there}"
-
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """Each hour of a part of the day, on each of so many dates from the first, is measured or excused."""
-
-    from_hour: int
-    to_hour: int
-    dates: int
-    excused_by: tuple[str, ...]
-
-    @classmethod
-    def read(cls, table: Table) -> "Slots":
-        """Read the hours, the dates and the reasons that excuse."""
-        first = table.integer("from_hour", least=0, most=23)
-        return cls(
-            first,
-            table.integer("to_hour", least=first + 1, most=24),
-            table.integer("dates", least=1, most=366),
-            table.texts("excused_by") if "excused_by" in table else (),
-        )
-
-    def answer(self, moments: Moments) -> tuple[bool, str]:
-        """Every slot must have an entry; with no entry at all there is no first date, and all are empty."""
-        present = moments.present(self.excused_by)
-        hours = range(self.from_hour, self.to_hour)
-        slots = len(hours) * self.dates
-        first = min((one.day for one in present), default=date.min)
-        filled = {
-            (one.day, one.hour)
-            for one in present
-            if one.hour in hours and (one.day - first) < timedelta(days=self.dates)
-        }
-        needed = f"each of {slots} hours ({self.from_hour}:00 to {self.to_hour}:00 on {self.dates} dates)"
-        return len(filled) == slots, f"{needed} needed; {len(filled)} measured or excused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +202,13 @@ class Condition:
 
 
 PRIMITIVES: Final[Mapping[str, Callable[[Table], Completeness]]] = MappingProxyType(
-    {"count": Count.read, "days": Days.read, "slots": Slots.read, "spacing": _spacing}
+    {
+        "count": Count.read,
+        "days": Days.read,
+        "slots": Slots.read,
+        "hours_of_day": HoursOfDay.read,
+        "spacing": _spacing,
+    }
 )
 
 

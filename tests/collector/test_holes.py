@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fakes.campaigns import DEV, Line, campaign_of
-from fakes.criteria import COUNT, DAYS, GAP, HEAD, HOURS, SPAN
+from fakes.criteria import COUNT, DAYS, FIRST_OF_HOUR, GAP, HEAD, HOURS, HOURS_OF_DAY, SPAN
 from fakes.rules import SHORT
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,6 +45,11 @@ otherwise = "leave_out"
 MADE = HEAD.replace("down = {}, up = {}", 'down = { needs = ["min_bps"] }')
 HALF = DEVIATIONS % ("share", "<", 'share_percent = { op = ">=", n = 50 }')
 ONCE = DEVIATIONS % ("bad_count", "<", 'results = { op = ">=", n = 1 }')
+LOWEST = DEVIATIONS % ("quantile", "<", "quantile_percent = 5")
+ATTEMPTS = DEVIATIONS.replace('limit = { op = "%s", percent = 80, of = "min_bps" }\n', "") % (
+    "success_share",
+    'share_percent = { op = "<=", n = 50 }',
+)
 NO_DAY = DEVIATIONS % ("days_with_any", ">=", 'dates = { op = "<", n = 2 }')
 RULES = {
     "all": SHORT,
@@ -56,6 +61,10 @@ RULES = {
     + DAYS % ("", 'dates = { op = "==", n = 2 }\nwindow_days = { op = "<=", n = 2 }')
     + HALF,
     "spread": MADE + COUNT % ("==", 4) + DAYS % ("", 'dates = { op = "==", n = 2 }') + NO_DAY,
+    "month": MADE + COUNT % (">=", 3) + DAYS % ("", 'months = { op = "<=", n = 1 }') + HALF,
+    "attempts": MADE.replace('{ needs = ["min_bps"] }', "{}") + COUNT % (">=", 3) + ATTEMPTS,
+    "each hour": MADE + HOURS_OF_DAY % (9, 11) + SPAN % ("<=", 7200) + FIRST_OF_HOUR + HALF,
+    "lowest of two days": MADE + HOURS_OF_DAY % (9, 11) + SPAN % ("<=", 172_800) + FIRST_OF_HOUR + LOWEST,
     "hours": MADE + COUNT % (">=", 2) + HOURS % (0, 12) + DAYS % ("", 'window_days = { op = "<=", n = 2 }') + HALF,
 }
 CRITERIA = {name: load_criterion(text.replace("[basis]", ""), name) for name, text in RULES.items()}

@@ -179,6 +179,7 @@ CASE = {
     ("text", "criterion"),
     [
         (json.dumps(CASE), "no-such-rule"),
+        (json.dumps(CASE), "pl-uke"),
         ("not JSON", "cz-mobile-cert"),
         ("[]", "cz-mobile-cert"),
         ("{}", "cz-mobile-cert"),

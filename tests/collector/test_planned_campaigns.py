@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from fakes.campaigns import Line, campaign_of
-from fakes.criteria import AT_RTR, DE_MOBILE, EVERY_HOUR
+from fakes.criteria import EVERY_HOUR
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,8 +20,6 @@ from shared.criteria.files import shipped
 from shared.sampling import read_rule
 
 MADE_UP = {
-    "at-rtr": AT_RTR.replace("draft", "facts_only"),
-    "de-mobile": DE_MOBILE.replace("draft", "facts_only"),
     "every-hour": EVERY_HOUR.replace("draft", "facts_only"),
 }
 TEXTS = {name.removesuffix(".toml"): text for name, text in shipped().items()}

@@ -17,6 +17,8 @@ GAP = '[[completeness]]\nname = "gap%s"\nprimitive = "spacing"\ngap_s = { op = "
 DAYS = '[[completeness]]\nname = "days%s"\nprimitive = "days"\n%s\n'
 SLOTS = '[[completeness]]\nname = "slots"\nprimitive = "slots"\nfrom_hour = %d\nto_hour = %d\ndates = %d\n'
 HOURS = '[[validity]]\nname = "hours"\npredicate = "hours"\nfrom_hour = %d\nto_hour = %d\notherwise = "leave_out"\n'
+HOURS_OF_DAY = '[[completeness]]\nname = "hours"\nprimitive = "hours_of_day"\nfrom_hour = %d\nto_hour = %d\n'
+FIRST_OF_HOUR = '[[validity]]\nname = "first"\npredicate = "first_of_hour"\notherwise = "leave_out"\n'
 
 AT_RTR = HEAD + DAYS % ("", 'dates = { op = ">=", n = 3 }\ndates_with = { op = ">=", n = 8 }')
 AT_RTR += GAP % ("", ">=", 900, "date", "") + DAYS % (2, 'window_days = { op = "<=", n = 14 }')

@@ -51,6 +51,12 @@ def test_the_owner_must_let_the_place_be_recorded() -> None:
     assert lacks(FIXED, [record(**GOOD)], location=False) == ()
 
 
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_of_every_shipped_rule_it_is_known_what_a_device_must_show(name: str) -> None:
+    """Each predicate of each rule has its words or none to say; a device that showed it all lacks nothing."""
+    assert lacks(read_rule(shipped()[name], name), [record(**GOOD)], location=True) == ()
+
+
 def test_nothing_is_known_before_the_first_measurement() -> None:
     """A record without a context tells nothing either."""
     assert "nothing was measured yet" in lacks(FIXED, [record(method="campaign")], location=True)[0]

@@ -32,11 +32,17 @@ def test_every_shipped_criterion_is_read_whole() -> None:
 @pytest.mark.parametrize(
     ("name", "per_date", "gaps_s", "window_days", "span_s"),
     [
+        ("at-rtr", (8, 8, 8), (960,) * 7, 14, None),
         ("cz-fixed-cert", (6,), (960,) * 5, None, 5400),
         ("cz-mobile-cert", (6,), (672,) * 5, None, 3600),
         ("de-fixed-2021", (10, 10, 10), (360,) * 4 + (10860,) + (360,) * 4, 14, None),
+        ("de-mobile-draft-2024", (6,) * 5, (300,) * 5, None, None),
+        ("in-trai-2012", (2,) * 6 + (1,) * 8, (300,), None, None),
+        ("it-nemesys", (24,), (300,) * 23, None, 259_200),
         ("si-2019", (1,) * 5, (), 5, None),
+        ("us-bead", (2,) * 6 + (1,) * 8, (300,), None, None),
         ("us-caf-80-80", (6,) * 7, (300,) * 5, 7, None),
+        ("us-mba", (2,) * 6 + (1,) * 8, (300,), None, None),
     ],
 )
 def test_what_the_shipped_criteria_ask(

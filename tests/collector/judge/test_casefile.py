@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from collector.judge.casefile import judge_text
 from collector.judge.criterion import builtin
-from collector.judge.errors import CaseError, CriterionError, JudgeError, UnknownCriterion
+from collector.judge.errors import CaseError, CriterionError, JudgeError, UnknownCriterion, UnsupportedCriterion
+from collector.judge.operating import rows_of
+from collector.judge.sample import Direction
+from shared.criteria.unsupported import UNSUPPORTED, why_unsupported
 
 CASE: dict[str, Any] = {
     "direction": "down",
@@ -46,6 +49,7 @@ def test_a_single_case_gives_exactly_the_members_of_the_contract() -> None:
             {"index": 4, "reason": "flaw: cpu, wifi"},
         ],
         "limits": list(criterion.limits),
+        "operating": [one.as_json() for one in rows_of("cz-fixed-cert", Direction.DOWN)],
     }
     assert json.loads(json.dumps(result)) == result
 
@@ -113,6 +117,14 @@ def test_an_unknown_criterion_is_named_with_those_known() -> None:
     with pytest.raises(UnknownCriterion, match="cz-fixed-cert, cz-mobile-cert") as caught:
         judge_text("cz-fixed", "{}", builtin())
     assert isinstance(caught.value, CriterionError)
+
+
+@pytest.mark.parametrize("name", sorted(UNSUPPORTED))
+def test_a_regime_that_is_not_known_whole_is_no_unknown_name(name: str) -> None:
+    """What is missing is said, before the case is even looked at."""
+    with pytest.raises(UnsupportedCriterion) as caught:
+        judge_text(name, "not JSON", builtin())
+    assert (caught.value.place, caught.value.problem) == ("criterion", why_unsupported(name))
 
 
 @given(st.binary() | st.text())

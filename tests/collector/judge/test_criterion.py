@@ -109,6 +109,11 @@ def test_the_rule_of_these_tests_is_sound() -> None:
         ('of = "min_bps" }', 'of = "top_bps" }', "r.deviation[0].limit.of"),
         ('within = "set"', 'within = "week"', "r.completeness[1].within"),
         ("share_percent = {", 'directions = ["up"]\nshare_percent = {', "r.deviation[0].directions[0]"),
+        ('primitive = "share"', 'primitive = "success_share"', "r.deviation[0]"),
+        ('"one_network"\notherwise = "void"', '"first_of_hour"\notherwise = "void"', "r.validity[2].otherwise"),
+        ('"one_network"\notherwise = "void"', '"first_of_hour"\notherwise = "leave_out"', "r"),
+        ('primitive = "count"\ncounted = { op = ">=", n = 3 }',
+         'primitive = "hours_of_day"\nfrom_hour = 0\nto_hour = 24\ndates = 1', "r.completeness[0]"),
         # what is missing or of the wrong kind
         ('version = "1"', "", "r.version"),
         ('version = "1"', "version = 1", "r.version"),
@@ -174,10 +179,32 @@ def test_a_direction_without_deviation_is_refused() -> None:
         load_criterion(text, "r")
 
 
+def test_a_deviation_may_have_a_row_for_each_direction() -> None:
+    """One name in two rows is one deviation with a mark of its own each way; twice for one direction it is refused."""
+    row = '[[deviation]]\nname = "slow"\nprimitive = "success_share"\ndirections = ["%s"]\nshare_percent = { op = "<", n = 9 }\n'
+    head = RULE[: RULE.index("[[deviation]]")].replace('{ needs = ["min_bps"] }', "{}\nup = {}")
+    criterion = load_criterion(head + row % "down" + row % "up", "r")
+    assert [len(criterion.deviations(one)) for one in (Direction.DOWN, Direction.UP)] == [1, 1]
+    with pytest.raises(CriterionError, match="'slow' is used twice"):
+        load_criterion(head + row % "down" + row % "up" + row % "up", "r")
+
+
 def test_the_shipped_criteria_are_those_promised() -> None:
-    """Five rules, each under its own file's name, each with limits in plain English and sources."""
+    """Eleven rules, each under its own file's name, each with limits in plain English and sources."""
     criteria = builtin()
-    assert sorted(criteria) == ["cz-fixed-cert", "cz-mobile-cert", "de-fixed-2021", "si-2019", "us-caf-80-80"]
+    assert {name: one.status for name, one in criteria.items()} == {
+        "at-rtr": "facts_only",
+        "cz-fixed-cert": "in_force",
+        "cz-mobile-cert": "in_force",
+        "de-fixed-2021": "in_force",
+        "de-mobile-draft-2024": "draft",
+        "in-trai-2012": "benchmark",
+        "it-nemesys": "in_force",
+        "si-2019": "superseded",
+        "us-bead": "benchmark",
+        "us-caf-80-80": "benchmark",
+        "us-mba": "benchmark",
+    }
     for name, criterion in criteria.items():
         content = (resources.files("shared.criteria") / f"{name}.toml").read_bytes()
         assert criterion.sha256 == hashlib.sha256(content).hexdigest()

@@ -183,7 +183,8 @@ def test_a_criterion_of_ones_own(run: Run, tmp_path: Path, capsys: pytest.Captur
     [
         (("--criterion", "cz-fixed-cert"), "the line's time zone"),
         (("--criterion", "cz-fixed-cert", "--time-zone", "Mars/Olympus"), "no time zone"),
-        (("--criterion", "nope", "--time-zone", "Europe/Prague"), "known are cz-fixed-cert"),
+        (("--criterion", "nope", "--time-zone", "Europe/Prague"), "known are at-rtr, cz-fixed-cert"),
+        (("--criterion", "pl-uke", "--time-zone", "Europe/Prague"), "unsupported: its deviation rule is not known"),
         ((*PLAN, "--direction", "round_trip"), "judges down, up"),
         (("--criterion", "cz-fixed-cert", "--time-zone", "Europe/Prague", "--from", "tomorrow"), "neither now nor"),
         (("--criterion", "cz-fixed-cert", "--time-zone", "Europe/Prague", "--from", "2027-02-30"), "neither now nor"),
