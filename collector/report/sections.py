@@ -15,7 +15,7 @@ from collector.web import presence, vocabulary, words
 from collector.web.daystrip import day_strip_of
 from collector.web.figure import figures_of
 from collector.web.localtime import LineClock
-from collector.web.missing import LIMIT, Share, missing_of
+from collector.web.missing import LIMIT, SURE, Share, missing_of
 from collector.web.page import LATE_US
 from collector.web.quantities import counted, promised_rate, rate
 from collector.web.strip import strips_of
@@ -115,6 +115,8 @@ def _missing(case: CaseView) -> Iterator[Block]:
     )
     yield Text(gaps if told.numbers_missing else "No number of a start is without its record.")
     yield Text(LIMIT, "quiet")
+    if any(one.sure for one in told.shares):
+        yield Text(SURE, "quiet")
 
 
 def _shares(shares: Sequence[Share], title: str) -> Iterator[Block]:
@@ -136,6 +138,9 @@ def _shares(shares: Sequence[Share], title: str) -> Iterator[Block]:
             (10, 5, 3, 3, 3, 4),
             frozenset(range(1, 6)),
         )
+    for one in shares:
+        if one.sure:
+            yield Text(f"{one.label} {one.what}: the line’s own share is {one.sure}.")
 
 
 def _present(case: CaseView, clock: LineClock) -> Iterator[Block]:

@@ -1,9 +1,11 @@
 """What is missing of a line, as the page and the command line say it: the bound, its windows, and gaps in the numbers. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from collector.judge.betting import MILLE, at_least_pm, at_most_pm
+from collector.judge.shortfall import ALPHA_PPM
 from collector.view import CaseView, ComplaintRow, DelayRow, GapRow, OmissionView, WindowRow
 from collector.web.presence import length
 from collector.web.quantities import counted, promised_rate
@@ -23,6 +25,12 @@ LIMIT: Final = (
     "device off or measuring by hand never raises it. A slot whose result has a flaw counts as missing. Windows are UTC "
     "days, as starts are drawn by them."
 )
+SURE: Final = (
+    "The line’s own share is a conclusion, where the other figure is a count: how large a share of its slots is slow, days to "
+    "come included. It holds on every day at once, however often one looks, and errs with a chance of 0.5 % at each end. A day "
+    "is taken as one observation, so that slots of one bad evening do not count as many; what is missing is good at the lower "
+    "end and slow at the upper."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +40,27 @@ class Share:
     label: str
     what: str
     bound: Bound
+    days: int = 0  # on which something was wanted; 0: nothing is concluded of the line itself
+    above_pm: int = 0  # the line's own share lies above that, missing ones taken for good,
+    below_pm: int = 1000  # and below that, missing ones taken for slow (`collector.judge.betting`)
 
     @property
     def words(self) -> str:
         """The interval in one phrase."""
         return interval(self.bound)
+
+    @property
+    def sure(self) -> str:
+        """What can be said of the line itself, days to come included; nothing where that is not asked."""
+        if not self.days:
+            return ""
+        above, below = self.above_pm > 0, self.below_pm < MILLE
+        ends = [
+            *([f"above {_percent(self.above_pm)} %"] if above else []),
+            *([f"below {_percent(self.below_pm)} %"] if below else []),
+        ]
+        said = " and ".join(ends) or "not known yet"
+        return f"{said} ({counted(self.days, 'day')})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +121,8 @@ def _shares(told: OmissionView, ways: Sequence[str], since_day: int) -> tuple[Sh
             for one in told.windows
             if one.way == way and one.day >= since_day
         ]
-        found.append(Share(label, what.format(amount), sum(bounds, NONE)))
+        share = Share(label, what.format(amount), sum(bounds, NONE))
+        found.append(_concluded(share, bounds) if way in told.least_bps else share)
     return tuple(share for share in found if share.bound.scheduled)
 
 
@@ -107,9 +132,21 @@ def _days(told: OmissionView, ways: Sequence[str]) -> Iterable[Day]:
         yield Day(day, tuple(sums.get((day, way), NONE) for way in ways))
 
 
+def _concluded(share: Share, days: Sequence[Bound]) -> Share:
+    """What follows for the line itself from the days of a direction with a promise."""
+    above_pm = at_least_pm([(one.slow, one.scheduled) for one in days], ALPHA_PPM)
+    below_pm = at_most_pm([(one.slow + one.missing, one.scheduled) for one in days], ALPHA_PPM)
+    there = sum(one.scheduled > 0 for one in days)
+    return replace(share, days=there, above_pm=above_pm, below_pm=below_pm)
+
+
+def _percent(end_pm: int) -> str:
+    return f"{end_pm / 10:.1f}".removesuffix(".0")
+
+
 def interval(bound: Bound) -> str:
     """A bound as a share, or as two."""
-    low, high = (f"{end / 10:.1f}".removesuffix(".0") for end in (bound.least_pm, bound.most_pm))
+    low, high = _percent(bound.least_pm), _percent(bound.most_pm)
     return f"{low} %" if not bound.missing else f"{low} to {high} %"
 
 
@@ -143,7 +180,7 @@ def lines_of(told: Mapping[str, Any]) -> Iterable[str]:
         yield (
             f"{share.label.lower()} {share.what}: {share.words} of {bound.scheduled:,} wanted "
             f"({bound.slow:,} shown, {bound.missing:,} missing)"
-        )
+        ) + (f"; the line's own share: {share.sure}" if share.sure else "")
     if told["gaps"]:
         yield f"{sum(gap['missing'] for gap in told['gaps']):,} numbers of starts without a record"
 

@@ -79,10 +79,30 @@ def test_lines(make_case: MakeCase) -> None:
     """The command line says the same in a line for each direction."""
     told = asdict(make_case())["omission"]
     assert list(lines_of(told)) == [
-        "downloads slower than 10 Mbit/s or failed: 25 to 41.7 % of 24 wanted (6 shown, 4 missing)",
-        "uploads slower than 3 Mbit/s or failed: 25 to 41.7 % of 24 wanted (6 shown, 4 missing)",
+        "downloads slower than 10 Mbit/s or failed: 25 to 41.7 % of 24 wanted (6 shown, 4 missing); the line's own share: above 1.8 % and below 91.7 % (4 days)",
+        "uploads slower than 3 Mbit/s or failed: 25 to 41.7 % of 24 wanted (6 shown, 4 missing); the line's own share: above 1.8 % and below 91.7 % (4 days)",
         "slots in which a test failed: 1.5 to 2.7 % of 384 wanted (6 shown, 4 missing)",
         "3 numbers of starts without a record",
     ]
     only = asdict(OmissionView(16, windows=(WindowRow(1, "any", 1, 0, 0),)))
     assert list(lines_of(only)) == ["slots in which a test failed: 0 % of 1 wanted (0 shown, 0 missing)"]
+
+
+def test_what_follows_for_the_line_itself(make_case: MakeCase) -> None:
+    """Of a direction with a promise an interval is told that holds however often one looks; of two days it says little, of sixty much."""
+    two = missing_of(make_case())
+    assert two is not None
+    assert [share.sure for share in two.shares][2] == ""
+    days = tuple(WindowRow(day, "down", 6, 3, 1) for day in range(60))
+    sixty = missing_of(make_case(omission=OmissionView(16, {"down": 10_000_000}, windows=days)))
+    assert sixty is not None
+    (share,) = sixty.shares
+    assert share.days == 60
+    assert 350 < share.above_pm < 500
+    assert 666 < share.below_pm < 800
+    assert share.sure == f"above {share.above_pm / 10:g} % and below {share.below_pm / 10:g} % (60 days)"
+    page = render_page(make_case(omission=OmissionView(16, {"down": 10_000_000}, windows=days)), ())
+    assert f"The line’s own share: {share.sure}" in page
+    assert "not known yet (1 day)" in render_page(
+        make_case(omission=OmissionView(16, {"down": 1}, windows=(WindowRow(1, "down", 1, 0, 1),))), ()
+    )
