@@ -24,6 +24,7 @@ from collector.web.daystrip import day_strip_of
 from collector.web.figure import figures_of
 from collector.web.heat import DAY_US, heat_of, tones
 from collector.web.localtime import LineClock, date_words, day_words
+from collector.web.profile import profiles_of
 from collector.web.strip import strips_of
 
 MOST_RECORDS: Final = 200
@@ -108,6 +109,7 @@ def render_page(case: CaseView, rows: Sequence[RecordRow], days: Sequence[DayRow
         frozen=tuple(device for device in case.devices if device.frozen),
         figures=figures_of(case, rows),
         missing=missing.missing_of(case),
+        profiles=profiles_of(case, rows),
         undelivered=undelivered.undelivered_of(case),
         strips=strips_of(case.presence, LineClock.of(case.time_zone)),
         days=days,
