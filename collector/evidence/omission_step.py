@@ -11,6 +11,7 @@ from typing import Any
 
 from collector.evidence.casefile import CASE, read_case
 from collector.evidence.found import Found, StepFailed, member
+from collector.evidence.typed import as_list, as_text, as_whole
 from shared import kpi, statement
 from shared.batch import OpenedBatch, open_batch
 from shared.errors import Refused, UnknownKey
@@ -98,47 +99,34 @@ def _told(found: Found) -> _Told | None:
 def _read(case: Any, told: Any) -> _Told:  # noqa: ANN401 - JSON that nobody has looked at yet
     """The same; raises ValueError, KeyError, TypeError or AttributeError for what is anything else."""
     contract = {
-        str(way): {str(name): _whole(bps) for name, bps in speeds.items()} for way, speeds in case["contract"].items()
+        str(way): {str(name): as_whole(bps) for name, bps in speeds.items()} for way, speeds in case["contract"].items()
     }
-    least_bps = {str(way): _whole(bps) for way, bps in told["least_bps"].items()}
+    least_bps = {str(way): as_whole(bps) for way, bps in told["least_bps"].items()}
     if least_bps != least_promised(contract):
         raise ValueError("not the least that the contract promises")
-    every = _whole(told["heavy_every"])
+    every = as_whole(told["heavy_every"])
     planned = tuple(
         Planned(
-            _text(one["dev"]), SlotPlan(_whole(one["slot_s"]), 0), _whole(one["first_slot"]), _whole(one["stop_slot"])
+            as_text(one["dev"]),
+            SlotPlan(as_whole(one["slot_s"]), 0),
+            as_whole(one["first_slot"]),
+            as_whole(one["stop_slot"]),
         )
-        for one in _list(told["planned"])
+        for one in as_list(told["planned"])
     )
     if every < 1 or sum(one.stop - one.first for one in planned) > MOST_SLOTS:
         raise ValueError("slots beyond all measure")
     found = [
-        Window(_whole(one["day"]), _text(one["way"]), Bound(*(_whole(one[name]) for name in _BOUND)))
-        for one in _list(told["windows"])
+        Window(as_whole(one["day"]), as_text(one["way"]), Bound(*(as_whole(one[name]) for name in _BOUND)))
+        for one in as_list(told["windows"])
     ]
     missing = [
-        (_text(one["dev"]), _whole(one["first_seq"]), _whole(one["last_seq"]), _whole(one["missing"]))
-        for one in _list(told["gaps"])
+        (as_text(one["dev"]), as_whole(one["first_seq"]), as_whole(one["last_seq"]), as_whole(one["missing"]))
+        for one in as_list(told["gaps"])
     ]
-    return _Told(planned, least_bps, every, found, missing, _whole(case["counts"].get("signed", {}).get("by_hand", 0)))
-
-
-def _list(value: object) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError("not a list")
-    return value
-
-
-def _text(value: object) -> Any:  # noqa: ANN401 - a text, also where one of a few is wanted
-    if not isinstance(value, str):
-        raise TypeError("not text")
-    return value
-
-
-def _whole(value: object) -> int:
-    if type(value) is not int:
-        raise TypeError("not a whole number")
-    return value
+    return _Told(
+        planned, least_bps, every, found, missing, as_whole(case["counts"].get("signed", {}).get("by_hand", 0))
+    )
 
 
 def _covers(found: Found, planned: tuple[Planned, ...]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from collector.evidence.casefile import CASE, read_case
 from collector.evidence.found import Found, StepFailed, member
 from collector.evidence.grades import peers_in
+from collector.evidence.typed import as_list, as_text, as_whole
 from shared import statement
 from shared.delivery import NEVER_DELIVERED, Standing, one_for_each, standing_of
 from shared.dsse import read_envelope
@@ -142,33 +143,17 @@ def _told(case: bytes) -> tuple[dict[str, int], list[Never]] | None:
     if told is None:
         return None
     try:
-        standings = {name: _whole(n) for name, n in told["standings"].items()}
-        return standings, sorted(map(_never, _list(told["never"])))
+        standings = {name: as_whole(n) for name, n in told["standings"].items()}
+        return standings, sorted(map(_never, as_list(told["never"])))
     except (KeyError, TypeError, AttributeError) as error:
         raise StepFailed("says in no readable way what became of transfers", CASE) from error
 
 
 def _never(one: Mapping[str, Any]) -> Never:
-    dev, sid, peer, direction, standing = (_text(one[name]) for name in ("dev", "sid", "peer", "direction", "standing"))
-    return dev, _whole(one["seq"]), sid, peer, direction, standing
-
-
-def _list(value: object) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError("not a list")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not text")
-    return value
-
-
-def _whole(value: object) -> int:
-    if type(value) is not int:
-        raise TypeError("not a whole number")
-    return value
+    dev, sid, peer, direction, standing = (
+        as_text(one[name]) for name in ("dev", "sid", "peer", "direction", "standing")
+    )
+    return dev, as_whole(one["seq"]), sid, peer, direction, standing
 
 
 def _named(never: list[Never]) -> str:

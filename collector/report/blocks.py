@@ -6,6 +6,8 @@ Words are plain text as they came; whoever sets them must not take any of them f
 from dataclasses import dataclass
 from typing import Literal
 
+from collector.web.figure import Key
+
 Tone = Literal["ink", "quiet", "bad", "good", "unsure", "accent"]
 
 
@@ -66,15 +68,6 @@ class Banner:
     word: str
     words: str
     tone: Tone
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One line of a picture's legend: an SVG path around (0, 0), its classes, and what it means."""
-
-    outline: str
-    painted: str
-    words: str
 
 
 @dataclass(frozen=True, slots=True)

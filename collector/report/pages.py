@@ -15,12 +15,13 @@ from fpdf import FPDF
 from fpdf.enums import Align, TableBordersLayout, TableCellFillMode, XPos, YPos
 from fpdf.fonts import FontFace
 
-from collector.report.blocks import Banner, Block, Bullets, Facts, Heading, Key, Picture, Quote, Table, Text
+from collector.report.blocks import Banner, Block, Bullets, Facts, Heading, Picture, Quote, Table, Text
 from collector.report.content import Report
 from collector.report.letters import FAMILY, FILES, font_file, from_the_right, printable
 from collector.report.picture import draw, height_of
 from collector.report.style import page_sheet, rgb
 from collector.report.told import Attachment
+from collector.web.figure import Key
 
 _MARGIN: Final = 20.0
 _FOOT: Final = 22.0

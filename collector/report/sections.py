@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from collector.overview import DayRow
 from collector.report.against import is_doubtful
 from collector.report.blocks import Banner, Block, Bullets, Facts, Heading, Picture, Quote, Table, Text, Tone
-from collector.report.blocks import Key as LegendKey
 from collector.report.figures import Direction, directions
 from collector.view import CaseView, FindingView, RecordRow, VerdictName, VerdictView
 from collector.web import presence, vocabulary, words
@@ -80,9 +79,8 @@ def measured(case: CaseView, rows: Sequence[RecordRow], days: Sequence[DayRow], 
     yield from _missing(case)
     yield Heading("Over time", 2)
     for figure in figures_of(case, rows):
-        keys = tuple(LegendKey(key.outline, key.painted, key.words) for key in figure.legend)
         window = " The shaded stretch is the window that was judged." if figure.has_window else ""
-        yield Picture(figure.wide, f"{figure.caption} Times are local ({clock.name}).{window}", keys)
+        yield Picture(figure.wide, f"{figure.caption} Times are local ({clock.name}).{window}", figure.legend)
     strip = day_strip_of(days)
     if strip is not None:
         yield Heading("The last days", 2)

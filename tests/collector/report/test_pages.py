@@ -9,11 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.report.blocks import Banner, Block, Bullets, Facts, Heading, Key, Picture, Quote, Table, Text
+from collector.report.blocks import Banner, Block, Bullets, Facts, Heading, Picture, Quote, Table, Text
 from collector.report.content import Report
 from collector.report.pages import pages_of
 from collector.report.picture import height_of
 from collector.report.told import Attachment
+from collector.web.figure import Key
 
 EMPTY = Report("A report", "line 7", "As of today.", 1_795_345_500_000_000, "manifest 5a", ())
 SVG = (
