@@ -29,7 +29,7 @@ SURE: Final = (
     "The line’s own share is a conclusion, where the other figure is a count: how large a share of its slots is slow, days to "
     "come included. It holds on every day at once, however often one looks, and errs with a chance of 0.5 % at each end. A day "
     "is taken as one observation, so that slots of one bad evening do not count as many; what is missing is good at the lower "
-    "end and slow at the upper."
+    "end and slow at the upper. Days are taken as alike in the long run: of a fine line that has a bad week it may say too much."
 )
 
 
