@@ -32,7 +32,9 @@ Not checked, left to the reader: that the verdict follows from records and rule 
 with `speedproof-collector judge`), and that keys belong to whom they should. What a check cannot show stands in README.txt.
 """
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from collector.evidence import omission_step, peers_step, said_steps, signed_steps, stamped, transfer_step
@@ -67,13 +69,26 @@ def steps_of(found: Found, wanted: "Steps | None" = None) -> list[Step]:
     """The same for whoever wants what the steps have established too; `wanted`: these steps instead of all."""
     _format(found)
     steps = [Step(1, "format", holds=True, detail=FORMAT)]
-    for no, (name, step) in enumerate(WALK if wanted is None else wanted, start=2):
-        try:
-            steps.append(Step(no, name, holds=True, detail=step(found)))
-        except (StepFailed, Malformed, Refused) as error:
-            steps.append(Step(no, name, holds=False, detail=str(error)))
-            break
+    with _undisturbed():
+        for no, (name, step) in enumerate(WALK if wanted is None else wanted, start=2):
+            try:
+                steps.append(Step(no, name, holds=True, detail=step(found)))
+            except (StepFailed, Malformed, Refused) as error:
+                steps.append(Step(no, name, holds=False, detail=str(error)))
+                break
     return steps
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Without the interpreter's search for circles: of a million small objects made here none is in one."""
+    was_searching = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_searching:
+            gc.enable()
 
 
 def _format(found: Found) -> None:

@@ -1,5 +1,6 @@
 """Evidence holds, and each kind of tampering fails at its step; nothing but `shared` is needed to see it."""
 
+import gc
 import hashlib
 import json
 import subprocess
@@ -426,3 +427,15 @@ def test_everything_signed_is_in_the_log(case: Case) -> None:
     proven = {str(strictjson.decode(line)["of"]) for line in case.files[PROOFS].splitlines()}
     assert proven == {name for name in case.files if name.partition("/")[0] in FOLDERS}
     assert len(proven) > 5
+
+
+def test_the_interpreter_is_left_as_it_was(case: Case) -> None:
+    """A check that holds, fails, or is cut off by a fault leaves the search for circles on, or off, as it found it."""
+    for enabled in (True, False):
+        for files in (case.files, case.files | {"case.json": b"{}"}):
+            (gc.enable if enabled else gc.disable)()
+            try:
+                check_evidence(files)
+                assert gc.isenabled() is enabled
+            finally:
+                gc.enable()
