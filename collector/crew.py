@@ -77,20 +77,24 @@ class Mate:
             )
         return _ready(self.name, self.process.stdout, self.errors)
 
-    def end(self, *, at_once: bool = False) -> None:
-        """Tell it to end, and wait; or have it end."""
+    def outcome(self) -> int:
+        """The exit code of one that said no more, below 0 if it was killed; it is, if it does not end."""
+        if self.process is None:
+            return 0
+        try:
+            return self.process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def end(self) -> None:
+        """Tell it to end, and wait."""
         if self.process is None:
             return
-        if at_once:
-            self.process.kill()
         if self.process.stdin is not None:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
-        try:
-            self.process.wait(_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.outcome()
         self._let_go()
 
     def _let_go(self) -> None:
@@ -206,14 +210,19 @@ class Crew:
                     f"{mate.name} ended {len(mate.ends)} times in {_ENDS_WITHIN_S} s{why}; see {mate.errors}"
                 )
             mate.start()
-        except DidNotComeUp as error:  # it may have been killed on its way
+        except DidNotComeUp as error:
             mate.why = str(error)
-            mate.end(at_once=True)
+            if mate.outcome() >= 0:  # by itself: it would do so again
+                self._give_up(mate.why)
+                return False
         except (CrewFailed, OSError) as error:
-            self.failure = str(error)
-            self.failed()
+            self._give_up(str(error))
             return False
         return True
+
+    def _give_up(self, why: str) -> None:
+        self.failure = why
+        self.failed()
 
 
 def _quarters(place: Path) -> tuple[Path, int]:

@@ -190,6 +190,19 @@ def test_one_that_dies_while_it_starts(tmp_path: Path) -> None:
     assert "ended by itself" not in (tmp_path / "data.log").read_text()
 
 
+def test_one_that_cannot_start_again(tmp_path: Path) -> None:
+    """A writer that is killed over a ledger that was damaged meanwhile ends by itself: so does the collector, and says why."""
+    data = tmp_path / "data"
+    with running(data, "--workers", "1") as collector:
+        collector.enrolled("anna")
+        segment = data / "ledger" / "000001.ndjson"
+        segment.write_bytes(segment.read_bytes().replace(b'"kind":"code"', b'"kind":"none"'))
+        os.kill(collector.children[CLERK][0], signal.SIGKILL)
+        assert collector.process.wait(PATIENCE_S) == 1
+    assert "ledger did not come up: " in (tmp_path / "data.log").read_text()
+    assert "000001.ndjson" in (tmp_path / "data.log").read_text()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "options"), [(signal.SIGKILL, ("--workers", "1")), (signal.SIGTERM, ())], ids=["SIGKILL", "SIGTERM"]
