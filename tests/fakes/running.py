@@ -40,8 +40,11 @@ class Running(Client):
             except FileNotFoundError:  # a thread that has just ended
                 continue
             for pid in below:
-                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                found.setdefault(words[words.index(b"-m") + 1].decode(), []).append(int(pid))
+                with contextlib.suppress(
+                    FileNotFoundError, ProcessLookupError, ValueError
+                ):  # gone, or not yet what it will be
+                    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                    found.setdefault(words[words.index(b"-m") + 1].decode(), []).append(int(pid))
         return {name: sorted(pids) for name, pids in found.items()}
 
     def stop(self) -> int:
